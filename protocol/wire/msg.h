@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * msg.h - the records and messages of msg.def as structs, and the descriptors the codec walks.
+ *
+ * Each RECORD or MESSAGE `x` becomes `struct msg_x`; U64 fields are uint64_t, STR and BIN are struct str views, STRS is
+ * `const struct str *x; size_t n_x;`, LIST is `struct msg_y *x; size_t n_x;`. A struct borrows all it points to: when
+ * decoded, from the frame and the arena given to msg_decode; when encoding, from whoever filled it.
+ * An all-zero struct is valid: empty texts, empty lists.
+ */
+#ifndef PADDOCK_WIRE_MSG_H
+#define PADDOCK_WIRE_MSG_H
+
+#include "protocol/base/arena.h"
+#include "protocol/base/buf.h"
+#include "protocol/base/err.h"
+#include "protocol/base/str.h"
+#include "protocol/wire/limits.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define MSG_PROTOCOL_VERSION 1
+
+#define RECORD(name) struct msg_##name {
+#define MESSAGE(name, number) struct msg_##name {
+#define U64(field, max) uint64_t field;
+#define STR(field, max) struct str field;
+#define BIN(field, max) struct str field;
+#define STRS(field, items, max) const struct str *field; size_t n_##field;
+#define LIST(field, record, items) struct msg_##record *field; size_t n_##field;
+#define END };
+#include "protocol/wire/msg.def"
+#undef RECORD
+#undef MESSAGE
+#undef U64
+#undef STR
+#undef BIN
+#undef STRS
+#undef LIST
+#undef END
+
+/* Message numbers: MSG_HELLO = 1, ... */
+enum msg_type {
+	MSG_HELLO = 1, MSG_WELCOME, MSG_REFUSED, MSG_POLL, MSG_ORDERS, MSG_REPORT, MSG_RECEIPT, MSG_SUBMIT,
+	MSG_ACCEPTED, MSG_WATCH, MSG_NEWS, MSG_STOP, MSG_TYPE_MAX,
+};
+
+enum msg_event_kind {
+	MSG_EVENT_LISTED,
+	MSG_EVENT_STARTED,
+	MSG_EVENT_OUTPUT,
+	MSG_EVENT_ENDED,
+	MSG_EVENT_CLOSED,
+	MSG_EVENT_MAX,
+};
+
+/* Why an attempt closed badly: which exit code it stands for. */
+enum msg_close_cause {
+	MSG_CLOSE_FINE,
+	MSG_CLOSE_LISTING,	/* 104 */
+	MSG_CLOSE_SETUP,	/* 105 */
+	MSG_CLOSE_SANDBOX,	/* 113 */
+	MSG_CLOSE_CANCELLED,
+	MSG_CLOSE_WORKER,	/* the worker could not go on: disk full, keeper died */
+	MSG_CLOSE_MAX,
+};
+
+enum msg_run_kind {
+	MSG_RUN_STARTED,	/* name: the run's; count: programs; slots */
+	MSG_RUN_LISTED,		/* a program was listed: count cases */
+	MSG_RUN_LIST_FAILED,	/* ... or could not be: message */
+	MSG_RUN_CASE_STARTED,
+	MSG_RUN_CASE_RETRIED,	/* an attempt ended red and another follows: outcome, message, output of the attempt */
+	MSG_RUN_CASE_FINISHED,	/* the verdict: exactly one for each listed case, and one for each found case */
+	MSG_RUN_WORKER_JOINED,	/* worker, slots */
+	MSG_RUN_WORKER_LEFT,	/* worker, message */
+	MSG_RUN_WARNING,	/* message */
+	MSG_RUN_FINISHED,	/* count, exit_code, makespan_us, bound_us, message: what bounded it */
+	MSG_RUN_CASE_LISTED,	/* list_only: one case with its estimate */
+	MSG_RUN_KIND_MAX,
+};
+
+enum msg_override_has {
+	MSG_OVERRIDE_TIMEOUT = 1 << 0,
+	MSG_OVERRIDE_RETRIES = 1 << 1,
+	MSG_OVERRIDE_MEMORY = 1 << 2,
+	MSG_OVERRIDE_THREADS = 1 << 3,
+	MSG_OVERRIDE_ISOLATE = 1 << 4,
+	MSG_OVERRIDE_QUARANTINE = 1 << 5,
+	MSG_OVERRIDE_LOCKS = 1 << 6,
+};
+
+enum msg_field_type { MSG_FIELD_U64, MSG_FIELD_STR, MSG_FIELD_BIN, MSG_FIELD_STRS, MSG_FIELD_LIST };
+
+struct msg_record;
+
+/* One field of a record, as the codec sees it. */
+struct msg_field {
+	const char *name;
+	enum msg_field_type type;
+	size_t offset;			/* of the value, or of the list pointer */
+	size_t count_offset;		/* of n_<field>, for lists */
+	uint64_t max;			/* value, or bytes of a text */
+	size_t max_items;		/* of a list */
+	const struct msg_record *record;	/* of LIST's items */
+};
+
+struct msg_record {
+	const char *name;
+	size_t bytes;			/* sizeof the struct */
+	unsigned number;		/* of a message; 0 for a record */
+	const struct msg_field *fields;
+	size_t n_fields;
+};
+
+/* Descriptor of a message number, or NULL for an unknown one. */
+const struct msg_record *msg_describe(unsigned type);
+
+/* Descriptor number i of all records and messages in msg.def's order, or NULL past the end: for the test of the specification. */
+const struct msg_record *msg_describe_nth(size_t i);
+
+/*
+ * Encode `message` (a struct msg_<type>) as one frame into buf (cleared first). -EMSGSIZE when it would pass
+ * LIMIT_FRAME_BYTES or a field passes its limit, with `err` naming the field; -ENOMEM.
+ */
+int msg_encode(enum msg_type type, const void *message, struct buf *buf, struct err *err);
+
+/*
+ * Decode one frame. Returns the message type with *ret_message (in the arena; texts point into the frame) or -EPROTO
+ * with `err` saying which field of which message is wrong. Consumes the frame to its last byte; checks every limit
+ * before allocating; never aborts whatever the bytes are.
+ */
+int msg_decode(struct str frame, struct arena *arena, void **ret_message, struct err *err);
+
+/* Bytes `record` would take on the wire when encoded as `describe` says (an upper bound), for filling frames without encoding twice. */
+size_t msg_size(const struct msg_record *describe, const void *record);
+
+/* Descriptors of records that others pack by size. */
+extern const struct msg_record msg_record_event, msg_record_run_event, msg_record_assign, msg_record_program, msg_record_listed;
+
+#endif
