@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
 # packages.sh - install what a list of Debian packages names and the machine lacks. Sourced by deploy/quickstart and
 # tests/check. Asks for root only when something is missing; PADDOCK_NO_INSTALL=1 never installs.
 
@@ -37,12 +38,13 @@ packages_may_install() {
 
 # Install what is missing of the given lists. 0 when everything is there at the end.
 packages_install() { # MODE FILE...
-	local missing
+	local named missing
 	if ! command -v dpkg-query >/dev/null; then
 		echo "packages: this is not Debian; the lists to install from are: ${*:2}" >&2
 		return 0
 	fi
-	mapfile -t missing < <(packages_missing $(packages_named "$@"))
+	mapfile -t named < <(packages_named "$@")
+	mapfile -t missing < <(packages_missing "${named[@]}")
 	[ ${#missing[@]} -gt 0 ] || return 0
 	if [ "${PADDOCK_NO_INSTALL:-0}" = 1 ] || ! packages_may_install; then
 		echo "packages: missing, and not allowed to install them. Run as root:" >&2
@@ -52,9 +54,9 @@ packages_install() { # MODE FILE...
 	echo "packages: installing ${missing[*]}"
 	if ! packages_apt install -y "${missing[@]}" >/dev/null 2>&1; then
 		# The usual reason is a package index that is missing or old.
-		packages_apt update && packages_apt install -y "${missing[@]}" || {
+		if ! packages_apt update || ! packages_apt install -y "${missing[@]}"; then
 			echo "packages: apt-get could not install ${missing[*]}; its words are above" >&2
 			return 1
-		}
+		fi
 	fi
 }

@@ -11,7 +11,7 @@ CALLS = {
     "sprintf": "use snprintf or buf_printf", "vsprintf": "use vsnprintf or buf_vprintf",
     "strtok": "use str_split", "strtok_r": "use str_split", "gets": "use getline with a cap",
     "atoi": "use str_parse_i64", "atol": "use str_parse_i64", "atoll": "use str_parse_i64", "atof": "use str_parse_double",
-    "sscanf": "use str_parse_*", "alloca": "use buf or a fixed array", "basename": "it may write to its argument",
+    "alloca": "use buf or a fixed array", "basename": "it may write to its argument",
     "dirname": "it writes to its argument", "mktemp": "use mkstemp or mkdtemp", "tmpnam": "use mkstemp",
     "tempnam": "use mkstemp", "system": "use posix_spawn with an argument vector", "popen": "use posix_spawn",
     "rand": "use rng", "srand": "use rng", "random": "use rng", "assert": "use ASSERT, it stays on in release",

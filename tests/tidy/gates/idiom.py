@@ -16,10 +16,17 @@ BIRTHS = (
 )
 
 
-def guard(path):
-    """The include guard of a header: PADDOCK_BASE_BUF_H for protocol/base/buf.h."""
-    parts = [p for p in re.sub(r"\.h$", "", path).split("/") if p not in ("protocol", "tests")]
-    return "PADDOCK_" + "_".join(re.sub(r"\W", "_", p).upper() for p in parts) + "_H"
+def guards(path):
+    """The include guards a header may have: for protocol/base/buf.h PADDOCK_BASE_BUF_H, or one with more of the path."""
+    parts = [re.sub(r"\W", "_", p).upper() for p in re.sub(r"\.h$", "", path).split("/")]
+    names = [parts] + ([parts[:-1]] if parts[-1] in parts[-2:-1] else [])
+    return ["PADDOCK_" + "_".join(p[n:]) + "_H" for p in names for n in range(len(p))]
+
+
+def guard(text):
+    """The guard a header has, or None."""
+    match = re.search(r"^#ifndef (\w+)\n#define (\w+)\n", text, re.M)
+    return match.group(1) if match and match.group(1) == match.group(2) else None
 
 
 def births(path, text):
@@ -44,6 +51,7 @@ def parameters(found):
 
 
 def check(tree):
+    seen = {}
     for path in tree.select((".c", ".h"), source.PROGRAM_DIRS):
         text = tree.read(path)
         yield from births(path, text)
@@ -52,8 +60,12 @@ def check(tree):
                 yield path, found.line, "a typedef hides a struct"
             if found.is_function and found.name and parameters(found) > PARAMETERS_MAX:
                 yield path, found.line, f"{found.name} takes {parameters(found)} parameters, pass a struct"
-        if path.endswith(".h") and f"#ifndef {guard(path)}\n" not in text:
-            yield path, 0, f"its include guard is not {guard(path)}"
+        if path.endswith(".h"):
+            mine = guard(text)
+            if mine not in guards(path):
+                yield path, 0, f"its include guard is {mine}, not one of {', '.join(guards(path))}"
+            elif seen.setdefault(mine, path) != path:
+                yield path, 0, f"its include guard {mine} is also that of {seen[mine]}"
 
 
 GUARD = "#ifndef PADDOCK_WORKER_A_H\n#define PADDOCK_WORKER_A_H\n"
@@ -62,7 +74,9 @@ GOOD = [{"worker/a.h": GUARD + "typedef int (*a_fn)(struct x *);\n#endif\n",
 BAD = [
     ({"worker/a.c": "typedef struct { int x; } y;\n"}, "typedef hides a struct"),
     ({"worker/a.c": "int a_b(int a, int b, int c, int d, int e, int f, int g);\n"}, "takes 7 parameters"),
-    ({"worker/a.h": "#ifndef A_H\n#endif\n"}, "include guard is not PADDOCK_WORKER_A_H"),
+    ({"worker/a.h": "#ifndef A_H\n#endif\n"}, "include guard is None"),
+    ({"worker/a.h": GUARD.replace("WORKER_", "") + "#endif\n", "sandbox/a.h": GUARD.replace("WORKER_", "") + "#endif\n"},
+     "is also that of sandbox/a.h"),
     ({"worker/a.c": "int a_b(void)\n{\n\treturn open(p,\n\t\tO_RDONLY);\n}\n"}, "worker/a.c:3: open without O_CLOEXEC"),
     ({"worker/a.c": "int a_b(void)\n{\n\treturn pipe(p);\n}\n"}, "pipe without its close-on-exec sibling"),
 ]

@@ -6,7 +6,7 @@ import re
 
 LINE = "SPDX-License-Identifier: " + "Apache-2.0"
 SCRIPTS = ("tests/check", ".ci/run", "deploy/quickstart")
-OPENING_WORDS_MIN = 8
+OPENING_WORDS_MIN = 5
 
 
 def wants(path):
