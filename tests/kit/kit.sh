@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # kit.sh - what shell tests share. A test begins with
+#     # shellcheck source=tests/kit/kit.sh
 #     . "$(dirname "$0")/../kit/kit.sh"
 # and gets: strict mode, a folder of its own ($work, removed at the end, also the state and cache folder of paddock), every
 # process it started in the background ended, and the checks below. The first failed check ends the test.

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # packages_test.sh - lists of packages are read as meant, and a machine that may not install is told what to type.
+# shellcheck source=tests/kit/kit.sh
 . "$(dirname "$0")/kit.sh"
 # shellcheck source=deploy/packages.sh
 . "$PADDOCK_SOURCE/deploy/packages.sh"

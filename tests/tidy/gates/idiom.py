@@ -12,7 +12,7 @@ BIRTHS = (
     (re.compile(r"(?<![\w.>])(?:socket|socketpair)\s*\((?P<args>[^;]*?)\)\s*[;)<]"), "SOCK_CLOEXEC"),
     (re.compile(r"(?<![\w.>])epoll_create1\s*\((?P<args>[^;]*?)\)"), "EPOLL_CLOEXEC"),
     (re.compile(r"(?<![\w.>])pipe2\s*\((?P<args>[^;]*?)\)"), "O_CLOEXEC"),
-    (re.compile(r"(?<![\w.>])(?P<args>pipe|dup|dup2|accept|epoll_create|creat)\s*\("), "its close-on-exec sibling"),
+    (re.compile(r"(?<![\w.>])(?P<args>pipe|dup|accept|epoll_create|creat)\s*\("), "its close-on-exec sibling"),
 )
 
 
@@ -34,7 +34,7 @@ def births(path, text):
     stripped = source.strip(text)
     for pattern, word in BIRTHS:
         for match in pattern.finditer(stripped):
-            if word not in match.group("args") and "flags" not in match.group("args"):
+            if word not in match.group("args") and "flags" not in match.group("args").lower():
                 yield path, stripped.count("\n", 0, match.start()) + 1, f"{match.group().split('(')[0].strip()} without {word}"
 
 
