@@ -24,6 +24,21 @@ void arena_done(struct arena *arena)
 	*arena = (struct arena){ 0 };
 }
 
+void arena_clear(struct arena *arena)
+{
+	struct arena_block *kept = arena->last;
+	if (!kept)
+		return;
+	for (struct arena_block *block = kept->before, *before; block; block = before) {
+		before = block->before;
+		free(block);
+	}
+	memset(kept->data, 0, arena->used);
+	kept->before = NULL;
+	arena->used = 0;
+	arena->total_bytes = arena->size;
+}
+
 static bool add_block(struct arena *arena, size_t at_least)
 {
 	size_t size = arena->size ? arena->size * 2 : 4096;

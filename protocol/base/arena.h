@@ -19,6 +19,9 @@ struct arena {
 /* Free all blocks and zero. Accepts NULL and zeroed. */
 void arena_done(struct arena *arena);
 
+/* Forget everything but keep the newest block for reuse, so that a steady rhythm of fill and clear allocates nothing. */
+void arena_clear(struct arena *arena);
+
 /* `bytes` of zeroed memory, aligned for any type; NULL on no memory. */
 void *arena_alloc(struct arena *arena, size_t bytes);
 

@@ -1,0 +1,428 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * listing.c - from what a program lists to rows of the ledger: selection, estimates, order, dependencies. A program's
+ * pieces are kept until its listing closed; with a partition all programs are kept until the last one is listed, since
+ * the split is over the whole list.
+ */
+#include "coordinator/core/state.h"
+
+#include "protocol/base/assert.h"
+#include "protocol/wire/ids.h"
+#include "protocol/wire/limits.h"
+#include "protocol/wire/record.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* Order of a case: failed last time, then never seen, then the longest first. The class is in the top bits. */
+enum order_class { ORDER_FAILED_LAST, ORDER_UNSEEN, ORDER_SEEN };
+#define ORDER_CLASS_SHIFT 60
+#define ORDER_MAX ((UINT64_C(1) << ORDER_CLASS_SHIFT) - 1)
+
+int listing_add(struct core_run *run, struct core_program *program, const struct msg_event *event)
+{
+	if (run->cases.len + program->listing.len + event->n_listed > LIMIT_CASES)
+		return -EPROTO;
+	for (size_t i = 0; i < event->n_listed; i++) {
+		struct msg_listed copy;
+		if (record_copy(&msg_record_listed, &event->listed[i], &copy, &run->arena) < 0 ||
+		    VEC_PUSH(&program->listing, copy) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static struct filter_subject subject_of(const struct core_program *program, const struct msg_listed *listed)
+{
+	return (struct filter_subject){
+		.suite = program->spec.suite, .program = program->spec.name, .name = listed->name,
+		.kind = program->spec.kind, .tags = program->spec.tags, .n_tags = program->spec.n_tags,
+		.case_tags = listed->tags, .n_case_tags = listed->n_tags,
+	};
+}
+
+static bool passes_filters(const struct core_run *run, const struct filter_subject *subject, struct str id)
+{
+	bool match = !run->spec.n_filters;
+	for (size_t i = 0; i < run->spec.n_filters && !match; i++)
+		match = filter_match(run->filters[i], subject);
+	if (!match || (run->spec.n_only && !map_get(&run->only, id, NULL)))
+		return false;
+	match = !run->spec.n_substrings;
+	for (size_t i = 0; i < run->spec.n_substrings && !match; i++)
+		match = str_find(id, run->spec.substrings[i]) >= 0;
+	return match;
+}
+
+/* Which listed cases are wanted, the needed ones of the wanted included. */
+static void select_cases(const struct core_run *run, const struct core_program *program, bool *wanted)
+{
+	size_t n = program->listing.len;
+	struct map by_name = { 0 };
+	struct buf id;
+	buf_init(&id, 4 * LIMIT_NAME_BYTES);
+	for (size_t i = 0; i < n; i++) {
+		const struct msg_listed *listed = &program->listing.items[i];
+		struct filter_subject subject = subject_of(program, listed);
+		buf_clear(&id);
+		if (ids_case(&id, program->spec.suite, program->spec.name, listed->name) == 0)
+			wanted[i] = wanted[i] && passes_filters(run, &subject, buf_str(&id));
+		(void)map_put(&by_name, listed->name, i);
+	}
+	bool changed = true;
+	for (size_t round = 0; changed && round < n; round++) {
+		changed = false;
+		for (size_t i = 0; i < n; i++) {
+			const struct msg_listed *listed = &program->listing.items[i];
+			for (size_t j = 0; wanted[i] && j < listed->n_needs; j++) {
+				uint64_t at;
+				if (map_get(&by_name, listed->needs[j], &at) && !wanted[at])
+					changed = wanted[at] = true;
+			}
+		}
+	}
+	map_done(&by_name);
+	buf_done(&id);
+}
+
+static void apply_overrides(const struct core_run *run, const struct filter_subject *subject, struct core_case *item)
+{
+	unsigned long long done = 0;	/* the first override that sets a thing wins */
+	for (size_t i = 0; i < run->spec.n_overrides; i++) {
+		const struct msg_override *spec = &run->overrides[i].spec;
+		uint64_t sets = spec->has & ~done;
+		if (!sets || !filter_match(run->overrides[i].filter, subject))
+			continue;
+		done |= spec->has;
+		if (sets & MSG_OVERRIDE_TIMEOUT)
+			item->timeout_us = spec->timeout_us;
+		if (sets & MSG_OVERRIDE_RETRIES)
+			item->retries_left = (uint32_t)spec->retries;
+		if (sets & MSG_OVERRIDE_MEMORY)
+			item->memory_bytes = spec->memory_bytes;
+		if (sets & MSG_OVERRIDE_THREADS)
+			item->processors = (uint16_t)spec->threads;
+		if (sets & MSG_OVERRIDE_ISOLATE)
+			item->alone = spec->isolate;
+		if (sets & MSG_OVERRIDE_QUARANTINE)
+			item->quarantined = spec->quarantine;
+		if (sets & MSG_OVERRIDE_LOCKS) {
+			item->locks = spec->locks;
+			item->n_locks = spec->n_locks;
+		}
+	}
+}
+
+static struct estimate estimate_case(const struct core_run *run, const struct core_program *program,
+				     const struct msg_listed *listed, uint64_t prior_us)
+{
+	struct buf key;
+	buf_init(&key, 4 * LIMIT_NAME_BYTES);
+	const struct estimate_history *history = NULL;
+	if (ids_history_key(&key, program->spec.suite, program->spec.name, listed->name) == 0)
+		history = estimate_table_find(&run->history, buf_str(&key));
+	struct estimate estimate = estimate_of(history, prior_us);
+	buf_done(&key);
+	return estimate;
+}
+
+static uint64_t order_of(struct core_run *run, const struct estimate *estimate)
+{
+	if (run->spec.shuffle)
+		return rng_next(&run->rng) >> 4;
+	uint64_t upper = estimate->upper_us < ORDER_MAX ? estimate->upper_us : ORDER_MAX;
+	if (estimate->failed_last)
+		return ((uint64_t)ORDER_FAILED_LAST << ORDER_CLASS_SHIFT) | (ORDER_MAX - upper);
+	if (!estimate->seen)
+		return (uint64_t)ORDER_UNSEEN << ORDER_CLASS_SHIFT;
+	return ((uint64_t)ORDER_SEEN << ORDER_CLASS_SHIFT) | (ORDER_MAX - upper);
+}
+
+static struct core_case make_case(struct core_run *run, uint32_t at, const struct msg_listed *listed,
+				  const struct estimate *estimate)
+{
+	const struct core_program *program = &run->programs.items[at];
+	struct filter_subject subject = subject_of(program, listed);
+	struct core_case item = {
+		.name = listed->name,
+		.detail = listed->detail,
+		.program = at,
+		.state = CASE_WAITING,
+		.order = order_of(run, estimate),
+		.expect_us = estimate->expect_us,
+		.seen = estimate->seen,
+		.timeout_us = listed->timeout_us ? listed->timeout_us : program->spec.timeout_us,
+		.retries_left = (uint32_t)program->spec.retries,
+		.processors = listed->processors ? (uint16_t)listed->processors : 1,
+		.alone = program->spec.isolate || estimate->isolate,
+		.serial = listed->serial,
+		.locks = listed->locks,
+		.n_locks = listed->n_locks,
+	};
+	apply_overrides(run, &subject, &item);
+	item.constrained = item.processors > 1 || item.n_locks || item.memory_bytes;
+	return item;
+}
+
+static void emit_listed(struct core *core, const struct core_run *run, const struct core_program *program, size_t count)
+{
+	run_emit(core, run, &(struct msg_run_event){
+		.kind = MSG_RUN_LISTED, .suite = program->spec.suite, .program = program->spec.name,
+		.adapter = program->spec.kind, .file = program->spec.path, .count = count });
+}
+
+static void emit_case_listed(struct core *core, const struct core_run *run, const struct core_program *program,
+			     const struct msg_listed *listed, const struct estimate *estimate)
+{
+	run_emit(core, run, &(struct msg_run_event){
+		.kind = MSG_RUN_CASE_LISTED, .suite = program->spec.suite, .program = program->spec.name,
+		.name = listed->name, .adapter = program->spec.kind, .file = program->spec.path,
+		.outcome = listed->disabled ? OUTCOME_SKIP : OUTCOME_PASS,
+		.estimate_us = estimate->seen ? estimate->expect_us : 0 });
+}
+
+/* Link `index` behind the cases it names. Edges of `needs` come first in the other's list. */
+static int link_names(struct core_run *run, const struct map *by_name, uint32_t index, const struct str *names, size_t n,
+		      bool needs)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint64_t other;
+		if (!map_get(by_name, names[i], &other) || other == index)
+			continue;
+		struct core_case *first = &run->cases.items[other];
+		if (VEC_PUSH(&first->unblocks, index) < 0)
+			return -ENOMEM;
+		if (needs)
+			first->n_needed_by++;
+		run->cases.items[index].waiting_for++;
+	}
+	return 0;
+}
+
+static int link_program(struct core_run *run, const struct core_program *program, const uint32_t *rows)
+{
+	struct map by_name = { 0 };
+	int r = 0;
+	for (size_t i = 0; i < program->listing.len; i++)
+		if (rows[i] != UINT32_MAX && map_put(&by_name, program->listing.items[i].name, rows[i]) < 0)
+			r = -ENOMEM;
+	for (int needs = 1; needs >= 0; needs--)	/* needs first: n_needed_by counts a prefix */
+		for (size_t i = 0; r == 0 && i < program->listing.len; i++) {
+			const struct msg_listed *listed = &program->listing.items[i];
+			if (rows[i] != UINT32_MAX)
+				r = needs ? link_names(run, &by_name, rows[i], listed->needs, listed->n_needs, true)
+					  : link_names(run, &by_name, rows[i], listed->after, listed->n_after, false);
+		}
+	map_done(&by_name);
+	return r;
+}
+
+/* Cases that wait for each other in a circle would never start: count who can be reached, give the rest an error. */
+static void break_cycles(struct core *core, struct core_run *run, uint32_t at)
+{
+	const struct core_program *program = &run->programs.items[at];
+	size_t n = program->cases.len, done = 0, len = 0;
+	uint32_t *order = malloc((n + 1) * sizeof(*order));
+	uint32_t *waiting = malloc((run->cases.len + 1) * sizeof(*waiting));
+	if (!order || !waiting) {
+		core->out_of_memory = true;
+		n = 0;
+	}
+	for (size_t i = 0; i < n; i++) {
+		uint32_t row = program->cases.items[i];
+		waiting[row] = run->cases.items[row].waiting_for;
+		if (!waiting[row])
+			order[len++] = row;
+	}
+	while (done < len) {
+		const struct core_case *item = &run->cases.items[order[done++]];
+		for (size_t i = 0; i < item->unblocks.len; i++)
+			if (--waiting[item->unblocks.items[i]] == 0)
+				order[len++] = item->unblocks.items[i];
+	}
+	for (size_t i = 0; i < n && len < n; i++) {
+		uint32_t row = program->cases.items[i];
+		if (waiting[row] && run->cases.items[row].state == CASE_WAITING)
+			merge_conclude(core, run, row, OUTCOME_ERROR,
+				       STR_LIT("its dependencies form a circle: it can never start (check DEPENDS and fixtures)"));
+	}
+	free(order);
+	free(waiting);
+}
+
+static void start_cases(struct core *core, struct core_run *run, uint32_t at, const bool *disabled)
+{
+	break_cycles(core, run, at);
+	for (size_t i = 0; i < run->programs.items[at].cases.len; i++) {
+		uint32_t row = run->programs.items[at].cases.items[i];
+		struct core_case *item = &run->cases.items[row];
+		if (disabled[i] && item->state == CASE_WAITING)
+			merge_conclude(core, run, row, OUTCOME_SKIP, STR_LIT("disabled in the suite"));
+	}
+	for (size_t i = 0; i < run->programs.items[at].cases.len; i++) {
+		uint32_t row = run->programs.items[at].cases.items[i];
+		struct core_case *item = &run->cases.items[row];
+		if (item->state != CASE_WAITING || item->waiting_for)
+			continue;
+		if (run->stopped)
+			merge_conclude(core, run, row, OUTCOME_NOTRUN, str_of(run->why_stopped));
+		else if (queue_make_ready(run, row) < 0)
+			core->out_of_memory = true;
+	}
+}
+
+/* Mean of what history expects of the listed cases it knows, or the default: what an unseen one is taken for. */
+static uint64_t prior_of(const struct core_run *run, const struct core_program *program)
+{
+	uint64_t sum = 0, n = 0;
+	for (size_t i = 0; i < program->listing.len; i++) {
+		struct estimate estimate = estimate_case(run, program, &program->listing.items[i], 0);
+		sum += estimate.expect_us;
+		n += estimate.seen;
+	}
+	return n ? sum / n : ESTIMATE_DEFAULT_US;
+}
+
+/* Add the wanted cases of one program to the ledger, `repeat` times, and start them. */
+static int file_program(struct core *core, struct core_run *run, uint32_t at, const bool *wanted)
+{
+	size_t n = run->programs.items[at].listing.len;
+	uint64_t repeats = run->spec.repeat > 1 && !run->spec.list_only ? run->spec.repeat : 1;
+	uint64_t prior = prior_of(run, &run->programs.items[at]);
+	uint32_t *rows = malloc((n + 1) * sizeof(*rows));
+	bool *disabled = calloc(n * repeats + 1, sizeof(*disabled));
+	size_t count = 0;
+	int r = rows && disabled ? 0 : -ENOMEM;
+	for (uint64_t repeat = 1; r == 0 && repeat <= repeats; repeat++) {
+		for (size_t i = 0; r == 0 && i < n; i++) {
+			struct core_program *program = &run->programs.items[at];
+			const struct msg_listed *listed = &program->listing.items[i];
+			rows[i] = UINT32_MAX;
+			if (!wanted[i])
+				continue;
+			struct estimate estimate = estimate_case(run, program, listed, prior);
+			disabled[count++] = listed->disabled;
+			if (run->spec.list_only) {
+				emit_case_listed(core, run, program, listed, &estimate);
+				continue;
+			}
+			struct core_case item = make_case(run, at, listed, &estimate);
+			item.repeat = repeats > 1 ? (uint32_t)repeat : 0;
+			rows[i] = (uint32_t)run->cases.len;
+			if (run->cases.len >= LIMIT_CASES || VEC_PUSH(&run->cases, item) < 0 ||
+			    VEC_PUSH(&program->cases, rows[i]) < 0)
+				r = -ENOMEM;
+		}
+		if (r == 0 && !run->spec.list_only)
+			r = link_program(run, &run->programs.items[at], rows);
+	}
+	emit_listed(core, run, &run->programs.items[at], count);
+	if (r == 0 && !run->spec.list_only)
+		start_cases(core, run, at, disabled);
+	free(rows);
+	free(disabled);
+	free(run->programs.items[at].listing.items);
+	run->programs.items[at].listing.items = NULL;
+	run->programs.items[at].listing.len = run->programs.items[at].listing.cap = 0;
+	return r;
+}
+
+/* Let the partition strike out what other machines run. `offsets` tells where each program's cases start in `wanted`. */
+static int strike_out(struct core_run *run, bool *wanted, size_t total)
+{
+	struct partition_item *items = calloc(total + 1, sizeof(*items));
+	size_t *places = calloc(total + 1, sizeof(*places));
+	size_t n = 0, at = 0;
+	int r = items && places ? 0 : -ENOMEM;
+	for (size_t p = 0; r == 0 && p < run->programs.len; p++) {
+		const struct core_program *program = &run->programs.items[p];
+		for (size_t i = 0; i < program->listing.len; i++, at++) {
+			if (!wanted[at])
+				continue;
+			struct estimate estimate = estimate_case(run, program, &program->listing.items[i],
+								 ESTIMATE_DEFAULT_US);
+			char *id = arena_printf(&run->arena, "%.*s::%.*s::%.*s", STR_ARG(program->spec.suite),
+						STR_ARG(program->spec.name), STR_ARG(program->listing.items[i].name));
+			items[n] = (struct partition_item){ .id = str_of(id), .expect_us = estimate.expect_us };
+			places[n++] = at;
+		}
+	}
+	if (r == 0)
+		r = partition_apply(&run->partition, items, n);
+	for (size_t i = 0; r == 0 && i < n; i++)
+		wanted[places[i]] = items[i].mine;
+	free(items);
+	free(places);
+	return r;
+}
+
+/* Select and file the programs [from, to). */
+static void file_programs(struct core *core, struct core_run *run, size_t from, size_t to)
+{
+	size_t total = 0, at = 0;
+	for (size_t p = from; p < to; p++)
+		total += run->programs.items[p].listing.len;
+	bool *wanted = malloc(total + 1);
+	int r = wanted ? 0 : -ENOMEM;
+	for (size_t i = 0; wanted && i < total; i++)
+		wanted[i] = true;
+	for (size_t p = from; wanted && p < to; at += run->programs.items[p++].listing.len)
+		select_cases(run, &run->programs.items[p], wanted + at);
+	if (r == 0 && run->partition.kind != PARTITION_NONE)
+		r = strike_out(run, wanted, total);
+	at = 0;
+	for (size_t p = from; r == 0 && p < to; p++) {
+		size_t n = run->programs.items[p].listing.len;
+		if (run->programs.items[p].state == PROGRAM_LISTED)
+			r = file_program(core, run, (uint32_t)p, wanted + at);
+		at += n;
+	}
+	free(wanted);
+	if (r < 0)
+		core->out_of_memory = true;
+	core->work_changed = true;
+}
+
+static void count_listed(struct core *core, struct core_run *run, uint32_t at)
+{
+	run->listed++;
+	ASSERT(run->listed <= run->programs.len);
+	if (run->held && run->listed == run->programs.len) {
+		run->held = false;
+		file_programs(core, run, 0, run->programs.len);
+	} else if (!run->held && run->programs.items[at].state == PROGRAM_LISTED) {
+		file_programs(core, run, at, at + 1);
+	}
+	run_check_finished(core, run);
+}
+
+void listing_done(struct core *core, struct core_run *run, uint32_t at)
+{
+	struct core_program *program = &run->programs.items[at];
+	ASSERT(program->state == PROGRAM_LISTING);
+	program->state = PROGRAM_LISTED;
+	if (!program->startup_us) {
+		char *key = arena_printf(&run->arena, "%.*s::%.*s", STR_ARG(program->spec.suite),
+					 STR_ARG(program->spec.name));
+		(void)map_get(&run->history.startups, str_of(key), &program->startup_us);
+	}
+	count_listed(core, run, at);
+}
+
+void listing_failed(struct core *core, struct core_run *run, uint32_t at, struct str message, int exit_code)
+{
+	struct core_program *program = &run->programs.items[at];
+	ASSERT(program->state != PROGRAM_LISTED && program->state != PROGRAM_FAILED);
+	program->state = PROGRAM_FAILED;
+	program->listing.len = 0;
+	run_raise(run, exit_code);
+	run_emit(core, run, &(struct msg_run_event){
+		.kind = MSG_RUN_LIST_FAILED, .suite = program->spec.suite, .program = program->spec.name,
+		.adapter = program->spec.kind, .file = program->spec.path, .message = message });
+	struct core_case item = { .name = STR_LIT("(listing)"), .program = at, .state = CASE_WAITING };
+	if (VEC_PUSH(&run->cases, item) < 0)
+		core->out_of_memory = true;
+	else
+		merge_conclude(core, run, (uint32_t)run->cases.len - 1, OUTCOME_ERROR, message);
+	count_listed(core, run, at);
+}

@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * merge.c - the ledger: exactly one verdict for every listed case. A verdict is taken once, from the attempt that holds
+ * the case; anything later is a duplicate and changes nothing. Cases found while running are held back until the verdict
+ * of their listed case is final, so that a retry replaces them whole.
+ */
+#include "coordinator/core/state.h"
+
+#include "protocol/base/assert.h"
+#include "protocol/wire/limits.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FOUND_MAX = 1 << 20 };
+
+/* The name shown for a case: its own, with "@k" behind it in the k-th repetition. */
+static struct str label_of(struct core *core, const struct core_case *item)
+{
+	if (!item->repeat)
+		return item->name;
+	char *label = arena_printf(&core->arena, "%.*s@%u", STR_ARG(item->name), item->repeat);
+	return label ? str_of(label) : item->name;
+}
+
+static struct str in_arena(struct core *core, struct str text)
+{
+	char *copy = text.len ? arena_copy(&core->arena, text) : NULL;
+	return copy ? (struct str){ copy, text.len } : (struct str){ .data = "" };
+}
+
+static const struct core_output *find_output(const struct core_attempt *attempt, uint32_t index)
+{
+	for (size_t i = attempt->outputs.len; i > 0; i--)
+		if (attempt->outputs.items[i - 1].index == index)
+			return &attempt->outputs.items[i - 1];
+	return NULL;
+}
+
+/* The event for a case, with everything that does not depend on the verdict. */
+static struct msg_run_event event_of(struct core *core, const struct core_run *run, uint32_t index,
+				     enum msg_run_kind kind)
+{
+	const struct core_case *item = &run->cases.items[index];
+	const struct core_program *program = &run->programs.items[item->program];
+	const struct core_attempt *attempt = assign_find(core, item->attempt);
+	const struct core_worker *worker = attempt ? core_find_worker(core, attempt->worker) : NULL;
+	return (struct msg_run_event){
+		.kind = kind, .suite = program->spec.suite, .program = program->spec.name,
+		.name = label_of(core, item), .adapter = program->spec.kind, .file = program->spec.path,
+		.index = index, .attempt = item->tries + 1, .estimate_us = item->seen ? item->expect_us : 0,
+		.worker = worker ? in_arena(core, worker->name) : (struct str){ .data = "" },
+		.slot = attempt ? attempt->slot : 0, .quarantined = item->quarantined,
+	};
+}
+
+static void count_verdict(struct core *core, struct core_run *run, enum outcome outcome, bool quarantined)
+{
+	run->outcomes[outcome]++;
+	if (!outcome_is_red(outcome) || quarantined)
+		return;
+	run->red++;
+	bool too_many = run->spec.max_fail && run->red >= run->spec.max_fail;
+	if (run->spec.max_fail_percent && run->cases.len)
+		too_many = too_many || run->red * 100 >= run->spec.max_fail_percent * run->cases.len;
+	if (too_many && !run->stopped)
+		core_run_stop(core, core->now_us, run->number, "enough tests failed (--max-fail)", 0,
+			      run->spec.fail_immediate);
+}
+
+/* Out of the attempt: locks given back, counters moved. */
+static void leave_attempt(struct core *core, struct core_run *run, uint32_t index)
+{
+	struct core_case *item = &run->cases.items[index];
+	struct core_attempt *attempt = assign_find(core, item->attempt);
+	if (item->state == CASE_RUNNING) {
+		ASSERT(run->running > 0);
+		run->running--;
+		if (item->n_locks)
+			queue_drop_locks(run, index);
+		if (item->serial)
+			run->serial_running = false;
+		if (attempt)
+			attempt->left--;
+		core->work_changed = true;
+	} else if (item->state == CASE_READY) {
+		run->left_us -= item->expect_us < run->left_us ? item->expect_us : run->left_us;
+	}
+	item->attempt = 0;
+}
+
+/* Mark a case done; its event was emitted. */
+static void close_case(struct core *core, struct core_run *run, uint32_t index, enum outcome outcome)
+{
+	ASSERT(run->cases.items[index].state != CASE_DONE);
+	leave_attempt(core, run, index);
+	run->cases.items[index].state = CASE_DONE;
+	run->cases.items[index].outcome = outcome;
+	run->done++;
+	count_verdict(core, run, outcome, run->cases.items[index].quarantined);
+	queue_release_dependents(core, run, index);
+}
+
+void merge_conclude(struct core *core, struct core_run *run, uint32_t index, enum outcome outcome, struct str message)
+{
+	struct msg_run_event event = event_of(core, run, index, MSG_RUN_CASE_FINISHED);
+	event.outcome = outcome;
+	event.message = in_arena(core, message);
+	run_emit(core, run, &event);
+	close_case(core, run, index, outcome);
+}
+
+void merge_abandon(struct core *core, struct core_run *run)
+{
+	for (size_t i = 0; i < run->programs.len; i++) {
+		struct core_program *program = &run->programs.items[i];
+		bool waits = program->state == PROGRAM_TO_LIST;
+		for (size_t j = 0; j < run->relist.len; j++)
+			waits = waits || run->relist.items[j] == i;
+		if (!waits || program->state == PROGRAM_FAILED)
+			continue;
+		program->state = PROGRAM_FAILED;
+		run->listed++;
+	}
+	run->next_to_list = run->programs.len;
+	run->relist.len = 0;
+	for (size_t i = 0; i < run->cases.len; i++)
+		if (run->cases.items[i].state == CASE_READY || run->cases.items[i].state == CASE_WAITING)
+			merge_conclude(core, run, (uint32_t)i, OUTCOME_NOTRUN, str_of(run->why_stopped));
+}
+
+static bool wants_retry(const struct core_run *run, const struct core_case *item, enum outcome outcome, bool found_red)
+{
+	return item->retries_left && !run->stopped && (outcome_is_retryable(outcome) || found_red);
+}
+
+/* Back into the queue after an attempt that did not settle it. */
+static void requeue(struct core *core, struct core_run *run, uint32_t index)
+{
+	struct core_case *item = &run->cases.items[index];
+	leave_attempt(core, run, index);
+	if (queue_make_ready(run, index) < 0)
+		core->out_of_memory = true;
+	core->work_changed = true;
+	ASSERT(item->state == CASE_READY);
+}
+
+static bool any_found_red(const struct core_attempt *attempt, uint32_t index)
+{
+	for (size_t i = 0; i < attempt->found.len; i++)
+		if (attempt->found.items[i].index == index && outcome_is_red(attempt->found.items[i].outcome))
+			return true;
+	return false;
+}
+
+/* Emit or (before a retry) only remember the found cases that belong to `index`, and drop them from the attempt. */
+static void settle_found(struct core *core, struct core_run *run, struct core_attempt *attempt, uint32_t index, bool final)
+{
+	struct core_program *program = &run->programs.items[run->cases.items[index].program];
+	size_t kept = 0;
+	for (size_t i = 0; i < attempt->found.len; i++) {
+		struct core_found found = attempt->found.items[i];
+		if (found.index != index) {
+			attempt->found.items[kept++] = found;
+			continue;
+		}
+		if (final) {
+			struct msg_run_event event = event_of(core, run, index, MSG_RUN_CASE_FINISHED);
+			event.index = UINT32_MAX;
+			event.found = 1;
+			event.name = in_arena(core, found.name);
+			event.message = in_arena(core, found.message);
+			event.outcome = found.outcome;
+			event.flaky = !outcome_is_red(found.outcome) && map_get(&program->red_found, found.name, NULL);
+			event.duration_us = found.duration_us;
+			run_emit(core, run, &event);
+			run->n_found++;
+			count_verdict(core, run, found.outcome, run->cases.items[index].quarantined);
+		} else if (outcome_is_red(found.outcome)) {
+			(void)map_put(&program->red_found, found.name, 1);
+		}
+		free((char *)found.name.data);
+		free((char *)found.message.data);
+	}
+	attempt->found.len = kept;
+}
+
+static void take_verdict(struct core *core, struct core_run *run, struct core_attempt *attempt,
+			 const struct msg_event *event)
+{
+	uint32_t index = (uint32_t)event->index;
+	struct core_case *item = &run->cases.items[index];
+	struct core_program *program = &run->programs.items[item->program];
+	enum outcome outcome = (enum outcome)event->outcome;
+	bool found_red = any_found_red(attempt, index), retry = wants_retry(run, item, outcome, found_red);
+	const struct core_output *output = find_output(attempt, index);
+	struct msg_run_event out = event_of(core, run, index, retry ? MSG_RUN_CASE_RETRIED : MSG_RUN_CASE_FINISHED);
+	out.outcome = outcome;
+	out.flaky = item->was_red && !outcome_is_red(outcome) && !found_red;
+	out.duration_us = event->duration_us;
+	out.cpu_us = event->cpu_us;
+	out.peak_bytes = event->peak_bytes;
+	out.exit_code = event->exit_code;
+	out.signal = event->signal;
+	out.dropped_bytes = event->dropped_bytes;
+	out.message = in_arena(core, event->message);
+	if (output) {
+		out.out = in_arena(core, buf_str(&output->out));
+		out.err = in_arena(core, buf_str(&output->err));
+	}
+	run_emit(core, run, &out);
+	settle_found(core, run, attempt, index, !retry);
+	(void)VEC_PUSH(&run->durations, event->duration_us);	/* a lower bound that lacks one is still a lower bound */
+	program->done_us += event->duration_us;
+	program->done_n++;
+	if (!retry) {
+		close_case(core, run, index, outcome);
+		return;
+	}
+	item->was_red = true;
+	item->tries++;
+	item->retries_left--;
+	item->avoid_worker = attempt->worker;
+	requeue(core, run, index);
+}
+
+static int keep_output(struct core_attempt *attempt, const struct msg_event *event)
+{
+	struct core_output *output = (struct core_output *)find_output(attempt, (uint32_t)event->index);
+	if (!output) {
+		struct core_output fresh = { .index = (uint32_t)event->index };
+		buf_init(&fresh.out, LIMIT_OUTPUT_BYTES * 4);
+		buf_init(&fresh.err, LIMIT_OUTPUT_BYTES * 4);
+		if (VEC_PUSH(&attempt->outputs, fresh) < 0)
+			return -ENOMEM;
+		output = &attempt->outputs.items[attempt->outputs.len - 1];
+	}
+	return buf_put_str(event->stream == 2 ? &output->err : &output->out, event->data);
+}
+
+static void drop_output(struct core_attempt *attempt, uint32_t index)
+{
+	struct core_output *output = (struct core_output *)find_output(attempt, index);
+	if (!output)
+		return;
+	buf_done(&output->out);
+	buf_done(&output->err);
+	*output = attempt->outputs.items[--attempt->outputs.len];
+}
+
+static int keep_found(struct core_attempt *attempt, const struct msg_event *event)
+{
+	struct core_found found = {
+		.name = { str_dup(event->name), event->name.len },
+		.message = { str_dup(event->message), event->message.len },
+		.index = (uint32_t)event->index,
+		.outcome = (enum outcome)event->outcome,
+		.duration_us = event->duration_us,
+	};
+	if (attempt->found.len < FOUND_MAX && found.name.data && found.message.data &&
+	    VEC_PUSH(&attempt->found, found) == 0)
+		return 0;
+	free((char *)found.name.data);
+	free((char *)found.message.data);
+	return -ENOMEM;
+}
+
+/* Cases of a closed attempt that got no verdict from it. */
+static void settle_rest(struct core *core, struct core_run *run, struct core_attempt *attempt, uint64_t cause,
+			struct str message)
+{
+	for (size_t i = 0; i < attempt->cases.len; i++) {
+		uint32_t index = attempt->cases.items[i];
+		struct core_case *item = &run->cases.items[index];
+		if (item->state != CASE_RUNNING || item->attempt != attempt->id)
+			continue;
+		settle_found(core, run, attempt, index, false);
+		if (run->stopped && cause != MSG_CLOSE_SETUP && cause != MSG_CLOSE_SANDBOX)
+			merge_conclude(core, run, index, OUTCOME_NOTRUN, str_of(run->why_stopped));
+		else if (cause == MSG_CLOSE_CANCELLED)
+			requeue(core, run, index);
+		else if (cause == MSG_CLOSE_WORKER && ++item->losses < CORE_LOSSES_MAX)
+			requeue(core, run, index);
+		else
+			merge_conclude(core, run, index, cause == MSG_CLOSE_WORKER ? OUTCOME_LOST : OUTCOME_ERROR,
+				       message.len ? message : STR_LIT("the shard ended without a verdict for this case"));
+	}
+}
+
+static void close_listing(struct core *core, struct core_run *run, uint32_t program, uint64_t cause,
+			  struct str message)
+{
+	struct core_program *item = &run->programs.items[program];
+	if (cause == MSG_CLOSE_FINE) {
+		listing_done(core, run, program);
+		return;
+	}
+	item->listing.len = 0;
+	if ((cause == MSG_CLOSE_WORKER || cause == MSG_CLOSE_CANCELLED) && !run->stopped &&
+	    ++item->list_tries < CORE_LIST_TRIES_MAX) {
+		if (VEC_PUSH(&run->relist, program) == 0)
+			return;
+	}
+	if (cause == MSG_CLOSE_CANCELLED && run->stopped) {
+		item->state = PROGRAM_FAILED;
+		run->listed++;
+		run_check_finished(core, run);
+		return;
+	}
+	listing_failed(core, run, program, in_arena(core, message),
+		       cause == MSG_CLOSE_SETUP ? EXIT_CODE_SETUP :
+		       cause == MSG_CLOSE_SANDBOX ? EXIT_CODE_SANDBOX :
+		       cause == MSG_CLOSE_WORKER ? EXIT_CODE_INCOMPLETE : EXIT_CODE_LISTING);
+}
+
+static void close_attempt(struct core *core, struct core_attempt *attempt, const struct msg_event *event)
+{
+	struct core_run *run = core_find_run(core, attempt->run);
+	uint32_t program = attempt->program;
+	bool list = attempt->list;
+	struct str message = in_arena(core, event->message);
+	if (event->startup_us) {
+		uint64_t *startup = &run->programs.items[program].startup_us;
+		*startup = *startup ? (*startup + event->startup_us) / 2 : event->startup_us;
+	}
+	if (!list && event->cause == MSG_CLOSE_SETUP)
+		run_raise(run, EXIT_CODE_SETUP);
+	if (!list)
+		settle_rest(core, run, attempt, event->cause, message);
+	assign_release(core, attempt);
+	if (list)
+		close_listing(core, run, program, event->cause, message);
+	if (event->cause == MSG_CLOSE_SANDBOX)
+		core_run_stop(core, core->now_us, run->number,
+			      message.len ? message.data : "the sandbox asked for cannot be enforced here",
+			      EXIT_CODE_SANDBOX, true);
+	run_check_finished(core, run);
+}
+
+void merge_lost(struct core *core, struct core_attempt *attempt)
+{
+	close_attempt(core, attempt, &(struct msg_event){
+		.kind = MSG_EVENT_CLOSED, .cause = MSG_CLOSE_WORKER, .message = STR_LIT("its worker was lost") });
+}
+
+static int check_event(const struct core_run *run, const struct core_attempt *attempt, const struct msg_event *event,
+		       struct err *err)
+{
+	if (event->kind == MSG_EVENT_LISTED && !attempt->list)
+		return err_set(err, -EPROTO, "a listing for an attempt that runs cases");
+	if (event->kind == MSG_EVENT_LISTED || event->kind == MSG_EVENT_CLOSED)
+		return 0;
+	if (attempt->list || event->index >= run->cases.len)
+		return err_set(err, -EPROTO, "an event for case %llu, which its attempt does not hold",
+			       (unsigned long long)event->index);
+	return 0;
+}
+
+int merge_event(struct core *core, struct core_attempt *attempt, const struct msg_event *event, struct err *err)
+{
+	struct core_run *run = core_find_run(core, attempt->run);
+	ASSERT(run && event->kind < MSG_EVENT_MAX && event->outcome < OUTCOME_MAX);
+	int r = check_event(run, attempt, event, err);
+	if (r < 0)
+		return r;
+	attempt->slot = event->slot;
+	if (event->kind == MSG_EVENT_LISTED) {
+		r = listing_add(run, &run->programs.items[attempt->program], event);
+		return r < 0 ? err_set(err, r, "a listing of too many cases") : 0;
+	}
+	if (event->kind == MSG_EVENT_CLOSED) {
+		close_attempt(core, attempt, event);
+		return 0;
+	}
+	uint32_t index = (uint32_t)event->index;
+	if (run->cases.items[index].attempt != attempt->id)
+		return 0;	/* it has its verdict: a duplicate */
+	if (event->kind == MSG_EVENT_STARTED) {
+		struct msg_run_event started = event_of(core, run, index, MSG_RUN_CASE_STARTED);
+		run_emit(core, run, &started);
+	} else if (event->kind == MSG_EVENT_OUTPUT) {
+		if (keep_output(attempt, event) == -ENOMEM)
+			core->out_of_memory = true;
+	} else if (event->name.len) {
+		if (keep_found(attempt, event) < 0)
+			core->out_of_memory = true;
+	} else {
+		take_verdict(core, run, attempt, event);
+		drop_output(attempt, index);
+	}
+	return 0;
+}
