@@ -1,0 +1,38 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# The `ctest` kind: a small project whose 80 tests use every property that decides
+# a verdict (tests/fixtures/ctest), against ctest itself.
+#
+# ctest: timeout=300
+# ctest: label=suites-quick
+
+# shellcheck source=tests/suites/kit/lib.sh
+. "$(dirname "$0")/kit/lib.sh"
+
+SUITE=ctest
+PACKAGES=(cmake)
+RUN_ARGS=(ctest)
+FIXTURE=$ROOT/tests/fixtures/ctest
+
+suite_prepare()
+{
+	rm -rf "$WORK/build"
+	cmake -S "$FIXTURE" -B "$WORK/build" >"$WORK/cmake.log" ||
+		die "cannot configure $FIXTURE, see $WORK/cmake.log"
+	cat >"$WORK/paddock.yaml" <<-YAML
+	suites:
+	  ctest:
+	    kind: ctest
+	    path: build
+	YAML
+}
+
+suite_native()
+{
+	"$KIT/ctest_oracle.py" ctest build "$WORK/build" -j "$JOBS" >"$1"
+}
+
+suite_version() { cat "$FIXTURE/CMakeLists.txt"; }
+
+suites_main "$@"
