@@ -2,10 +2,11 @@
 /*
  * msg.h - the records and messages of msg.def as structs, and the descriptors the codec walks.
  *
- * Each RECORD or MESSAGE `x` becomes `struct msg_x`; U64 fields are uint64_t, STR and BIN are struct str views, STRS is
- * `const struct str *x; size_t n_x;`, LIST is `struct msg_y *x; size_t n_x;`. A struct borrows all it points to: when
- * decoded, from the frame and the arena given to msg_decode; when encoding, from whoever filled it.
- * An all-zero struct is valid: empty texts, empty lists.
+ * Each RECORD or MESSAGE `x` becomes `struct msg_x`; U64 fields are uint64_t, STR and BIN are
+ * struct str views, STRS is `const struct str *x; size_t n_x;`, LIST is `struct msg_y *x; size_t
+ * n_x;`. A struct borrows all it points to: when decoded, from the frame and the arena given to
+ * msg_decode; when encoding, from whoever filled it. An all-zero struct is valid: empty texts,
+ * empty lists.
  */
 #ifndef PADDOCK_WIRE_MSG_H
 #define PADDOCK_WIRE_MSG_H
@@ -21,6 +22,12 @@
 
 #define MSG_PROTOCOL_VERSION 1
 
+/* Every frame is an array of this number, the message's number, and the message's fields. */
+enum {
+	MSG_MAGIC = 'p',
+	MSG_HEAD_FIELDS = 2,
+};
+
 #define RECORD(name) struct msg_##name {
 #define MESSAGE(name, number) struct msg_##name {
 #define U64(field, max) uint64_t field;
@@ -30,19 +37,22 @@
 #define LIST(field, record, items) struct msg_##record *field; size_t n_##field;
 #define END };
 #include "protocol/wire/msg.def"
-#undef RECORD
-#undef MESSAGE
-#undef U64
-#undef STR
-#undef BIN
-#undef STRS
-#undef LIST
-#undef END
 
 /* Message numbers: MSG_HELLO = 1, ... */
 enum msg_type {
-	MSG_HELLO = 1, MSG_WELCOME, MSG_REFUSED, MSG_POLL, MSG_ORDERS, MSG_REPORT, MSG_RECEIPT, MSG_SUBMIT,
-	MSG_ACCEPTED, MSG_WATCH, MSG_NEWS, MSG_STOP, MSG_TYPE_MAX,
+	MSG_HELLO = 1,
+	MSG_WELCOME,
+	MSG_REFUSED,
+	MSG_POLL,
+	MSG_ORDERS,
+	MSG_REPORT,
+	MSG_RECEIPT,
+	MSG_SUBMIT,
+	MSG_ACCEPTED,
+	MSG_WATCH,
+	MSG_NEWS,
+	MSG_STOP,
+	MSG_TYPE_MAX,
 };
 
 enum msg_event_kind {
@@ -116,26 +126,33 @@ struct msg_record {
 /* Descriptor of a message number, or NULL for an unknown one. */
 const struct msg_record *msg_describe(unsigned type);
 
-/* Descriptor number i of all records and messages in msg.def's order, or NULL past the end: for the test of the specification. */
+/*
+ * Descriptor number i of all records and messages in msg.def's order, or NULL past the end: for the
+ * test of the specification.
+ */
 const struct msg_record *msg_describe_nth(size_t i);
 
 /*
- * Encode `message` (a struct msg_<type>) as one frame into buf (cleared first). -EMSGSIZE when it would pass
- * LIMIT_FRAME_BYTES or a field passes its limit, with `err` naming the field; -ENOMEM.
+ * Encode `message` (a struct msg_<type>) as one frame into buf (cleared first). -EMSGSIZE when it
+ * would pass LIMIT_FRAME_BYTES or a field passes its limit, with `err` naming the field; -ENOMEM.
  */
 int msg_encode(enum msg_type type, const void *message, struct buf *buf, struct err *err);
 
 /*
- * Decode one frame. Returns the message type with *ret_message (in the arena; texts point into the frame) or -EPROTO
- * with `err` saying which field of which message is wrong. Consumes the frame to its last byte; checks every limit
- * before allocating; never aborts whatever the bytes are.
+ * Decode one frame. Returns the message type with *ret_message (in the arena; texts point into the
+ * frame) or -EPROTO with `err` saying which field of which message is wrong. Consumes the frame to
+ * its last byte; checks every limit before allocating; never aborts whatever the bytes are.
  */
 int msg_decode(struct str frame, struct arena *arena, void **ret_message, struct err *err);
 
-/* Bytes `record` would take on the wire when encoded as `describe` says (an upper bound), for filling frames without encoding twice. */
+/*
+ * Bytes `record` would take on the wire when encoded as `describe` says (an upper bound), for
+ * filling frames without encoding twice.
+ */
 size_t msg_size(const struct msg_record *describe, const void *record);
 
 /* Descriptors of records that others pack by size. */
-extern const struct msg_record msg_record_event, msg_record_run_event, msg_record_assign, msg_record_program, msg_record_listed;
+extern const struct msg_record msg_record_event, msg_record_run_event, msg_record_assign,
+	msg_record_program, msg_record_listed;
 
 #endif
