@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+/* daemon.c - `paddock serve`: addresses, the store, signals. One coordinator per store and per socket. */
+#include "coordinator/serve/daemon.h"
+
+#include "coordinator/history/store.h"
+#include "coordinator/serve/server.h"
+#include "protocol/base/fd.h"
+#include "protocol/base/log.h"
+#include "protocol/base/loop.h"
+#include "protocol/wire/chan.h"
+#include "protocol/wire/outcome.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+
+struct service {
+	struct loop *loop;
+	struct server *server;
+	struct store *store;
+	struct loop_signal *signals[2];
+	int lock;
+};
+
+static void on_signal(void *data, int signum)
+{
+	struct service *service = data;
+	LOG_INFO("stopping", "signal=%d", signum);
+	loop_stop(service->loop);
+}
+
+static void on_event(void *data, const struct msg_run_event *event)
+{
+	(void)data;	/* a daemon has no run of its own */
+	(void)event;
+}
+
+static void on_done(void *data, int exit_code)
+{
+	(void)data;
+	(void)exit_code;
+}
+
+static int state_folder(const struct daemon_options *options, char out[PATH_MAX], struct err *err)
+{
+	const char *home = getenv("HOME"), *state = getenv("XDG_STATE_HOME");
+	int n = -1;
+	if (options->state)
+		n = snprintf(out, PATH_MAX, "%s", options->state);
+	else if (state && state[0] == '/')
+		n = snprintf(out, PATH_MAX, "%s/paddock", state);
+	else if (home && home[0] == '/')
+		n = snprintf(out, PATH_MAX, "%s/.local/state/paddock", home);
+	if (n < 0 || n >= PATH_MAX - 32)
+		return err_set(err, -EINVAL, "no folder for the coordinator's state: give one with --state DIR");
+	int r = fd_make_dirs(out);
+	return r < 0 ? err_errno(err, r, "making the state folder %s (give another with --state DIR)", out) : 0;
+}
+
+/* Two coordinators on one state folder would both believe they own its runs. */
+static int lock_folder(struct service *service, const char *folder, struct err *err)
+{
+	char path[PATH_MAX + 16];
+	snprintf(path, sizeof(path), "%s/serve.lock", folder);
+	service->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (service->lock < 0)
+		return err_errno(err, -errno, "opening %s", path);
+	if (flock(service->lock, LOCK_EX | LOCK_NB) < 0)
+		return err_set(err, -EADDRINUSE, "another coordinator serves from %s: stop it, or give this one another "
+			       "--state DIR", folder);
+	return 0;
+}
+
+static int check_urls(const struct daemon_options *options, struct err *err)
+{
+	for (size_t i = 0; i < options->n_urls; i++) {
+		const char *url = options->urls[i];
+		int r = chan_address_check(url, err);
+		if (r < 0)
+			return r;
+		if (!chan_address_is_local(url))
+			return err_set(err, -EPERM, "refusing to listen at %s: without keys only addresses of this machine "
+				       "are served (tcp://127.0.0.1:PORT or ipc://PATH, with --insecure)", url);
+		if (!options->insecure)
+			return err_set(err, -EPERM, "refusing to listen at %s without keys: give --insecure here and at "
+				       "the workers to serve this machine only", url);
+	}
+	return options->n_urls ? 0 : err_set(err, -EINVAL, "nowhere to listen: give --listen URL, such as "
+					     "tcp://127.0.0.1:7200");
+}
+
+static int start(struct service *service, const struct daemon_options *options, struct err *err)
+{
+	char folder[PATH_MAX], path[PATH_MAX + 16];
+	int r = state_folder(options, folder, err);
+	if (r == 0)
+		r = lock_folder(service, folder, err);
+	if (r < 0)
+		return r;
+	snprintf(path, sizeof(path), "%s/history.db", folder);
+	r = store_open(path, &service->store, err);
+	if (r == 0)
+		r = loop_new(&service->loop);
+	if (r == 0)
+		r = loop_signal_new(service->loop, SIGTERM, on_signal, service, &service->signals[0]);
+	if (r == 0)
+		r = loop_signal_new(service->loop, SIGINT, on_signal, service, &service->signals[1]);
+	if (r == 0)
+		r = server_new(service->loop, &(struct server_options){
+			.store = service->store, .must_store = true, .data = service, .on_event = on_event,
+			.on_done = on_done }, &service->server, err);
+	for (size_t i = 0; r == 0 && i < options->n_urls; i++) {
+		r = server_listen(service->server, options->urls[i], err);
+		if (r == 0)
+			LOG_INFO("listening", "url=%s", options->urls[i]);
+	}
+	return r;
+}
+
+int daemon_run(const struct daemon_options *options, struct err *err)
+{
+	struct service service = { .lock = -1 };
+	if (check_urls(options, err) < 0)
+		return EXIT_CODE_USAGE;
+	int r = start(&service, options, err);
+	if (r == 0)
+		loop_run(service.loop, server_step, service.server);
+	else if (err && !err->text[0])
+		err_errno(err, r, "starting the coordinator");
+	server_free(service.server);
+	for (int i = 0; i < 2; i++)
+		loop_signal_free(service.signals[i]);
+	loop_free(service.loop);
+	store_close(service.store);
+	fd_close(&service.lock);
+	return r < 0 ? EXIT_CODE_SETUP : EXIT_CODE_OK;
+}

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+/* daemon.h - `paddock serve`: the coordinator as a process of its own. */
+#ifndef PADDOCK_SERVE_DAEMON_H
+#define PADDOCK_SERVE_DAEMON_H
+
+#include "protocol/base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct daemon_options {
+	const char *const *urls;	/* control addresses to listen on, at least one */
+	size_t n_urls;
+	const char *state;		/* folder of the store; NULL: $XDG_STATE_HOME/paddock */
+	bool insecure;			/* without keys: on this machine's own addresses only */
+};
+
+/* Serve until SIGTERM or SIGINT. Returns an exit code, with err filled when it could not start. */
+int daemon_run(const struct daemon_options *options, struct err *err);
+
+#endif

@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * remote.c - the client of a coordinator elsewhere: hello, submit in pieces, then watch; every answer is fed to the same
+ * reports a local run has. A lost connection is dialled again; silence past the patience is exit 111.
+ */
+#include "coordinator/serve/remote.h"
+
+#include "coordinator/serve/reports.h"
+#include "protocol/base/clock.h"
+#include "protocol/base/log.h"
+#include "protocol/base/loop.h"
+#include "protocol/wire/chan.h"
+#include "protocol/wire/hello.h"
+#include "protocol/wire/lane.h"
+#include "protocol/wire/outcome.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+	PATIENCE_US = 20000000,	/* without any answer the coordinator is out of reach */
+	TICK_US = 100000,
+	PIECE_BYTES = 512 << 10,
+};
+
+enum { CONTROL, DATA, LANES };
+
+enum remote_state { SAYING_HELLO, SUBMITTING, WATCHING, OVER };
+
+struct remote {
+	const struct msg_submit *submit;
+	struct loop *loop;
+	struct chan_client *chans[LANES];
+	struct lane_client lanes[LANES];
+	struct loop_fd *watches[LANES];
+	struct loop_timer *tick;
+	struct loop_signal *signals[2];
+	struct reports *reports;
+	struct arena arena;
+	enum remote_state state;
+	uint64_t session, next_event, heard_us, poll_us;
+	size_t submitted;	/* programs sent so far */
+	unsigned interrupts;
+	int exit_code;
+	struct err *err;
+};
+
+static void finish(struct remote *remote, int exit_code)
+{
+	remote->state = OVER;
+	remote->exit_code = outcome_worse_exit(remote->exit_code, exit_code);
+	loop_stop(remote->loop);
+}
+
+static void send_message(struct remote *remote, int lane, enum msg_type type, const void *message,
+			 struct buf *frame, uint64_t patience_us)
+{
+	int r = msg_encode(type, message, frame, remote->err);
+	if (r == 0)
+		r = chan_client_send(remote->chans[lane], buf_str(frame));
+	if (r < 0) {
+		if (!remote->err->text[0])
+			err_errno(remote->err, r, "sending to the coordinator");
+		finish(remote, EXIT_CODE_INCOMPLETE);
+		return;
+	}
+	lane_client_sent(&remote->lanes[lane], clock_mono_us(), patience_us);
+}
+
+static void say_hello(struct remote *remote)
+{
+	char name[64];
+	uint64_t seq;
+	struct msg_hello hello;
+	struct buf *frame = lane_client_begin(&remote->lanes[CONTROL], &seq);
+	snprintf(name, sizeof(name), "client-%ld", (long)getpid());
+	hello_fill(&hello, HELLO_CLIENT, name);
+	send_message(remote, CONTROL, MSG_HELLO, &hello, frame, 0);
+}
+
+static void submit_piece(struct remote *remote)
+{
+	uint64_t seq;
+	struct buf *frame = lane_client_begin(&remote->lanes[CONTROL], &seq);
+	struct msg_submit piece = *remote->submit;
+	size_t n = 0, bytes = 0, left = remote->submit->n_programs - remote->submitted;
+	piece.programs = remote->submit->programs + remote->submitted;
+	while (n < left && n < LIMIT_PROGRAMS) {
+		bytes += msg_size(&msg_record_program, &piece.programs[n]);
+		if (n && bytes > PIECE_BYTES)
+			break;
+		n++;
+	}
+	piece.n_programs = n;
+	piece.more = n < left;
+	piece.session = remote->session;
+	piece.seq = seq;
+	remote->submitted += n;
+	send_message(remote, CONTROL, MSG_SUBMIT, &piece, frame, 0);
+}
+
+static void watch(struct remote *remote)
+{
+	uint64_t seq;
+	struct buf *frame = lane_client_begin(&remote->lanes[DATA], &seq);
+	send_message(remote, DATA, MSG_WATCH, &(struct msg_watch){
+		.session = remote->session, .seq = seq, .from = remote->next_event }, frame, remote->poll_us);
+}
+
+static void say_stop(struct remote *remote)
+{
+	uint64_t seq;
+	struct buf *frame = lane_client_begin(&remote->lanes[CONTROL], &seq);
+	send_message(remote, CONTROL, MSG_STOP, &(struct msg_stop){
+		.session = remote->session, .seq = seq, .reason = STR_LIT("interrupted") }, frame, 0);
+}
+
+static void on_welcome(struct remote *remote, const struct msg_welcome *welcome)
+{
+	if (hello_check_welcome(welcome, remote->err) < 0) {
+		finish(remote, EXIT_CODE_INCOMPLETE);
+		return;
+	}
+	remote->session = welcome->session;
+	remote->poll_us = welcome->poll_us;
+	remote->state = SUBMITTING;
+	submit_piece(remote);
+}
+
+static void on_accepted(struct remote *remote, const struct msg_accepted *accepted)
+{
+	if (!accepted->run.len) {
+		submit_piece(remote);
+		return;
+	}
+	remote->state = WATCHING;
+	watch(remote);
+}
+
+static void on_news(struct remote *remote, const struct msg_news *news)
+{
+	for (size_t i = 0; i < news->n_events; i++) {
+		reports_event(remote->reports, &news->events[i]);
+		if (news->events[i].kind == MSG_RUN_FINISHED)
+			remote->exit_code = outcome_worse_exit(remote->exit_code, (int)news->events[i].exit_code);
+	}
+	remote->next_event = news->next;
+	if (news->done)
+		finish(remote, EXIT_CODE_OK);
+	else
+		watch(remote);
+}
+
+static void on_refused(struct remote *remote, const struct msg_refused *refused)
+{
+	err_set(remote->err, -EPROTO, "the coordinator refused: %.*s", STR_ARG(refused->text));
+	finish(remote, refused->code ? (int)refused->code : EXIT_CODE_INCOMPLETE);
+}
+
+static void on_frame(struct remote *remote, int lane, struct str frame)
+{
+	void *message;
+	struct err err = { 0 };
+	arena_clear(&remote->arena);
+	int type = msg_decode(frame, &remote->arena, &message, &err);
+	remote->heard_us = clock_mono_us();
+	if (type < 0) {
+		*remote->err = err;
+		err_wrap(remote->err, "the coordinator answered with something else than paddock's protocol");
+		finish(remote, EXIT_CODE_INCOMPLETE);
+		return;
+	}
+	(void)lane_client_take(&remote->lanes[lane], remote->lanes[lane].seq);
+	if (type == MSG_WELCOME && remote->state == SAYING_HELLO)
+		on_welcome(remote, message);
+	else if (type == MSG_ACCEPTED && remote->state == SUBMITTING)
+		on_accepted(remote, message);
+	else if (type == MSG_NEWS && remote->state == WATCHING)
+		on_news(remote, message);
+	else if (type == MSG_REFUSED)
+		on_refused(remote, message);
+}
+
+static void receive(struct remote *remote, int lane)
+{
+	struct str frame;
+	int r = 0;
+	while (remote->state != OVER && (r = chan_client_receive(remote->chans[lane], &frame)) > 0)
+		on_frame(remote, lane, frame);
+	if (r < 0) {
+		err_errno(remote->err, r, "receiving from the coordinator");
+		finish(remote, EXIT_CODE_INCOMPLETE);
+	}
+}
+
+static void on_control(void *data)
+{
+	receive(data, CONTROL);
+}
+
+static void on_data(void *data)
+{
+	receive(data, DATA);
+}
+
+static void on_tick(void *data)
+{
+	struct remote *remote = data;
+	uint64_t now = clock_mono_us();
+	reports_tick(remote->reports, now);
+	if (now - remote->heard_us > PATIENCE_US) {
+		err_set(remote->err, -EHOSTUNREACH, "the coordinator does not answer for %d s: is it running, and is this its "
+			"address?", PATIENCE_US / 1000000);
+		finish(remote, EXIT_CODE_INCOMPLETE);
+		return;
+	}
+	for (int lane = 0; lane < LANES; lane++)
+		if (lane_client_due(&remote->lanes[lane], now) && chan_client_resend(remote->chans[lane]) < 0)
+			LOG_WARN("resend_failed", "lane=%d", lane);
+	loop_timer_set(remote->tick, TICK_US);
+}
+
+static void on_interrupt(void *data, int signum)
+{
+	struct remote *remote = data;
+	remote->exit_code = EXIT_CODE_SIGNAL + signum;
+	if (remote->interrupts++ || remote->state != WATCHING)
+		finish(remote, EXIT_CODE_SIGNAL + signum);
+	else
+		say_stop(remote);
+}
+
+static int dial(struct remote *remote, const char *url)
+{
+	char data_url[CHAN_URL_BYTES];
+	int r = chan_address_data(url, data_url, remote->err);
+	for (int lane = 0; r == 0 && lane < LANES; lane++) {
+		lane_client_init(&remote->lanes[lane], (uint64_t)getpid() * 2 + (uint64_t)lane);
+		r = chan_client_new(lane == CONTROL ? url : data_url, &remote->chans[lane], remote->err);
+		if (r == 0)
+			r = loop_fd_new(remote->loop, chan_client_fd(remote->chans[lane]),
+					lane == CONTROL ? on_control : on_data, remote, &remote->watches[lane]);
+	}
+	return r;
+}
+
+static int set_up(struct remote *remote, const char *url)
+{
+	int r = loop_new(&remote->loop);
+	if (r == 0)
+		r = loop_signal_new(remote->loop, SIGINT, on_interrupt, remote, &remote->signals[0]);
+	if (r == 0)
+		r = loop_signal_new(remote->loop, SIGTERM, on_interrupt, remote, &remote->signals[1]);
+	if (r == 0)
+		r = loop_timer_new(remote->loop, on_tick, remote, &remote->tick);
+	if (r == 0)
+		r = dial(remote, url);
+	if (r < 0 && !remote->err->text[0])
+		err_errno(remote->err, r, "dialling %s", url);
+	return r;
+}
+
+static void tear_down(struct remote *remote)
+{
+	for (int lane = 0; lane < LANES; lane++) {
+		loop_fd_free(remote->watches[lane]);
+		chan_client_free(remote->chans[lane]);
+		lane_client_done(&remote->lanes[lane]);
+	}
+	loop_timer_free(remote->tick);
+	for (int i = 0; i < 2; i++)
+		loop_signal_free(remote->signals[i]);
+	loop_free(remote->loop);
+	arena_done(&remote->arena);
+}
+
+static int check_address(const char *url, bool insecure, struct err *err)
+{
+	int r = chan_address_check(url, err);
+	if (r == 0 && !chan_address_is_local(url))
+		r = err_set(err, -EPERM, "refusing to dial %s: without keys only a coordinator on this machine is spoken to", url);
+	if (r == 0 && !insecure)
+		r = err_set(err, -EPERM, "refusing to dial %s without keys: give --insecure to speak to this machine's own "
+			    "coordinator", url);
+	return r;
+}
+
+int remote_run(const char *url, bool insecure, const struct embed_options *options, const struct msg_submit *submit,
+	       struct err *err)
+{
+	struct err own = { 0 };
+	struct remote remote = { .submit = submit, .err = err ? err : &own, .heard_us = clock_mono_us() };
+	if (check_address(url, insecure, remote.err) < 0)
+		return EXIT_CODE_USAGE;
+	if (reports_open(options->reports, options->n_reports, &remote.reports, remote.err) < 0)
+		return EXIT_CODE_REPORT;
+	if (set_up(&remote, url) < 0) {
+		remote.exit_code = EXIT_CODE_INCOMPLETE;
+	} else {
+		say_hello(&remote);
+		loop_timer_set(remote.tick, TICK_US);
+		if (remote.state != OVER)
+			loop_run(remote.loop, NULL, NULL);
+	}
+	tear_down(&remote);
+	struct err closing = { 0 };
+	if (reports_close(remote.reports, &closing) < 0) {
+		if (!remote.err->text[0])
+			*remote.err = closing;
+		remote.exit_code = outcome_worse_exit(remote.exit_code, EXIT_CODE_REPORT);
+	}
+	return remote.exit_code;
+}

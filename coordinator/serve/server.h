@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * server.h - hands and ears of the core: it feeds core.h from two nanomsg endpoints (control and data), carries out its
+ * actions, journals events before it acknowledges them, and tells whoever owns it what happens. The daemon, and the
+ * coordinator embedded in a local run, are this server with different owners.
+ */
+#ifndef PADDOCK_SERVE_SERVER_H
+#define PADDOCK_SERVE_SERVER_H
+
+#include "coordinator/history/store.h"
+#include "protocol/base/err.h"
+#include "protocol/base/loop.h"
+#include "protocol/wire/msg.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct server;
+
+struct server_options {
+	struct store *store;	/* borrowed; NULL: nothing is kept */
+	bool must_store;	/* acknowledge results only once durable; else go on without the store when it fails */
+	void *data;
+	/* An event of a run submitted by server_submit; valid during the call. */
+	void (*on_event)(void *data, const struct msg_run_event *event);
+	/* That run is over; its exit code includes the store's trouble. */
+	void (*on_done)(void *data, int exit_code);
+};
+
+/* A server attached to `loop` that listens nowhere yet. 0 with a server to free with server_free, or -errno with err. */
+int server_new(struct loop *loop, const struct server_options *options, struct server **ret_server, struct err *err);
+
+/* Close all endpoints and free. Accepts NULL. Runs in progress are forgotten. */
+void server_free(struct server *server);
+
+/* Serve control at `url` and data at the address that belongs to it. 0 or -errno with err. */
+int server_listen(struct server *server, const char *url, struct err *err);
+
+/* Start a run of this process. 0, or -errno with err (a filter that does not parse). */
+int server_submit(struct server *server, const struct msg_submit *submit, struct err *err);
+
+/* Stop the run of server_submit: as core_run_stop. */
+void server_stop_run(struct server *server, const char *why, int exit_code, bool immediate);
+
+/* Ask all workers to end when idle, and take no more. */
+void server_drain(struct server *server);
+
+/* A worker's process is known to be dead (an embedded one, reaped): its session ends now. */
+void server_worker_died(struct server *server, const char *name, const char *why);
+
+/* Workers that have said hello and not left. */
+size_t server_workers(const struct server *server);
+
+/* The step for loop_run: drain the core, send orders, commit, acknowledge. `data` is the server. */
+void server_step(void *data);
+
+#endif

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+/* session.c - a table of peers. The low 16 bits of an id are its place, so that finding one costs nothing. */
+#include "coordinator/serve/session.h"
+
+#include "protocol/base/assert.h"
+#include "protocol/wire/record.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static void done(struct session *session)
+{
+	for (int i = 0; i < SESSION_LANES; i++)
+		lane_server_done(&session->lanes[i]);
+	arena_done(&session->arena);
+	arena_done(&session->orders_arena);
+	free(session->name);
+	free(session->assigns.items);
+	free(session->cancels.items);
+	free(session->programs.items);
+	free(session);
+}
+
+void session_table_done(struct sessions *sessions)
+{
+	for (size_t i = 0; i < sessions->table.len; i++)
+		if (sessions->table.items[i])
+			done(sessions->table.items[i]);
+	free(sessions->table.items);
+	*sessions = (struct sessions){ 0 };
+}
+
+struct session *session_new(struct sessions *sessions, const struct msg_hello *hello, uint64_t random, uint64_t now_us)
+{
+	size_t place = 0;
+	while (place < sessions->table.len && sessions->table.items[place])
+		place++;
+	if (place > 0xffff || (place == sessions->table.len && VEC_PUSH(&sessions->table, NULL) < 0))
+		return NULL;
+	struct session *session = calloc(1, sizeof(*session));
+	if (!session)
+		return NULL;
+	session->id = ((random | 1) << 16 & UINT64_C(0x7fffffffffff0000)) | place;
+	session->role = (enum hello_role)hello->role;
+	session->slots = hello->slots;
+	session->heard_us = now_us;
+	session->name = str_dup(hello->name);
+	struct msg_hello copy = { 0 };
+	if (!session->name || record_copy(msg_describe(MSG_HELLO), hello, &copy, &session->arena) < 0) {
+		done(session);
+		return NULL;
+	}
+	session->tags = (struct str *)copy.tags;
+	session->n_tags = copy.n_tags;
+	sessions->table.items[place] = session;
+	ASSERT(session->id);
+	return session;
+}
+
+struct session *session_find(const struct sessions *sessions, uint64_t id)
+{
+	size_t place = id & 0xffff;
+	if (!id || place >= sessions->table.len || !sessions->table.items[place] ||
+	    sessions->table.items[place]->id != id)
+		return NULL;
+	return sessions->table.items[place];
+}
+
+void session_free(struct sessions *sessions, struct session *session)
+{
+	size_t place = session->id & 0xffff;
+	ASSERT(sessions->table.items[place] == session);
+	sessions->table.items[place] = NULL;
+	done(session);
+}
