@@ -36,7 +36,7 @@ suite_prepare()
 
 suite_native()
 {
-	PYTHONDONTWRITEBYTECODE=1 "$KIT/native.py" --jobs "$JOBS" --cwd "$SCRATCH" \
+	PYTHONDONTWRITEBYTECODE=1 "$KIT/native.py" --jobs "$JOBS" --cwd "${TMPDIR:-/tmp}" \
 		"$WORK/cpython-tests" "$WORK/logs" |
 		awk -F'\t' -v OFS='\t' '{print "cpython", "cpython-tests", $1, $2}' >"$1"
 }

@@ -40,7 +40,7 @@ suite_prepare()
 suite_native()
 {
 	(
-		cd "$SCRATCH"
+		cd "${TMPDIR:-/tmp}"
 		PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$KIT ORACLE_OUT=$1 \
 			ORACLE_SUITE=networkx ORACLE_ROOT=$TESTED \
 			"$PYTHON" -m pytest "${OPTIONS[@]}" -p pytest_oracle -q -n "$(nproc)" \

@@ -28,7 +28,7 @@ suite_prepare()
 		[ -x "$t" ] || continue
 		[ "$QUICK" = 0 ] || [[ $SLOW != *[[:space:]]"$name"[[:space:]]* ]] ||
 			continue
-		printf '%s\t%s\n' "$name" "$t"
+		printf "%s\texec %s\n" "$name" "$t"
 	done >"$WORK/systemd-tests"
 	cat >"$WORK/paddock.yaml" <<-YAML
 	suites:

@@ -4,14 +4,13 @@
 # What every suite script shares: packages, the cache, the native oracle, the
 # two paddock runs and the comparison. A suite script sets SUITE, PACKAGES and
 # (optionally) RUN_ARGS, defines suite_prepare, suite_native, optionally
-# suite_version and suite_cleanup, and ends with `suites_main "$@"`.
+# suite_version, and ends with `suites_main "$@"`.
 #
 #   suite_prepare    build or fetch what the suite needs below $WORK and write
 #                    $WORK/paddock.yaml; must be safe to repeat
 #   suite_native     run the native runner and write the oracle to the file $1:
 #                    suite<TAB>program<TAB>case<TAB>outcome
 #   suite_version    print whatever else the oracle depends on
-#   suite_cleanup    undo what the suite is known to do to the machine
 #
 # Exit status: 0 equal, 1 a difference, 77 not installable here (reason on the
 # last line).
@@ -94,16 +93,35 @@ oracle_key()
 		id -u
 		uname -r
 		[ "${#PACKAGES[@]}" = 0 ] || dpkg-query -W "${PACKAGES[@]}"
-		find "$KIT" -type f ! -name compare.py ! -name lib.sh -print0 |
+		find "$KIT" -type f ! -name compare.py ! -name lib.sh ! -name README.md -print0 |
 			sort -z | xargs -0 cat "$0"
 		echo "quick=$QUICK"
 		if declare -F suite_version >/dev/null; then suite_version; fi
 	} | sha256sum | cut -c1-16
 }
 
+# apart PHASE ARGUMENT: this script again, for one phase, where what tests do to
+# the machine does not last; by an ordinary user in a private TMPDIR at least.
+# Daemons that tests leave behind must not inherit the lock, fd 8.
+apart()
+{
+	local status=0 scratch
+	PADDOCK_SUITES_PHASE=$1 PADDOCK_SUITES_ARGUMENT=$2 bash "$KIT/apart.sh" \
+		"$ROOT" "$PADDOCK_BIN" "$CACHE" -- \
+		bash "$SUITES_DIR/${0##*/}" "${ARGUMENTS[@]}" </dev/null 8>&- || status=$?
+	[ $status = 76 ] || return $status
+	scratch=$(mktemp -d /tmp/suites.XXXXXX)
+	status=0
+	TMPDIR=$scratch "phase_$1" "$2" 8>&- || status=$?
+	rm -rf "$scratch"
+	return $status
+}
+
+phase_native() { suite_native "$1"; }
+
 make_oracle()
 {
-	local stem=$WORK/oracle
+	local stem=$WORK/oracle started=$SECONDS
 	[ "$QUICK" = 0 ] || stem=$stem-quick
 	ORACLE=$stem-$(oracle_key).tsv
 	if [ "$FRESH" = 0 ] && [ -s "$ORACLE" ]; then
@@ -111,9 +129,7 @@ make_oracle()
 		return
 	fi
 	say "running the native runner"
-	local started=$SECONDS
-	# Daemons that tests leave behind must not inherit the lock.
-	TMPDIR=$SCRATCH suite_native "$WORK/oracle.new" 8>&-
+	apart native "$WORK/oracle.new" || die "the native runner failed"
 	rm -f "$stem"-????????????????.tsv
 	LC_ALL=C sort "$WORK/oracle.new" >"$ORACLE"
 	rm -f "$WORK/oracle.new"
@@ -124,23 +140,28 @@ make_oracle()
 
 outcome_counts() { cut -f4 "$1" | sort | uniq -c | awk '{printf "%s%s %s", s, $1, $2; s=", "}'; }
 
-# paddock_run MODE: one run into $WORK/events-MODE.jsonl. Its exit code says
-# what the suite is like, so it is recorded and not judged here; only codes
-# that mean "this run is not a result" end the test.
+# phase_paddock MODE: one run into $WORK/events-MODE.jsonl.
+phase_paddock()
+{
+	cd "$WORK"
+	XDG_STATE_HOME=$WORK/state-$1 XDG_CACHE_HOME=$WORK/xdg-cache \
+		"$PADDOCK_BIN/paddock" run --sandbox "$1" -j "$JOBS" --timeout 600s \
+		--no-fail-fast --retries 0 --progress none --failure-output never \
+		--events "$WORK/events-$1.jsonl" "${RUN_ARGS[@]}" \
+		>"$WORK/run-$1.log" 2>&1 </dev/null
+}
+
+# paddock_run MODE: the exit code says what the suite is like, so it is recorded
+# and not judged here; only codes that mean "this is not a result" end the test.
 paddock_run()
 {
-	local mode=$1 events=$WORK/events-$1.jsonl log=$WORK/run-$1.log status=0
-	rm -f "$events"
-	(
-		cd "$WORK"
-		export XDG_STATE_HOME=$WORK/state-$mode
-		export XDG_CACHE_HOME=$WORK/xdg-cache
-		# A sandbox brings its own /tmp.
-		[ "$mode" != off ] || export TMPDIR=$SCRATCH
-		exec "$PADDOCK_BIN/paddock" run --sandbox "$mode" -j "$JOBS" \
-			--no-fail-fast --retries 0 --progress none \
-			--failure-output never --events "$events" "${RUN_ARGS[@]}"
-	) >"$log" 2>&1 </dev/null 8>&- || status=$?
+	local mode=$1 log=$WORK/run-$1.log status=0 started=$SECONDS
+	rm -f "$WORK/events-$mode.jsonl"
+	if [ "$mode" = off ]; then
+		apart paddock off || status=$?
+	else
+		(phase_paddock "$mode") 8>&- || status=$?
+	fi
 	case $status in
 	0 | 100 | 104) ;;
 	113)
@@ -153,7 +174,7 @@ paddock_run()
 			"log $log"
 		;;
 	esac
-	say "paddock --sandbox $mode: exit code $status"
+	say "paddock --sandbox $mode: exit code $status in $((SECONDS - started)) s"
 }
 
 # compare MODE: fails on the first unlisted or vanished difference.
@@ -185,26 +206,22 @@ parse_arguments()
 	done
 }
 
-# clean_up: what tests leave behind outside a sandbox goes with the private
-# TMPDIR; what they do elsewhere, the suite itself must know.
-clean_up()
-{
-	rm -rf "$SCRATCH"
-	if declare -F suite_cleanup >/dev/null; then suite_cleanup; fi
-}
-
 suites_main()
 {
 	local mode status=0
+	ARGUMENTS=("$@")
 	parse_arguments "$@"
 	CACHE=$(cache_root)
 	WORK=$CACHE/$SUITE
 	mkdir -p "$WORK" 2>/dev/null || skip "cannot write $WORK"
+	if [ -n "${PADDOCK_SUITES_PHASE:-}" ]; then
+		suite_prepare
+		"phase_$PADDOCK_SUITES_PHASE" "$PADDOCK_SUITES_ARGUMENT"
+		return
+	fi
 	exec 8>"$WORK/lock"
 	flock 8
 	[ "${#PACKAGES[@]}" = 0 ] || need_packages "${PACKAGES[@]}"
-	SCRATCH=$(mktemp -d /tmp/suites.XXXXXX)
-	trap clean_up EXIT
 	suite_prepare
 	make_oracle
 	[ "$NATIVE_ONLY" = 0 ] || return 0
