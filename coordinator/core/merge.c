@@ -357,6 +357,14 @@ static int check_event(const struct core_run *run, const struct core_attempt *at
 	return 0;
 }
 
+static bool holds(const struct core_attempt *attempt, uint32_t index)
+{
+	for (size_t i = 0; i < attempt->cases.len; i++)
+		if (attempt->cases.items[i] == index)
+			return true;
+	return false;
+}
+
 int merge_event(struct core *core, struct core_attempt *attempt, const struct msg_event *event, struct err *err)
 {
 	struct core_run *run = core_find_run(core, attempt->run);
@@ -374,8 +382,13 @@ int merge_event(struct core *core, struct core_attempt *attempt, const struct ms
 		return 0;
 	}
 	uint32_t index = (uint32_t)event->index;
-	if (run->cases.items[index].attempt != attempt->id)
-		return 0;	/* it has its verdict: a duplicate */
+	if (run->cases.items[index].attempt != attempt->id) {
+		/* It has its verdict: a duplicate; but what its process showed at its very end is still news. */
+		if (event->kind == MSG_EVENT_ENDED && event->name.len && run->cases.items[index].state == CASE_DONE &&
+		    holds(attempt, index) && keep_found(attempt, event) == 0)
+			settle_found(core, run, attempt, index, true);
+		return 0;
+	}
 	if (event->kind == MSG_EVENT_STARTED) {
 		struct msg_run_event started = event_of(core, run, index, MSG_RUN_CASE_STARTED);
 		run_emit(core, run, &started);
