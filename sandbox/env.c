@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+/* env.c - rewrites the few variables that name places. Not for what the caller decides: it passes on all others. */
+#include "sandbox/env.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sandbox/util.h"
+
+static const char *const homes[][2] = {
+	{ "XDG_CACHE_HOME", "/.cache" },
+	{ "XDG_CONFIG_HOME", "/.config" },
+	{ "XDG_DATA_HOME", "/.local/share" },
+	{ "XDG_STATE_HOME", "/.local/state" },
+};
+
+enum { MADE_MAX = 3 + ARRAY_LEN(homes), MADE_BYTES = PATH_MAX + 64 };
+
+static bool names(const char *variable, const char *name)
+{
+	size_t length = strlen(name);
+
+	return strncmp(variable, name, length) == 0 && variable[length] == '=';
+}
+
+/* NAME=placetail in slot i of the made ones. */
+static const char *make(struct env *env, size_t i, const char *name, const char *place, const char *tail)
+{
+	char *at = env->memory + i * MADE_BYTES;
+
+	util_print(at, MADE_BYTES, "%s=%s%s", name, place, tail);
+	return at;
+}
+
+/* The replacement of one of the caller's variables; NULL: it is dropped; itself: it stays. */
+static const char *rewrite(struct env *env, const char *variable, const struct layout *layout)
+{
+	if (names(variable, "TMPDIR") || (layout->home[0] && names(variable, "HOME")))
+		return NULL;
+	if (names(variable, "XDG_RUNTIME_DIR"))
+		return make(env, 2, "XDG_RUNTIME_DIR", layout->runtime_dir, "");
+	for (size_t i = 0; layout->home[0] && i < ARRAY_LEN(homes); i++)
+		if (names(variable, homes[i][0]))
+			return make(env, 3 + i, homes[i][0], layout->home, homes[i][1]);
+	return variable;
+}
+
+int env_make(const char *const *envp, const struct layout *layout, struct env *ret_env)
+{
+	struct env env = { 0 };
+	size_t n = 0;
+	size_t used = 0;
+
+	while (envp && envp[n])
+		n++;
+	env.envp = malloc((n + MADE_MAX + 1) * sizeof(*env.envp));
+	env.memory = malloc(MADE_MAX * MADE_BYTES);
+	if (!env.envp || !env.memory) {
+		env_done(&env);
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < n; i++) {
+		const char *kept = rewrite(&env, envp[i], layout);
+
+		if (kept)
+			env.envp[used++] = kept;
+	}
+	if (layout->home[0])
+		env.envp[used++] = make(&env, 0, "HOME", layout->home, "");
+	env.envp[used++] = make(&env, 1, "TMPDIR", "/tmp", "");
+	env.envp[used] = NULL;
+	*ret_env = env;
+	return 0;
+}
+
+void env_done(struct env *env)
+{
+	free(env->envp);
+	free(env->memory);
+	*env = (struct env){ 0 };
+}

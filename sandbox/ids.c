@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * ids.c - plans the id maps of a slot.
+ *
+ * Invariants: no map made here ever yields outside id 0 for a keeper that is root; the payload's own id is always
+ * mapped. Not for writing maps: ns.c does that.
+ */
+#include "sandbox/ids.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sandbox/util.h"
+
+int ids_parse(const char *text, struct ids_map *ret_map)
+{
+	struct ids_map map = { .n = 0 };
+
+	while (*text) {
+		unsigned inside, outside, count;
+		int used = 0;
+
+		if (map.n == IDS_EXTENTS_MAX)
+			break;
+		if (sscanf(text, " %10u %10u %10u %n", &inside, &outside, &count, &used) != 3 || !used)
+			return -EINVAL;
+		map.extents[map.n++] = (struct ids_extent){ inside, outside, count };
+		text += used;
+	}
+	*ret_map = map;
+	return map.n ? 0 : -EINVAL;
+}
+
+int ids_print(const struct ids_map *map, char *buf, size_t size)
+{
+	size_t used = 0;
+
+	buf[0] = '\0';
+	for (size_t i = 0; i < map->n; i++) {
+		const struct ids_extent *e = &map->extents[i];
+		int r = util_print(buf + used, size - used, "%u %u %u\n", e->inside, e->outside, e->count);
+
+		if (r < 0)
+			return r;
+		used += strlen(buf + used);
+	}
+	return 0;
+}
+
+uint32_t ids_outside(const struct ids_map *map, uint32_t inside)
+{
+	for (size_t i = 0; i < map->n; i++) {
+		const struct ids_extent *e = &map->extents[i];
+
+		if (inside >= e->inside && inside - e->inside < e->count)
+			return e->outside + (inside - e->inside);
+	}
+	return IDS_NONE;
+}
+
+/* Whether one extent of `own` holds [first, first + count). */
+static bool holds(const struct ids_map *own, uint32_t first, uint32_t count)
+{
+	for (size_t i = 0; i < own->n; i++) {
+		const struct ids_extent *e = &own->extents[i];
+
+		if (first >= e->inside && first - e->inside < e->count && e->count - (first - e->inside) >= count)
+			return true;
+	}
+	return false;
+}
+
+static void add(struct ids_map *map, uint32_t inside, uint32_t outside, uint32_t count)
+{
+	BOX_ASSERT(map->n < IDS_EXTENTS_MAX);
+	if (count)
+		map->extents[map->n++] = (struct ids_extent){ inside, outside, count };
+}
+
+void ids_for_root(uint32_t self, unsigned slot, const struct ids_map *own, struct ids_map *ret_map)
+{
+	uint32_t first = IDS_BASE + slot * IDS_PER_SLOT;
+	struct ids_map map = { .n = 0 };
+
+	if (self < IDS_PER_SLOT && holds(own, first, IDS_PER_SLOT))
+		add(&map, 0, first, IDS_PER_SLOT);
+	else
+		add(&map, self, 60001 + slot, 1);
+	BOX_ASSERT(ids_outside(&map, self) != 0);
+	*ret_map = map;
+}
+
+void ids_for_user(uint32_t self, uint32_t subids, struct ids_map *ret_map)
+{
+	struct ids_map map = { .n = 0 };
+	uint32_t below = self < subids ? self : subids;
+	uint32_t above = subids > below && self < IDS_PER_SLOT - 1 ? subids - below : 0;
+
+	if (above > IDS_PER_SLOT - 1 - self)
+		above = IDS_PER_SLOT - 1 - self;
+	add(&map, 0, 1, below);
+	add(&map, self, 0, 1);
+	add(&map, self + 1, 1 + below, above);
+	*ret_map = map;
+}
+
+int ids_find_sub(const char *text, const char *name, uint32_t id, uint32_t *ret_start, uint32_t *ret_count)
+{
+	char by_id[16];
+	const char *end;
+
+	util_print(by_id, sizeof(by_id), "%u", id);
+	for (const char *line = text; *line; line = *end ? end + 1 : end) {
+		size_t length = strcspn(line, ":");
+		unsigned start, count;
+
+		end = line + strcspn(line, "\n");
+		if (!(strlen(name) == length && memcmp(line, name, length) == 0) &&
+			!(strlen(by_id) == length && memcmp(line, by_id, length) == 0))
+			continue;
+		if (sscanf(line + length, ":%10u:%10u", &start, &count) != 2 || !count)
+			continue;
+		*ret_start = start;
+		*ret_count = count;
+		return 0;
+	}
+	return -ENOENT;
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * layout.c - decides what the payload sees, as an ordered list of operations for apply.c.
+ *
+ * The base is the keeper's template: the host's tree, read-only, with a small /dev. On top of it come, per run, one
+ * tmpfs whose folders become /tmp, /var/tmp, /dev/shm, /home, /root and /run (so that one size bounds them together),
+ * the workspace, the binds, /proc and /dev/pts.
+ *
+ * Invariants: every OPEN and OVERLAY is attached exactly once; nothing is attached before the folders that hide the
+ * host are in place, so that a workspace below /home or /run reappears alone; /run is shown last of the scratch's
+ * folders because it covers the scratch itself.
+ */
+#include "sandbox/layout.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "sandbox/util.h"
+
+#define TMP_BYTES_DEFAULT (2ull << 30)
+
+static int add(struct layout *layout, struct layout_op op)
+{
+	BOX_ASSERT(layout->n < LAYOUT_OPS_MAX);
+	layout->ops[layout->n] = op;
+	return layout->n++;
+}
+
+static void add_dir(struct layout *layout, const char *path, mode_t mode, bool own)
+{
+	add(layout, (struct layout_op){ .kind = LAYOUT_DIR, .path = path, .mode = mode, .own = own });
+}
+
+static void add_show(struct layout *layout, const char *source, const char *path)
+{
+	add(layout, (struct layout_op){ .kind = LAYOUT_SHOW, .source = source, .path = path });
+}
+
+static uint64_t scratch_bytes(const struct box_spec *spec)
+{
+	if (spec->tmp_bytes)
+		return spec->tmp_bytes;
+	return spec->memory_bytes ? spec->memory_bytes / 2 : TMP_BYTES_DEFAULT;
+}
+
+/*
+ * Where a private HOME lives: at the user's own path when that is hidden or a folder, else below /run. Paths
+ * starting with one of the hidden folders become plain folders of the scratch.
+ */
+static void plan_home(const struct box_spec *spec, const struct layout_host *host, struct layout *layout)
+{
+	bool in_home = host->has_home_dir && util_path_below(host->home, "/home") && strcmp(host->home, "/home") != 0;
+	bool in_root = host->has_root_dir && strcmp(host->home, "/root") == 0;
+
+	layout->home_in_scratch[0] = '\0';
+	if (spec->home) {
+		layout->home = "";
+		return;
+	}
+	if (in_home || in_root) {
+		layout->home = host->home;
+		util_copy(layout->home_in_scratch, sizeof(layout->home_in_scratch), host->home + 1);
+	} else {
+		layout->home = host->home_is_dir && host->home[1] ? host->home : "/run/home";
+		util_copy(layout->home_in_scratch, sizeof(layout->home_in_scratch),
+			strcmp(layout->home, "/run/home") == 0 ? "run/home" : "ownhome");
+	}
+}
+
+static void plan_dirs(const struct layout_host *host, struct layout *layout)
+{
+	bool root = host->uid == 0;
+
+	add_dir(layout, "tmp", 01777, false);
+	add_dir(layout, "vartmp", 01777, false);
+	add_dir(layout, "shm", 01777, false);
+	add_dir(layout, "home", 0755, root);
+	add_dir(layout, "root", 0700, root);
+	add_dir(layout, "run", 0755, root);
+	add_dir(layout, "run/lock", 01777, false);
+	add_dir(layout, "run/user", 0755, false);
+	add_dir(layout, layout->runtime_in_scratch, 0700, true);
+	if (layout->home_in_scratch[0] && strcmp(layout->home_in_scratch, "root") != 0)
+		add_dir(layout, layout->home_in_scratch, 0755, true);
+}
+
+static void plan_shows(const struct layout_host *host, struct layout *layout)
+{
+	add_show(layout, "tmp", "/tmp");
+	add_show(layout, "shm", "/dev/shm");
+	if (host->has_var_tmp)
+		add_show(layout, "vartmp", "/var/tmp");
+	if (host->has_home_dir)
+		add_show(layout, "home", "/home");
+	if (host->has_root_dir)
+		add_show(layout, "root", "/root");
+	if (strcmp(layout->home_in_scratch, "ownhome") == 0)
+		add_show(layout, "ownhome", layout->home);
+	add_show(layout, "run", "/run");
+}
+
+/* Opens the workspace in its mode; returns the operation to attach, or -1. */
+static int plan_workspace(const struct box_spec *spec, struct layout *layout)
+{
+	struct layout_op op = { .kind = LAYOUT_OPEN, .source = spec->workspace_path };
+
+	if (!spec->workspace_path)
+		return -1;
+	op.writable = spec->workspace != BOX_WORKSPACE_READONLY;
+	if (spec->workspace == BOX_WORKSPACE_OVERLAY) {
+		op.kind = LAYOUT_OVERLAY;
+		add_dir(layout, "lower", 0700, false);
+		add_dir(layout, "upper", 0700, false);
+		add_dir(layout, "work", 0700, false);
+	}
+	return add(layout, op);
+}
+
+static void add_attach(struct layout *layout, int from)
+{
+	add(layout, (struct layout_op){ .kind = LAYOUT_ATTACH, .from = from, .path = layout->ops[from].source });
+}
+
+void layout_plan(const struct box_spec *spec, const struct layout_host *host, struct layout *ret_layout)
+{
+	int workspace;
+	int binds[BOX_BINDS_MAX];
+
+	BOX_ASSERT(spec->level != BOX_LEVEL_OFF);
+	ret_layout->n = 0;
+	plan_home(spec, host, ret_layout);
+	util_print(ret_layout->runtime_dir, sizeof(ret_layout->runtime_dir), "/run/user/%u", host->uid);
+	util_print(ret_layout->runtime_in_scratch, sizeof(ret_layout->runtime_in_scratch), "run/user/%u", host->uid);
+	ret_layout->cwd = spec->cwd ? spec->cwd : spec->workspace_path ? spec->workspace_path : "/tmp";
+
+	add(ret_layout, (struct layout_op){ .kind = LAYOUT_SCRATCH, .bytes = scratch_bytes(spec) });
+	plan_dirs(host, ret_layout);
+	workspace = plan_workspace(spec, ret_layout);
+	for (size_t i = 0; i < spec->n_binds; i++)
+		binds[i] = add(ret_layout, (struct layout_op){ .kind = LAYOUT_OPEN, .source = spec->binds[i].path,
+			.writable = spec->binds[i].writable });
+	plan_shows(host, ret_layout);
+	if (workspace >= 0)
+		add_attach(ret_layout, workspace);
+	for (size_t i = 0; i < spec->n_binds; i++)
+		add_attach(ret_layout, binds[i]);
+	add(ret_layout, (struct layout_op){ .kind = LAYOUT_PROC, .path = "/proc" });
+	add(ret_layout, (struct layout_op){ .kind = LAYOUT_PTS, .path = "/dev/pts" });
+}

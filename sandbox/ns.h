@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+/* ns.h - user namespaces and the network of a sandbox. */
+#ifndef PADDOCK_SANDBOX_NS_H
+#define PADDOCK_SANDBOX_NS_H
+
+#include "sandbox/box.h"
+#include "sandbox/ids.h"
+
+/*
+ * A user namespace with these maps, kept by fd only: payloads enter it last, so they own no other namespace. Returns
+ * the fd or -errno. `gids` with a single id of an unprivileged user needs setgroups denied: pass deny_setgroups.
+ */
+int ns_make_user(const struct ids_map *uids, const struct ids_map *gids, bool deny_setgroups);
+
+/*
+ * For a keeper that is an ordinary user: moves this process into a user and a mount namespace of its own, as 0,
+ * with its subordinate ids as 1..N through newuidmap where there are any. *ret_subids is N (0: none, and setgroups
+ * is denied). 0 or -errno. Blocks for the helpers.
+ */
+int ns_enter_outer(uint32_t *ret_subids);
+
+/* Sets lo up, lets any user bind low ports and send pings, in the network namespace we are in. 0 or -errno. */
+int ns_loopback(void);
+
+#endif

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * priv.c - capabilities through libcap, and no_new_privs. The one file that includes libcap.
+ * Invariant: after priv_drop no exec can bring a right back, not even of a file with capabilities as inside-root.
+ */
+#include "sandbox/priv.h"
+
+#include <errno.h>
+#include <sys/capability.h>
+#include <sys/prctl.h>
+
+static int drop_bounding(void)
+{
+	for (cap_value_t value = 0; value <= CAP_LAST_CAP || cap_get_bound(value) >= 0; value++)
+		if (cap_get_bound(value) == 1 && cap_drop_bound(value) < 0)
+			return -errno;
+	return 0;
+}
+
+int priv_drop(void)
+{
+	cap_t none;
+	int r = drop_bounding();
+
+	/* Without CAP_SETPCAP (an init that has changed its id) there is nothing left to bound. */
+	if (r < 0 && r != -EPERM)
+		return r;
+	if (cap_reset_ambient() < 0 && errno != EINVAL)
+		return -errno;
+	none = cap_init();
+	if (!none)
+		return -ENOMEM;
+	r = cap_set_proc(none) < 0 ? -errno : 0;
+	cap_free(none);
+	if (r == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		r = -errno;
+	return r;
+}
+
+int priv_has(const char *name)
+{
+	cap_value_t value;
+	cap_flag_value_t flag = CAP_CLEAR;
+	cap_t mine;
+
+	if (cap_from_name(name, &value) < 0)
+		return 0;
+	mine = cap_get_proc();
+	if (!mine)
+		return 0;
+	if (cap_get_flag(mine, value, CAP_EFFECTIVE, &flag) < 0)
+		flag = CAP_CLEAR;
+	cap_free(mine);
+	return flag == CAP_SET;
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+/* slate.c - the shared page of a slot. Async-signal-safe but for slate_new. Not for anything the payload may see. */
+#include "sandbox/slate.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+#include "sandbox/util.h"
+
+static const char *const step_names[SLATE_STEP_MAX] = {
+#define X(name, text) [SLATE_##name] = text,
+	SLATE_STEPS(X)
+#undef X
+};
+
+struct slate *slate_new(void)
+{
+	void *page = mmap(NULL, sizeof(struct slate), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	return page == MAP_FAILED ? NULL : page;
+}
+
+void slate_clear(struct slate *slate)
+{
+	memset(slate, 0, sizeof(*slate));
+}
+
+void slate_at(struct slate *slate, enum slate_step step, const char *object)
+{
+	BOX_ASSERT((unsigned)step < SLATE_STEP_MAX);
+	slate->step = step;
+	util_copy(slate->object, sizeof(slate->object), object ? object : "");
+}
+
+int slate_fail(struct slate *slate, int error)
+{
+	BOX_ASSERT(error < 0);
+	slate->error = -error;
+	return error;
+}
+
+const char *slate_step_name(uint32_t step)
+{
+	return step < SLATE_STEP_MAX ? step_names[step] : "unknown";
+}

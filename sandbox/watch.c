@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * watch.c - when a run is told to end, and why it ended.
+ *
+ * Invariants: the cause comes from what we did and what the kernel says (wait status of processes we own, cgroup
+ * counters), never from an exit code alone; TERM is sent at most once; after KILL nothing more is due.
+ */
+#include "sandbox/watch.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "sandbox/util.h"
+
+void watch_start(struct watch *watch, const struct box_spec *spec, uint64_t now_us)
+{
+	*watch = (struct watch){
+		.stage = WATCH_RUNNING,
+		.wall_us = spec->wall_us,
+		.grace_us = spec->grace_us,
+		.due_us = spec->wall_us ? now_us + spec->wall_us : UINT64_MAX,
+	};
+}
+
+/* Into the last stages: TERM now and KILL after the grace, or KILL now when there is none. */
+static enum watch_action end(struct watch *watch, enum box_cause reason, uint64_t now_us)
+{
+	if (watch->stage == WATCH_RUNNING)
+		watch->reason = reason;
+	if (watch->stage == WATCH_RUNNING && watch->grace_us > 0) {
+		watch->stage = WATCH_TERMED;
+		watch->due_us = now_us + watch->grace_us;
+		return WATCH_TERM;
+	}
+	watch->stage = WATCH_KILLED;
+	watch->due_us = UINT64_MAX;
+	return WATCH_KILL;
+}
+
+void watch_ask(struct watch *watch, uint64_t now_us, uint64_t grace_us)
+{
+	if (watch->stage == WATCH_KILLED)
+		return;
+	if (grace_us != UINT64_MAX)
+		watch->grace_us = grace_us;
+	if (watch->stage == WATCH_RUNNING) {
+		watch->reason = BOX_CAUSE_KILLED;
+		watch->wall_us = 0;
+		watch->due_us = now_us;
+	} else if (now_us + watch->grace_us < watch->due_us) {
+		watch->due_us = now_us + watch->grace_us;
+	}
+}
+
+enum watch_action watch_tick(struct watch *watch, uint64_t now_us, uint64_t start_us)
+{
+	if (now_us < watch->due_us)
+		return WATCH_WAIT;
+	/* The deadline counts from the payload's start, which came a little after the request. */
+	if (watch->stage == WATCH_RUNNING && watch->wall_us) {
+		if (start_us && start_us + watch->wall_us > now_us) {
+			watch->due_us = start_us + watch->wall_us;
+			return WATCH_WAIT;
+		}
+		return end(watch, BOX_CAUSE_TIMEOUT, now_us);
+	}
+	return end(watch, BOX_CAUSE_KILLED, now_us);
+}
+
+static void record_status(const struct watch_facts *facts, struct box_result *result)
+{
+	const struct slate *slate = facts->slate;
+	int status = slate->ended || slate->end_us ? slate->status : facts->init_status;
+
+	if (WIFSIGNALED(status))
+		result->term_signal = WTERMSIG(status);
+	else
+		result->exit_code = WEXITSTATUS(status);
+	if (facts->watch->stage != WATCH_RUNNING)
+		result->cause = facts->watch->reason;
+	else if (WIFSIGNALED(status))
+		result->cause = facts->oom ? BOX_CAUSE_OOM : BOX_CAUSE_SIGNAL;
+	else
+		result->cause = BOX_CAUSE_EXIT;
+}
+
+/* The payload never ran. Killed on the way counts as killed; a full cgroup as out of memory. */
+static void record_failure(const struct watch_facts *facts, struct box_result *result)
+{
+	const struct slate *slate = facts->slate;
+
+	result->setup_errno = slate->error;
+	util_copy(result->setup_step, sizeof(result->setup_step), slate_step_name(slate->step));
+	util_copy(result->setup_object, sizeof(result->setup_object), slate->object);
+	if (slate->refused)
+		result->cause = BOX_CAUSE_REFUSED;
+	else if (!slate->error && facts->watch->stage != WATCH_RUNNING)
+		result->cause = facts->watch->reason;
+	else if (!slate->error && facts->oom)
+		result->cause = BOX_CAUSE_OOM;
+	else
+		result->cause = BOX_CAUSE_SETUP;
+}
+
+/* Processor time of the cgroup, split as the reaped processes' own was. */
+static void record_cpu(const struct watch_facts *facts, struct box_result *result)
+{
+	uint64_t user = facts->slate->user_us;
+	uint64_t system = facts->slate->system_us;
+	uint64_t total = user + system;
+
+	if (facts->cpu_us > total && total) {
+		user = (uint64_t)((double)facts->cpu_us * (double)user / (double)total);
+		system = facts->cpu_us - user;
+	} else if (facts->cpu_us > total) {
+		user = facts->cpu_us;
+	}
+	result->user_us = user;
+	result->system_us = system;
+}
+
+void watch_record(const struct watch_facts *facts, struct box_result *ret_result)
+{
+	const struct slate *slate = facts->slate;
+	struct box_result result = { .oom = facts->oom, .pids_limit = facts->pids_limit, .leftovers = slate->leftovers };
+	uint64_t end_us = slate->end_us ? slate->end_us : facts->now_us;
+
+	if (slate->start_us) {
+		record_status(facts, &result);
+		result.wall_us = end_us > slate->start_us ? end_us - slate->start_us : 0;
+		result.setup_us = (uint32_t)(slate->start_us > facts->asked_us ? slate->start_us - facts->asked_us : 0);
+	} else {
+		record_failure(facts, &result);
+	}
+	record_cpu(facts, &result);
+	result.peak_bytes = facts->peak_bytes ? facts->peak_bytes : slate->maxrss_bytes;
+	util_copy(result.degraded, sizeof(result.degraded), facts->degraded);
+	*ret_result = result;
+}

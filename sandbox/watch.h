@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+/* watch.h - deadlines of a run, and the record of its end. Pure: times come in, decisions go out. */
+#ifndef PADDOCK_SANDBOX_WATCH_H
+#define PADDOCK_SANDBOX_WATCH_H
+
+#include "sandbox/box.h"
+#include "sandbox/slate.h"
+
+/*
+ *   WATCH_RUNNING --deadline or kill--> WATCH_TERMED --grace over--> WATCH_KILLED
+ *         \_____________________ kill with no grace ____________________/
+ */
+enum watch_stage {
+	WATCH_RUNNING,
+	WATCH_TERMED,
+	WATCH_KILLED,
+};
+
+enum watch_action {
+	WATCH_WAIT,
+	WATCH_TERM,	/* send TERM to the payload's group now */
+	WATCH_KILL,	/* kill everything now */
+};
+
+struct watch {
+	enum watch_stage stage;
+	enum box_cause reason;	/* TIMEOUT or KILLED once stage is not RUNNING */
+	uint64_t due_us;	/* when to tick next; UINT64_MAX: never */
+	uint64_t wall_us;
+	uint64_t grace_us;
+};
+
+/* What the keeper knows when all is over. */
+struct watch_facts {
+	const struct slate *slate;
+	const struct watch *watch;
+	int init_status;	/* wait status of init; 0 for a bare run */
+	bool oom;
+	bool pids_limit;
+	uint64_t cpu_us;	/* 0: no cgroup, the slate's sums hold */
+	uint64_t peak_bytes;	/* 0: unknown */
+	uint64_t asked_us;	/* when the request came */
+	uint64_t now_us;
+	const char *degraded;
+};
+
+/* Starts the clock of a run asked for at now_us. */
+void watch_start(struct watch *watch, const struct box_spec *spec, uint64_t now_us);
+
+/* Somebody wants it to end: grace_us UINT64_MAX keeps the spec's. The next tick acts. */
+void watch_ask(struct watch *watch, uint64_t now_us, uint64_t grace_us);
+
+/* What to do at now_us; start_us is when the payload started, 0 when it has not. */
+enum watch_action watch_tick(struct watch *watch, uint64_t now_us, uint64_t start_us);
+
+/* The record. Its id is the caller's to set. */
+void watch_record(const struct watch_facts *facts, struct box_result *ret_result);
+
+#endif
