@@ -90,12 +90,13 @@ int chan_server_fd(const struct chan_server *server);
  * return address, 0 when none waits, or -errno. Call until it returns 0. A further request on a
  * connection supersedes the one still parked there.
  */
-int chan_server_receive(struct chan_server *server, struct str *ret_frame, struct chan_peer *ret_peer);
+int chan_server_receive(struct chan_server *server, struct str *ret_frame,
+			struct chan_peer *ret_peer);
 
 /*
  * Answer a request, now or much later, in any order; *peer is zeroed. 0 also when the peer is gone
- * (nobody can tell); -ESTALE when its connection has asked anew, so that nothing was sent;
- * -EMSGSIZE above LIMIT_FRAME_BYTES; -errno.
+ * (nobody can tell); -ESTALE when its connection has asked anew, so that nothing was sent; -errno.
+ * -EMSGSIZE above LIMIT_FRAME_BYTES: then it is still unanswered and *peer still good.
  */
 int chan_server_reply(struct chan_server *server, struct chan_peer *peer, struct str frame);
 
