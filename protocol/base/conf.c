@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * conf.c - values of options, whoever gives them. Every value passes through conf_set, so that a flag, a variable and a
- * key are checked alike and their errors read alike; a value that loses against a stronger source is checked all the
- * same. Texts made of the table are in conf_help.c, conf_man.c and conf_complete.c.
+ * conf.c - values of options, whoever gives them. Every value passes through conf_set, so that a
+ * flag, a variable and a key are checked alike and their errors read alike; a value that loses
+ * against a stronger source is checked all the same. Texts made of the table are in conf_help.c,
+ * conf_man.c and conf_complete.c.
  */
 #include "protocol/base/conf.h"
 
@@ -23,7 +24,7 @@ struct words {
 
 struct value {
 	enum conf_source source;
-	uint64_t number;	/* of numbers, of flags 0 or 1, of enums the position */
+	uint64_t number; /* of numbers, of flags 0 or 1, of enums the position */
 	const char *text;
 	struct words list;
 };
@@ -31,7 +32,7 @@ struct value {
 struct conf {
 	const struct conf_table *table;
 	size_t verb;
-	struct value *values;	/* one per option */
+	struct value *values; /* one per option */
 	struct words operands, rest;
 	struct arena arena;
 	bool help;
@@ -55,7 +56,8 @@ struct conf *conf_new(const struct conf_table *table, size_t verb)
 		const char *fallback = table->options[i].fallback;
 		struct err err = { 0 };
 		int r = fallback ? conf_set(conf, i, CONF_SOURCE_DEFAULT, table->options[i].name,
-					    str_of(fallback), &err) : 0;
+					    str_of(fallback), &err)
+				 : 0;
 		ASSERT(r == 0 || r == -ENOMEM);
 		if (r < 0) {
 			conf_free(conf);
@@ -76,6 +78,11 @@ void conf_free(struct conf *conf)
 	arena_done(&conf->arena);
 	free(conf->values);
 	free(conf);
+}
+
+const struct conf_table *conf_table(const struct conf *conf)
+{
+	return conf->table;
 }
 
 int conf_find_option(const struct conf_table *table, struct str name)
@@ -203,41 +210,50 @@ static void describe_range(const struct conf_option *option, char *out, size_t s
 		snprintf(out, size, "at least %s", low);
 }
 
-static int refuse_value(const struct conf_option *option, const char *origin, struct str text, int why, struct err *err)
+static int refuse_value(const struct conf_option *option, const char *origin, struct str text,
+			int why, struct err *err)
 {
 	char range[96];
 	describe_range(option, range, sizeof(range));
 	text = shown(text);
 	if (why == -ERANGE)
-		return err_set(err, -EINVAL, "%s: %.*s is out of range; allowed is %s", origin, STR_ARG(text), range);
+		return err_set(err, -EINVAL, "%s: %.*s is out of range; allowed is %s", origin,
+			       STR_ARG(text), range);
 	switch (option->type) {
 	case CONF_FLAG:
-		return err_set(err, -EINVAL, "%s: \"%.*s\" is neither true nor false", origin, STR_ARG(text));
+		return err_set(err, -EINVAL, "%s: \"%.*s\" is neither true nor false", origin,
+			       STR_ARG(text));
 	case CONF_ENUM:
-		return err_set(err, -EINVAL, "%s: \"%.*s\" is not one of %s", origin, STR_ARG(text), option->choices);
+		return err_set(err, -EINVAL, "%s: \"%.*s\" is not one of %s", origin, STR_ARG(text),
+			       option->choices);
 	case CONF_SIZE:
-		return err_set(err, -EINVAL, "%s: \"%.*s\" is not a size; write it as 512K, 64M or 1.5G", origin,
+		return err_set(err, -EINVAL,
+			       "%s: \"%.*s\" is not a size; write it as 512K, 64M or 1.5G", origin,
 			       STR_ARG(text));
 	case CONF_DURATION:
-		return err_set(err, -EINVAL, "%s: \"%.*s\" is not a duration; write it as 90, 1.5s, 200ms or 1h30m", origin,
-			       STR_ARG(text));
+		return err_set(
+			err, -EINVAL,
+			"%s: \"%.*s\" is not a duration; write it as 90, 1.5s, 200ms or 1h30m",
+			origin, STR_ARG(text));
 	default:
-		return err_set(err, -EINVAL, "%s: \"%.*s\" is not a whole number; allowed is %s", origin, STR_ARG(text),
-			       range);
+		return err_set(err, -EINVAL, "%s: \"%.*s\" is not a whole number; allowed is %s",
+			       origin, STR_ARG(text), range);
 	}
 }
 
-static int add_word(struct words *words, size_t max, const char *what, const char *word, struct err *err)
+static int add_word(struct words *words, size_t max, const char *what, const char *word,
+		    struct err *err)
 {
 	if (words->len >= max)
-		return err_set(err, -EINVAL, "%s: more than %zu values; put them into a list file", what, max);
+		return err_set(err, -EINVAL, "%s: more than %zu values; put them into a list file",
+			       what, max);
 	if (!word || VEC_PUSH(words, word) < 0)
 		return err_set(err, -ENOMEM, "%s: out of memory", what);
 	return 0;
 }
 
-static int set_text(struct conf *conf, struct value *value, const struct conf_option *option, const char *origin,
-		    struct str text, struct err *err)
+static int set_text(struct conf *conf, struct value *value, const struct conf_option *option,
+		    const char *origin, struct str text, struct err *err)
 {
 	if (text.len && memchr(text.data, '\0', text.len))
 		return err_set(err, -EINVAL, "%s: the value holds a NUL byte", origin);
@@ -250,8 +266,8 @@ static int set_text(struct conf *conf, struct value *value, const struct conf_op
 	return 0;
 }
 
-int conf_set(struct conf *conf, size_t option, enum conf_source source, const char *origin, struct str text,
-	     struct err *err)
+int conf_set(struct conf *conf, size_t option, enum conf_source source, const char *origin,
+	     struct str text, struct err *err)
 {
 	ASSERT(option < conf->table->n_options);
 	ASSERT(source > CONF_SOURCE_NONE && source < CONF_SOURCE_MAX);
@@ -293,15 +309,18 @@ static int unknown_option(const struct conf *conf, struct str word, struct err *
 	const char *gap = *verb ? " " : "";
 	int elsewhere = conf_find_option(conf->table, word);
 	if (elsewhere >= 0)
-		return err_set(err, -EINVAL, "--%s: %s%s%s has no such option, though other verbs do; see %s%s%s --help",
-			       conf->table->options[elsewhere].name, conf->table->program, gap, verb,
-			       conf->table->program, gap, verb);
+		return err_set(
+			err, -EINVAL,
+			"--%s: %s%s%s has no such option, though other verbs do; see %s%s%s --help",
+			conf->table->options[elsewhere].name, conf->table->program, gap, verb,
+			conf->table->program, gap, verb);
 	const char *nearest = conf_nearest(word, names, n);
 	word = shown(word);
 	if (nearest)
-		return err_set(err, -EINVAL, "--%.*s: no such option; did you mean --%s?", STR_ARG(word), nearest);
-	return err_set(err, -EINVAL, "--%.*s: no such option; %s%s%s --help lists them", STR_ARG(word),
-		       conf->table->program, gap, verb);
+		return err_set(err, -EINVAL, "--%.*s: no such option; did you mean --%s?",
+			       STR_ARG(word), nearest);
+	return err_set(err, -EINVAL, "--%.*s: no such option; %s%s%s --help lists them",
+		       STR_ARG(word), conf->table->program, gap, verb);
 }
 
 /* The option a long name stands for, which may be "no-" and the name of a flag. */
@@ -322,11 +341,12 @@ static int find_long(const struct conf *conf, struct str name, bool *ret_negated
 	return option;
 }
 
-static int take_next(struct words_left *left, const char *origin, const struct conf_option *option, struct str *ret_text,
-		     struct err *err)
+static int take_next(struct words_left *left, const char *origin, const struct conf_option *option,
+		     struct str *ret_text, struct err *err)
 {
 	if (left->next >= left->n)
-		return err_set(err, -EINVAL, "%s: needs a value: %s %s", origin, origin, option->metavar);
+		return err_set(err, -EINVAL, "%s: needs a value: %s %s", origin, origin,
+			       option->metavar);
 	*ret_text = str_of(left->args[left->next++]);
 	return 0;
 }
@@ -364,13 +384,16 @@ static int parse_long(struct conf *conf, struct str word, struct words_left *lef
 static int find_letter(const struct conf *conf, char letter)
 {
 	for (size_t i = 0; i < conf->table->n_options; i++)
-		if (conf->table->options[i].letter == letter && conf_takes(conf->table, conf->verb, i))
+		if (conf->table->options[i].letter == letter &&
+		    conf_takes(conf->table, conf->verb, i))
 			return (int)i;
 	return -ENOENT;
 }
 
-/* "-vj4": letters of flags may stand together; the first that takes a value takes the rest of the word, or the next. */
-static int parse_letters(struct conf *conf, const char *letters, struct words_left *left, struct err *err)
+/* "-vj4": letters of flags may stand together; the first that takes a value takes the rest of the
+ * word, or the next. */
+static int parse_letters(struct conf *conf, const char *letters, struct words_left *left,
+			 struct err *err)
 {
 	for (; *letters; letters++) {
 		int option = find_letter(conf, *letters);
@@ -379,8 +402,10 @@ static int parse_letters(struct conf *conf, const char *letters, struct words_le
 			continue;
 		}
 		if (option < 0)
-			return err_set(err, -EINVAL, "-%c: no such option; %s%s%s --help lists them",
-				       isprint((unsigned char)*letters) ? *letters : '?', conf->table->program,
+			return err_set(err, -EINVAL,
+				       "-%c: no such option; %s%s%s --help lists them",
+				       isprint((unsigned char)*letters) ? *letters : '?',
+				       conf->table->program,
 				       *conf->table->verbs[conf->verb].name ? " " : "",
 				       conf->table->verbs[conf->verb].name);
 		const struct conf_option *about = &conf->table->options[option];
@@ -404,10 +429,11 @@ static int add_operand(struct conf *conf, struct words *words, const char *word,
 {
 	const struct conf_verb *verb = &conf->table->verbs[conf->verb];
 	if (words == &conf->operands && !verb->operands)
-		return err_set(err, -EINVAL, "%s%s%s takes no \"%.100s\"; see %s%s%s --help", conf->table->program,
-			       *verb->name ? " " : "", verb->name, word, conf->table->program, *verb->name ? " " : "",
-			       verb->name);
-	return add_word(words, CONF_OPERANDS_MAX, "operands", arena_copy(&conf->arena, str_of(word)), err);
+		return err_set(err, -EINVAL, "%s%s%s takes no \"%.100s\"; see %s%s%s --help",
+			       conf->table->program, *verb->name ? " " : "", verb->name, word,
+			       conf->table->program, *verb->name ? " " : "", verb->name);
+	return add_word(words, CONF_OPERANDS_MAX, "operands",
+			arena_copy(&conf->arena, str_of(word)), err);
 }
 
 int conf_parse_args(struct conf *conf, size_t n, char *const *args, struct err *err)
@@ -446,7 +472,8 @@ int conf_parse_env(struct conf *conf, char *const *env, struct err *err)
 		r = conf_variable(conf->table, i, &name);
 		for (char *const *at = env; r == 0 && *at; at++) {
 			struct str entry = str_of(*at);
-			if (entry.len <= name.len + 1 || !str_starts(entry, buf_str(&name)) || entry.data[name.len] != '=')
+			if (entry.len <= name.len + 1 || !str_starts(entry, buf_str(&name)) ||
+			    entry.data[name.len] != '=')
 				continue;
 			struct str text = { entry.data + name.len + 1, entry.len - name.len - 1 };
 			r = conf_set(conf, i, CONF_SOURCE_ENVIRONMENT, buf_text(&name), text, err);
@@ -461,11 +488,13 @@ int conf_finish(const struct conf *conf, struct err *err)
 	const struct conf_verb *verb = &conf->table->verbs[conf->verb];
 	const char *gap = *verb->name ? " " : "";
 	if (verb->operands && conf->operands.len < verb->min_operands)
-		return err_set(err, -EINVAL, "%s%s%s needs %s; see %s%s%s --help", conf->table->program, gap, verb->name,
-			       verb->operands, conf->table->program, gap, verb->name);
+		return err_set(err, -EINVAL, "%s%s%s needs %s; see %s%s%s --help",
+			       conf->table->program, gap, verb->name, verb->operands,
+			       conf->table->program, gap, verb->name);
 	if (verb->operands && verb->max_operands && conf->operands.len > verb->max_operands)
-		return err_set(err, -EINVAL, "%s%s%s: \"%.100s\" is one too many; it takes %s", conf->table->program, gap,
-			       verb->name, conf->operands.items[verb->max_operands], verb->operands);
+		return err_set(err, -EINVAL, "%s%s%s: \"%.100s\" is one too many; it takes %s",
+			       conf->table->program, gap, verb->name,
+			       conf->operands.items[verb->max_operands], verb->operands);
 	return 0;
 }
 
@@ -501,7 +530,8 @@ bool conf_flag(const struct conf *conf, size_t option)
 
 uint64_t conf_u64(const struct conf *conf, size_t option)
 {
-	return value_of(conf, option, 1u << CONF_U64 | 1u << CONF_SIZE | 1u << CONF_DURATION)->number;
+	return value_of(conf, option, 1u << CONF_U64 | 1u << CONF_SIZE | 1u << CONF_DURATION)
+		->number;
 }
 
 const char *conf_text(const struct conf *conf, size_t option)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * conf_complete.c - completion scripts for bash, zsh and fish from the table. What follows an option is guessed from its
- * type: choices of an enum, files for FILE, folders for DIR; operands complete to files.
+ * conf_complete.c - completion scripts for bash, zsh and fish from the table. What follows an
+ * option is guessed from its type: choices of an enum, files for FILE, folders for DIR; operands
+ * complete to files.
  */
 #include "protocol/base/conf.h"
 
@@ -29,7 +30,8 @@ static int put_function(const struct conf_table *table, struct buf *buf)
 	return r;
 }
 
-/* Help text within single quotes: quotes, brackets and colons mean something to shells and are left out. */
+/* Help text within single quotes: quotes, brackets and colons mean something to shells and are left
+ * out. */
 static int put_quotable(struct buf *buf, const char *text)
 {
 	int r = 0;
@@ -83,9 +85,11 @@ static int put_bash_value(const struct conf_option *option, struct buf *buf)
 		r = r < 0 ? r : put_choices(option, buf);
 		r = r < 0 ? r : buf_puts(buf, "\" -- \"$word\"))");
 	} else if (r == 0 && wants(option, "FILE")) {
-		r = buf_puts(buf, "compopt -o filenames\n\t\tCOMPREPLY=($(compgen -f -- \"$word\"))");
+		r = buf_puts(buf,
+			     "compopt -o filenames\n\t\tCOMPREPLY=($(compgen -f -- \"$word\"))");
 	} else if (r == 0 && wants(option, "DIR")) {
-		r = buf_puts(buf, "compopt -o filenames\n\t\tCOMPREPLY=($(compgen -d -- \"$word\"))");
+		r = buf_puts(buf,
+			     "compopt -o filenames\n\t\tCOMPREPLY=($(compgen -d -- \"$word\"))");
 	} else if (r == 0) {
 		r = buf_puts(buf, ":");
 	}
@@ -119,24 +123,34 @@ static int put_verb_names(const struct conf_table *table, struct buf *buf)
 
 static int put_bash(const struct conf_table *table, struct buf *buf)
 {
-	int r = buf_printf(buf, "# bash completion for %s, made of its option table; do not edit.\n_", table->program);
+	int r = buf_printf(buf,
+			   "# bash completion for %s, made of its option table; do not edit.\n_",
+			   table->program);
 	r = r < 0 ? r : put_function(table, buf);
-	r = r < 0 ? r : buf_printf(buf, "()\n{\n\tlocal word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}\n"
-				   "\tlocal verb=%s options=--help\n\tcase $previous in\n",
-				   has_verbs(table) ? "${COMP_WORDS[1]}" : "");
+	r = r < 0 ? r
+		  : buf_printf(buf,
+			       "()\n{\n\tlocal word=${COMP_WORDS[COMP_CWORD]} "
+			       "previous=${COMP_WORDS[COMP_CWORD-1]}\n"
+			       "\tlocal verb=%s options=--help\n\tcase $previous in\n",
+			       has_verbs(table) ? "${COMP_WORDS[1]}" : "");
 	for (size_t i = 0; r == 0 && i < table->n_options; i++)
 		if (any_offers(table, i))
 			r = put_bash_value(&table->options[i], buf);
 	r = r < 0 ? r : buf_puts(buf, "\tesac\n");
 	r = r < 0 ? r : put_bash_verbs(table, buf);
 	if (r == 0 && has_verbs(table)) {
-		r = buf_puts(buf, "\tif [ \"$COMP_CWORD\" -eq 1 ]; then\n\t\tCOMPREPLY=($(compgen -W \"");
+		r = buf_puts(
+			buf,
+			"\tif [ \"$COMP_CWORD\" -eq 1 ]; then\n\t\tCOMPREPLY=($(compgen -W \"");
 		r = r < 0 ? r : put_verb_names(table, buf);
 		r = r < 0 ? r : buf_puts(buf, "\" -- \"$word\"))\n\t\treturn\n\tfi\n");
 	}
-	r = r < 0 ? r : buf_puts(buf, "\tcase $word in\n\t-*) COMPREPLY=($(compgen -W \"$options\" -- \"$word\")) ;;\n"
-				 "\t*)\n\t\tcompopt -o filenames\n\t\tCOMPREPLY=($(compgen -f -- \"$word\"))\n\t\t;;\n"
-				 "\tesac\n}\ncomplete -F _");
+	r = r < 0 ? r
+		  : buf_puts(buf, "\tcase $word in\n\t-*) COMPREPLY=($(compgen -W \"$options\" -- "
+				  "\"$word\")) ;;\n"
+				  "\t*)\n\t\tcompopt -o filenames\n\t\tCOMPREPLY=($(compgen -f -- "
+				  "\"$word\"))\n\t\t;;\n"
+				  "\tesac\n}\ncomplete -F _");
 	r = r < 0 ? r : put_function(table, buf);
 	return r < 0 ? r : buf_printf(buf, " %s\n", table->program);
 }
@@ -145,8 +159,11 @@ static int put_bash(const struct conf_table *table, struct buf *buf)
 
 static int put_zsh_option(const struct conf_option *option, struct buf *buf)
 {
-	int r = buf_printf(buf, "\t\t'%s--%s%s[", option->type == CONF_LIST ? "*" : "", option->name,
-			   option->type == CONF_FLAG ? "" : option->implied ? "=-" : "=");
+	int r = buf_printf(buf, "\t\t'%s--%s%s[", option->type == CONF_LIST ? "*" : "",
+			   option->name,
+			   option->type == CONF_FLAG ? ""
+			   : option->implied	     ? "=-"
+						     : "=");
 	r = r < 0 ? r : put_quotable(buf, option->help);
 	r = r < 0 ? r : buf_puts(buf, "]");
 	if (r == 0 && option->type == CONF_ENUM) {
@@ -155,23 +172,29 @@ static int put_zsh_option(const struct conf_option *option, struct buf *buf)
 		r = r < 0 ? r : buf_puts(buf, ")");
 	} else if (r == 0 && option->type != CONF_FLAG) {
 		r = buf_printf(buf, option->implied ? "::%s:%s" : ":%s:%s", option->metavar,
-			       wants(option, "FILE") ? "_files" : wants(option, "DIR") ? "_files -/" : "");
+			       wants(option, "FILE")  ? "_files"
+			       : wants(option, "DIR") ? "_files -/"
+						      : "");
 	}
 	return r < 0 ? r : buf_puts(buf, "' \\\n");
 }
 
 static int put_zsh_verb(const struct conf_table *table, size_t verb, struct buf *buf)
 {
-	int r = buf_printf(buf, "\t%s)\n\t\t_arguments \\\n", *table->verbs[verb].name ? table->verbs[verb].name : "*");
+	int r = buf_printf(buf, "\t%s)\n\t\t_arguments \\\n",
+			   *table->verbs[verb].name ? table->verbs[verb].name : "*");
 	for (size_t i = 0; r == 0 && i < table->n_options; i++)
 		if (is_offered(table, verb, i))
 			r = put_zsh_option(&table->options[i], buf);
-	return r < 0 ? r : buf_puts(buf, "\t\t'--help[Print a summary of the options]' '*:operand:_files' ;;\n");
+	return r < 0 ? r
+		     : buf_puts(buf, "\t\t'--help[Print a summary of the options]' "
+				     "'*:operand:_files' ;;\n");
 }
 
 static int put_zsh(const struct conf_table *table, struct buf *buf)
 {
-	int r = buf_printf(buf, "#compdef %s\n# Made of the option table; do not edit.\n", table->program);
+	int r = buf_printf(buf, "#compdef %s\n# Made of the option table; do not edit.\n",
+			   table->program);
 	if (r == 0 && has_verbs(table)) {
 		r = buf_puts(buf, "if (( CURRENT == 2 )); then\n\tlocal -a verbs=(\n");
 		for (size_t i = 0; r == 0 && i < table->n_verbs; i++) {
@@ -179,8 +202,10 @@ static int put_zsh(const struct conf_table *table, struct buf *buf)
 			r = r < 0 ? r : put_quotable(buf, table->verbs[i].summary);
 			r = r < 0 ? r : buf_puts(buf, "'\n");
 		}
-		r = r < 0 ? r : buf_puts(buf, "\t)\n\t_describe verb verbs\n\treturn\nfi\nlocal verb=$words[2]\n"
-					 "shift words\n(( CURRENT-- ))\n");
+		r = r < 0 ? r
+			  : buf_puts(buf, "\t)\n\t_describe verb verbs\n\treturn\nfi\nlocal "
+					  "verb=$words[2]\n"
+					  "shift words\n(( CURRENT-- ))\n");
 	}
 	r = r < 0 ? r : buf_puts(buf, has_verbs(table) ? "case $verb in\n" : "case run in\n");
 	for (size_t i = 0; r == 0 && i < table->n_verbs; i++)
@@ -190,7 +215,8 @@ static int put_zsh(const struct conf_table *table, struct buf *buf)
 
 /* ---- fish ---- */
 
-static int put_fish_option(const struct conf_table *table, size_t i, const char *condition, struct buf *buf)
+static int put_fish_option(const struct conf_table *table, size_t i, const char *condition,
+			   struct buf *buf)
 {
 	const struct conf_option *option = &table->options[i];
 	int r = buf_printf(buf, "complete -c %s%s -l %s", table->program, condition, option->name);
@@ -216,8 +242,10 @@ static int put_fish_verb(const struct conf_table *table, size_t verb, struct buf
 	char condition[128] = "";
 	int r = 0;
 	if (*name) {
-		snprintf(condition, sizeof(condition), " -n '__fish_seen_subcommand_from %s'", name);
-		r = buf_printf(buf, "complete -c %s -n __fish_use_subcommand -f -a %s -d '", table->program, name);
+		snprintf(condition, sizeof(condition), " -n '__fish_seen_subcommand_from %s'",
+			 name);
+		r = buf_printf(buf, "complete -c %s -n __fish_use_subcommand -f -a %s -d '",
+			       table->program, name);
 		r = r < 0 ? r : put_quotable(buf, table->verbs[verb].summary);
 		r = r < 0 ? r : buf_puts(buf, "'\n");
 	}
@@ -229,7 +257,9 @@ static int put_fish_verb(const struct conf_table *table, size_t verb, struct buf
 
 static int put_fish(const struct conf_table *table, struct buf *buf)
 {
-	int r = buf_printf(buf, "# fish completion for %s, made of its option table; do not edit.\n", table->program);
+	int r = buf_printf(buf,
+			   "# fish completion for %s, made of its option table; do not edit.\n",
+			   table->program);
 	for (size_t i = 0; r == 0 && i < table->n_verbs; i++)
 		r = put_fish_verb(table, i, buf);
 	return r;

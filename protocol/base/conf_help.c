@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* conf_help.c - "--help" from the table: usage, paragraphs, options under their headings, 80 columns wide. */
+/* conf_help.c - "--help" from the table: usage, paragraphs, options under their headings, 80
+ * columns wide. */
 #include "protocol/base/conf.h"
 
 #include "protocol/base/assert.h"
@@ -55,7 +56,8 @@ static int put_usage(const struct conf_table *table, size_t verb, struct buf *bu
 	if (verb == table->n_verbs)
 		return buf_printf(buf, "usage: %s VERB [OPTION...]\n", table->program);
 	const struct conf_verb *about = &table->verbs[verb];
-	int r = buf_printf(buf, "usage: %s%s%s [OPTION...]", table->program, *about->name ? " " : "", about->name);
+	int r = buf_printf(buf, "usage: %s%s%s [OPTION...]", table->program,
+			   *about->name ? " " : "", about->name);
 	if (r == 0 && about->operands)
 		r = buf_printf(buf, " %s", about->operands);
 	if (r == 0 && about->rest)
@@ -65,9 +67,12 @@ static int put_usage(const struct conf_table *table, size_t verb, struct buf *bu
 
 static int put_spelling(const struct conf_option *option, struct buf *buf)
 {
-	int r = option->letter ? buf_printf(buf, "  -%c, ", option->letter) : buf_puts(buf, "      ");
-	const char *dash = option->type == CONF_FLAG && option->fallback && strcmp(option->fallback, "true") == 0 ?
-		"no-" : "";
+	int r = option->letter ? buf_printf(buf, "  -%c, ", option->letter)
+			       : buf_puts(buf, "      ");
+	const char *dash = option->type == CONF_FLAG && option->fallback &&
+					   strcmp(option->fallback, "true") == 0
+				   ? "no-"
+				   : "";
 	if (r == 0)
 		r = buf_printf(buf, "--%s%s", dash, option->name);
 	if (r == 0 && option->type != CONF_FLAG)
@@ -87,7 +92,8 @@ static int put_option(const struct conf_option *option, struct buf *buf)
 		r = buf_printf(buf, "%*s", (int)(INDENT - width), "");
 	char text[1024];
 	bool told = option->fallback && option->type != CONF_FLAG && *option->fallback;
-	snprintf(text, sizeof(text), told ? "%s [default: %s]" : "%s", option->help, option->fallback);
+	snprintf(text, sizeof(text), told ? "%s [default: %s]" : "%s", option->help,
+		 option->fallback);
 	return r < 0 ? r : put_wrapped(buf, str_of(text), INDENT, INDENT);
 }
 
@@ -110,7 +116,8 @@ static int put_group(const struct conf_table *table, size_t verb, size_t first, 
 static bool group_seen(const struct conf_table *table, size_t verb, size_t option)
 {
 	for (size_t i = 0; i < option; i++)
-		if (is_shown(table, verb, i) && strcmp(table->options[i].group, table->options[option].group) == 0)
+		if (is_shown(table, verb, i) &&
+		    strcmp(table->options[i].group, table->options[option].group) == 0)
 			return true;
 	return false;
 }
@@ -129,11 +136,15 @@ static int put_sources(const struct conf_table *table, struct buf *buf)
 {
 	char text[512];
 	if (table->file)
-		snprintf(text, sizeof(text), "Options are also keys of %s and variables: --no-tests is no-tests there and "
-			 "%sNO_TESTS. A flag wins over a variable, that over a profile, that over the file.",
+		snprintf(text, sizeof(text),
+			 "Options are also keys of %s and variables: --no-tests is no-tests there "
+			 "and "
+			 "%sNO_TESTS. A flag wins over a variable, that over a profile, that over "
+			 "the file.",
 			 table->file, table->prefix);
 	else
-		snprintf(text, sizeof(text), "Options are also variables: --log-format is %sLOG_FORMAT. A flag wins.",
+		snprintf(text, sizeof(text),
+			 "Options are also variables: --log-format is %sLOG_FORMAT. A flag wins.",
 			 table->prefix);
 	int r = buf_puts(buf, "\n");
 	return r < 0 ? r : put_wrapped(buf, str_of(text), 0, 0);

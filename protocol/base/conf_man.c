@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * conf_man.c - manual pages from the table, in the man macros. Text is escaped so that no word of a help sentence can
- * become a request; there is no date and no version in it, so that a page changes only when the table does.
+ * conf_man.c - manual pages from the table, in the man macros. Text is escaped so that no word of a
+ * help sentence can become a request; there is no date and no version in it, so that a page changes
+ * only when the table does.
  */
 #include "protocol/base/conf.h"
 
@@ -11,10 +12,12 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Roff takes a leading dot or quote as a request, a backslash as an escape, and a bare dash as a hyphen. */
+/* Roff takes a leading dot or quote as a request, a backslash as an escape, and a bare dash as a
+ * hyphen. */
 static int put_text(struct buf *buf, struct str text)
 {
-	int r = text.len && (text.data[0] == '.' || text.data[0] == '\'') ? buf_puts(buf, "\\&") : 0;
+	int r = text.len && (text.data[0] == '.' || text.data[0] == '\'') ? buf_puts(buf, "\\&")
+									  : 0;
 	for (size_t i = 0; r == 0 && i < text.len; i++) {
 		char c = text.data[i];
 		if (c == '\\')
@@ -56,8 +59,11 @@ static int put_option(const struct conf_table *table, size_t i, struct buf *buf)
 	int r = buf_puts(buf, ".TP\n");
 	if (r == 0 && option->letter)
 		r = buf_printf(buf, "\\fB\\-%c\\fR, ", option->letter);
-	bool negated = option->type == CONF_FLAG && option->fallback && strcmp(option->fallback, "true") == 0;
-	r = r < 0 ? r : put_line(buf, negated ? "\\fB\\-\\-no\\-" : "\\fB\\-\\-", str_of(option->name), "\\fR");
+	bool negated = option->type == CONF_FLAG && option->fallback &&
+		       strcmp(option->fallback, "true") == 0;
+	r = r < 0 ? r
+		  : put_line(buf, negated ? "\\fB\\-\\-no\\-" : "\\fB\\-\\-", str_of(option->name),
+			     "\\fR");
 	const char *operand = option->type == CONF_ENUM ? option->choices : option->metavar;
 	if (r == 0 && option->type != CONF_FLAG)
 		r = put_line(buf, option->implied ? "[=\\fI" : " \\fI", str_of(operand),
@@ -79,7 +85,9 @@ static int put_options(const struct conf_table *table, size_t verb, struct buf *
 		if (conf_takes(table, verb, i) && !table->options[i].hidden)
 			r = put_option(table, i, buf);
 	if (r == 0)
-		r = buf_puts(buf, ".TP\n\\fB\\-h\\fR, \\fB\\-\\-help\\fR\nPrint a summary of the options.\n");
+		r = buf_puts(
+			buf,
+			".TP\n\\fB\\-h\\fR, \\fB\\-\\-help\\fR\nPrint a summary of the options.\n");
 	return r;
 }
 
@@ -89,7 +97,9 @@ static int put_synopsis(const struct conf_table *table, size_t verb, struct buf 
 	if (verb == table->n_verbs)
 		return r < 0 ? r : buf_puts(buf, "\\fR \\fIVERB\\fR [\\fIOPTION\\fR...]\n");
 	const struct conf_verb *about = &table->verbs[verb];
-	r = r < 0 ? r : put_line(buf, *about->name ? " " : "", str_of(about->name), "\\fR [\\fIOPTION\\fR...]");
+	r = r < 0 ? r
+		  : put_line(buf, *about->name ? " " : "", str_of(about->name),
+			     "\\fR [\\fIOPTION\\fR...]");
 	if (r == 0 && about->operands)
 		r = put_line(buf, " \\fI", str_of(about->operands), "\\fR");
 	if (r == 0 && about->rest)
@@ -103,13 +113,16 @@ static int put_verbs(const struct conf_table *table, struct buf *buf)
 	for (size_t i = 0; r == 0 && i < table->n_verbs; i++) {
 		r = put_line(buf, ".TP\n\\fB", str_of(table->verbs[i].name), "\\fR\n");
 		r = r < 0 ? r : put_line(buf, "", str_of(table->verbs[i].summary), ". ");
-		r = r < 0 ? r : buf_printf(buf, "See \\fB%s\\-%s\\fR(1).\n", table->program, table->verbs[i].name);
+		r = r < 0 ? r
+			  : buf_printf(buf, "See \\fB%s\\-%s\\fR(1).\n", table->program,
+				       table->verbs[i].name);
 	}
 	return r;
 }
 
 /* NAME: "paddock\-run \- what it does". */
-static int put_name(const struct conf_table *table, const char *verb, const char *summary, struct buf *buf)
+static int put_name(const struct conf_table *table, const char *verb, const char *summary,
+		    struct buf *buf)
 {
 	int r = put_line(buf, ".SH NAME\n", str_of(table->program), *verb ? "\\-" : "");
 	r = r < 0 ? r : put_line(buf, "", str_of(verb), " \\- ");
@@ -128,7 +141,8 @@ int conf_man(const struct conf_table *table, size_t verb, struct buf *buf)
 		*c = (char)toupper((unsigned char)*c);
 	int r = put_line(buf, ".\\\" Made of the option table; do not edit.\n.TH ", str_of(title),
 			 " 1 \"\" \"paddock\" \"User Commands\"\n");
-	r = r < 0 ? r : put_name(table, name, *name ? table->verbs[verb].summary : table->summary, buf);
+	r = r < 0 ? r
+		  : put_name(table, name, *name ? table->verbs[verb].summary : table->summary, buf);
 	r = r < 0 ? r : put_synopsis(table, verb, buf);
 	if (r == 0 && about)
 		r = buf_puts(buf, ".SH DESCRIPTION\n");

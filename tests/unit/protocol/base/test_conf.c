@@ -10,47 +10,138 @@
 
 #include <cmocka.h>
 
-enum { JOBS, VERBOSE, COLOR, WAIT, SIZE, TAGS, SHUFFLE, NAME, SERVE_ONLY, NO_TESTS, FAST, SECRET, N_OPTIONS };
+enum {
+	JOBS,
+	VERBOSE,
+	COLOR,
+	WAIT,
+	SIZE,
+	TAGS,
+	SHUFFLE,
+	NAME,
+	SERVE_ONLY,
+	NO_TESTS,
+	FAST,
+	SECRET,
+	N_OPTIONS
+};
 
 static const struct conf_option options[N_OPTIONS] = {
-	[JOBS] = { .name = "jobs", .verbs = 3, .type = CONF_U64, .letter = 'j', .metavar = "N", .min = 1, .max = 64,
-		   .fallback = "2", .group = "Running", .help = "How many at once." },
-	[VERBOSE] = { .name = "verbose", .verbs = 3, .type = CONF_FLAG, .letter = 'v', .group = "Display",
+	[JOBS] = { .name = "jobs",
+		   .verbs = 3,
+		   .type = CONF_U64,
+		   .letter = 'j',
+		   .metavar = "N",
+		   .min = 1,
+		   .max = 64,
+		   .fallback = "2",
+		   .group = "Running",
+		   .help = "How many at once." },
+	[VERBOSE] = { .name = "verbose",
+		      .verbs = 3,
+		      .type = CONF_FLAG,
+		      .letter = 'v',
+		      .group = "Display",
 		      .help = "Say more." },
-	[COLOR] = { .name = "color", .verbs = 1, .type = CONF_ENUM, .choices = "auto|always|never", .fallback = "auto",
-		    .group = "Display", .help = "Colours." },
-	[WAIT] = { .name = "wait", .verbs = 1, .type = CONF_DURATION, .metavar = "DURATION", .max = 60000000,
-		   .group = "Running", .help = "How long to wait, in a sentence that is long enough to be wrapped when it is shown." },
-	[SIZE] = { .name = "size", .verbs = 1, .type = CONF_SIZE, .metavar = "SIZE", .group = "Running", .help = "A size." },
-	[TAGS] = { .name = "tag", .verbs = 1, .type = CONF_LIST, .letter = 't', .metavar = "K=V", .group = "Running",
+	[COLOR] = { .name = "color",
+		    .verbs = 1,
+		    .type = CONF_ENUM,
+		    .choices = "auto|always|never",
+		    .fallback = "auto",
+		    .group = "Display",
+		    .help = "Colours." },
+	[WAIT] = { .name = "wait",
+		   .verbs = 1,
+		   .type = CONF_DURATION,
+		   .metavar = "DURATION",
+		   .max = 60000000,
+		   .group = "Running",
+		   .help = "How long to wait, in a sentence that is long enough to be wrapped when "
+			   "it is shown." },
+	[SIZE] = { .name = "size",
+		   .verbs = 1,
+		   .type = CONF_SIZE,
+		   .metavar = "SIZE",
+		   .group = "Running",
+		   .help = "A size." },
+	[TAGS] = { .name = "tag",
+		   .verbs = 1,
+		   .type = CONF_LIST,
+		   .letter = 't',
+		   .metavar = "K=V",
+		   .group = "Running",
 		   .help = "Tags." },
-	[SHUFFLE] = { .name = "shuffle", .verbs = 1, .type = CONF_U64, .metavar = "SEED", .implied = "0",
-		      .group = "Running", .help = "Shuffle." },
-	[NAME] = { .name = "name", .verbs = 1, .type = CONF_STRING, .letter = 'n', .metavar = "FILE", .group = "Running",
+	[SHUFFLE] = { .name = "shuffle",
+		      .verbs = 1,
+		      .type = CONF_U64,
+		      .metavar = "SEED",
+		      .implied = "0",
+		      .group = "Running",
+		      .help = "Shuffle." },
+	[NAME] = { .name = "name",
+		   .verbs = 1,
+		   .type = CONF_STRING,
+		   .letter = 'n',
+		   .metavar = "FILE",
+		   .group = "Running",
 		   .help = "It's .a 'name' with \\ in it." },
-	[SERVE_ONLY] = { .name = "listen", .verbs = 2, .type = CONF_LIST, .metavar = "URL", .group = "Server",
+	[SERVE_ONLY] = { .name = "listen",
+			 .verbs = 2,
+			 .type = CONF_LIST,
+			 .metavar = "URL",
+			 .group = "Server",
 			 .help = "Listen." },
-	[NO_TESTS] = { .name = "no-tests", .verbs = 1, .type = CONF_ENUM, .choices = "fail|pass", .fallback = "fail",
-		       .group = "Running", .help = "None." },
-	[FAST] = { .name = "fast", .verbs = 1, .type = CONF_FLAG, .fallback = "true", .group = "Running", .help = "Fast." },
-	[SECRET] = { .name = "secret", .verbs = 1, .type = CONF_FLAG, .group = "Running", .help = "Hidden.", .hidden = true,
+	[NO_TESTS] = { .name = "no-tests",
+		       .verbs = 1,
+		       .type = CONF_ENUM,
+		       .choices = "fail|pass",
+		       .fallback = "fail",
+		       .group = "Running",
+		       .help = "None." },
+	[FAST] = { .name = "fast",
+		   .verbs = 1,
+		   .type = CONF_FLAG,
+		   .fallback = "true",
+		   .group = "Running",
+		   .help = "Fast." },
+	[SECRET] = { .name = "secret",
+		     .verbs = 1,
+		     .type = CONF_FLAG,
+		     .group = "Running",
+		     .help = "Hidden.",
+		     .hidden = true,
 		     .flag_only = true },
 };
 
 static const struct conf_verb verbs[] = {
-	{ .name = "run", .operands = "[SUITE...]", .rest = "WORD...", .summary = "run suites",
+	{ .name = "run",
+	  .operands = "[SUITE...]",
+	  .rest = "WORD...",
+	  .summary = "run suites",
 	  .about = "One paragraph.\n\n  kept  as it is\nAnother." },
 	{ .name = "serve", .summary = "serve" },
-	{ .name = "show", .operands = "WHAT", .min_operands = 1, .max_operands = 1, .summary = "show one" },
+	{ .name = "show",
+	  .operands = "WHAT",
+	  .min_operands = 1,
+	  .max_operands = 1,
+	  .summary = "show one" },
 };
 
 static const struct conf_table table = {
-	.program = "prog", .summary = "a program", .about = "About it.", .prefix = "PROG_", .file = "prog.yaml",
-	.verbs = verbs, .n_verbs = 3, .options = options, .n_options = N_OPTIONS,
+	.program = "prog",
+	.summary = "a program",
+	.about = "About it.",
+	.prefix = "PROG_",
+	.file = "prog.yaml",
+	.verbs = verbs,
+	.n_verbs = 3,
+	.options = options,
+	.n_options = N_OPTIONS,
 };
 
-#define PARSE(conf, err, ...) \
-	conf_parse_args(conf, sizeof((char *[]){ __VA_ARGS__ }) / sizeof(char *), (char *[]){ __VA_ARGS__ }, err)
+#define PARSE(conf, err, ...)                                                     \
+	conf_parse_args(conf, sizeof((char *[]){ __VA_ARGS__ }) / sizeof(char *), \
+			(char *[]){ __VA_ARGS__ }, err)
 
 static void test_defaults(void **state)
 {
@@ -72,8 +163,10 @@ static void test_every_spelling(void **state)
 {
 	(void)state;
 	struct conf *conf = conf_new(&table, 0);
-	assert_int_equal(PARSE(conf, NULL, "--jobs=3", "suite", "--color", "never", "-vtone", "-t", "two", "-n=x", "--no-fast",
-			       "--wait", "1.5s", "--size=2K", "--no-tests", "pass", "-", "--", "-j4", "--"), 0);
+	assert_int_equal(PARSE(conf, NULL, "--jobs=3", "suite", "--color", "never", "-vtone", "-t",
+			       "two", "-n=x", "--no-fast", "--wait", "1.5s", "--size=2K",
+			       "--no-tests", "pass", "-", "--", "-j4", "--"),
+			 0);
 	assert_int_equal(conf_u64(conf, JOBS), 3);
 	assert_int_equal(conf_choice(conf, COLOR), 2);
 	assert_true(conf_flag(conf, VERBOSE));
@@ -118,10 +211,17 @@ static void test_stronger_source_wins_in_any_order(void **state)
 	(void)state;
 	struct conf *conf = conf_new(&table, 0);
 	assert_int_equal(PARSE(conf, NULL, "-j8", "--tag", "flag"), 0);
-	assert_int_equal(conf_set(conf, JOBS, CONF_SOURCE_FILE, "prog.yaml: jobs", str_of("4"), NULL), 0);
-	assert_int_equal(conf_set(conf, COLOR, CONF_SOURCE_FILE, "prog.yaml: color", str_of("always"), NULL), 0);
-	assert_int_equal(conf_set(conf, TAGS, CONF_SOURCE_FILE, "prog.yaml: tag", str_of("file"), NULL), 0);
-	char *env[] = { "PROG_JOBS=5", "PROG_COLOR=never", "PROG_NAME=", "PROG_NO_TESTS=pass", "PROG_JOBSX=1", NULL };
+	assert_int_equal(conf_set(conf, JOBS, CONF_SOURCE_FILE, "prog.yaml: jobs", str_of("4"),
+				  NULL),
+			 0);
+	assert_int_equal(conf_set(conf, COLOR, CONF_SOURCE_FILE, "prog.yaml: color",
+				  str_of("always"), NULL),
+			 0);
+	assert_int_equal(conf_set(conf, TAGS, CONF_SOURCE_FILE, "prog.yaml: tag", str_of("file"),
+				  NULL),
+			 0);
+	char *env[] = { "PROG_JOBS=5",	      "PROG_COLOR=never", "PROG_NAME=",
+			"PROG_NO_TESTS=pass", "PROG_JOBSX=1",	  NULL };
 	assert_int_equal(conf_parse_env(conf, env, NULL), 0);
 	assert_int_equal(conf_u64(conf, JOBS), 8);
 	assert_int_equal(conf_choice(conf, COLOR), 2);
@@ -131,7 +231,9 @@ static void test_stronger_source_wins_in_any_order(void **state)
 	size_t n;
 	assert_string_equal(conf_list(conf, TAGS, &n)[0], "flag");
 	assert_int_equal(n, 1);
-	assert_int_equal(conf_set(conf, COLOR, CONF_SOURCE_PROFILE, "profile", str_of("auto"), NULL), 0);
+	assert_int_equal(conf_set(conf, COLOR, CONF_SOURCE_PROFILE, "profile", str_of("auto"),
+				  NULL),
+			 0);
 	assert_int_equal(conf_choice(conf, COLOR), 2);
 	conf_free(conf);
 }
@@ -220,8 +322,11 @@ static void test_values_are_checked_wherever_they_come_from(void **state)
 	assert_int_equal(conf_parse_env(conf, env, &err), -EINVAL);
 	assert_non_null(strstr(err.text, "PROG_JOBS: \"many\" is not a whole number"));
 	assert_int_equal(PARSE(conf, &err, "-j3"), 0);
-	assert_int_equal(conf_set(conf, JOBS, CONF_SOURCE_FILE, "prog.yaml:3: jobs", str_of("0"), &err), -EINVAL);
-	assert_string_equal(err.text, "prog.yaml:3: jobs: 0 is out of range; allowed is from 1 to 64");
+	assert_int_equal(conf_set(conf, JOBS, CONF_SOURCE_FILE, "prog.yaml:3: jobs", str_of("0"),
+				  &err),
+			 -EINVAL);
+	assert_string_equal(err.text,
+			    "prog.yaml:3: jobs: 0 is out of range; allowed is from 1 to 64");
 	struct str nul = { "a\0b", 3 };
 	assert_int_equal(conf_set(conf, NAME, CONF_SOURCE_FILE, "f", nul, &err), -EINVAL);
 	conf_free(conf);
@@ -233,8 +338,10 @@ static void test_lists_have_a_cap(void **state)
 	struct err err = { 0 };
 	struct conf *conf = conf_new(&table, 0);
 	for (int i = 0; i < CONF_LIST_MAX; i++)
-		assert_int_equal(conf_set(conf, TAGS, CONF_SOURCE_FLAG, "--tag", str_of("x"), &err), 0);
-	assert_int_equal(conf_set(conf, TAGS, CONF_SOURCE_FLAG, "--tag", str_of("x"), &err), -EINVAL);
+		assert_int_equal(conf_set(conf, TAGS, CONF_SOURCE_FLAG, "--tag", str_of("x"), &err),
+				 0);
+	assert_int_equal(conf_set(conf, TAGS, CONF_SOURCE_FLAG, "--tag", str_of("x"), &err),
+			 -EINVAL);
 	conf_free(conf);
 }
 
