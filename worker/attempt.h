@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * attempt.h - what one slot does: list a program or run a shard of it, one process after the other, and tell the news.
+ * One object per slot, used again and again. An attempt that was started ends with exactly one `closed` event.
+ */
+#ifndef PADDOCK_WORKER_ATTEMPT_H
+#define PADDOCK_WORKER_ATTEMPT_H
+
+#include "protocol/base/loop.h"
+#include "protocol/wire/msg.h"
+#include "sandbox/box.h"
+#include "worker/scratch.h"
+#include "worker/spawn.h"
+#include "worker/spool.h"
+#include "worker/stage.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+	ATTEMPT_SLOT_BITS = 10,	/* a payload's id is a serial number and, in the low bits, its slot */
+};
+
+/* What all attempts of a worker share; outlives them. */
+struct attempt_host {
+	struct loop *loop;
+	struct spawn_host spawn;
+	struct spool *spool;
+	struct scratch *scratch;
+	struct stage *stage;
+	const char *worker;	/* name, for the tests' environment */
+	uint64_t serial;	/* of the last payload */
+	uint64_t closed;	/* attempts closed so far */
+};
+
+struct attempt;
+
+/* An idle attempt of a slot; the caller frees it. NULL on no memory. */
+struct attempt *attempt_new(struct attempt_host *host, unsigned slot);
+
+/* Free it; what runs must have ended or been dropped. Accepts NULL. */
+void attempt_free(struct attempt *attempt);
+
+/* Is it at work? */
+bool attempt_is_busy(const struct attempt *attempt);
+
+/* Its number and epoch; only while it is busy. */
+struct msg_running attempt_running(const struct attempt *attempt);
+
+/* Begin what the order says, which is copied. May be over when this returns. Only while idle. Does not block, but for reading files. */
+void attempt_start(struct attempt *attempt, const struct msg_assign *assign);
+
+/* Kill it without verdicts; it closes as cancelled when its payload is gone. */
+void attempt_cancel(struct attempt *attempt);
+
+/* The keeper's result for this slot came. Results of payloads it does not know are ignored. */
+void attempt_result(struct attempt *attempt, const struct box_result *result);
+
+/* The keeper died, and the payload with it: close with `reason`. Nothing happens when idle. */
+void attempt_lost(struct attempt *attempt, const char *reason);
+
+/* Stop reading what the payload writes, or go on. */
+void attempt_pause(struct attempt *attempt, bool paused);
+
+#endif

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+/* news.h - what an attempt tells the coordinator: events, cut to the wire's limits and put into the spool. */
+#ifndef PADDOCK_WORKER_NEWS_H
+#define PADDOCK_WORKER_NEWS_H
+
+#include "protocol/base/err.h"
+#include "protocol/wire/msg.h"
+#include "worker/adapt/adapt.h"
+#include "worker/capture.h"
+#include "worker/shard.h"
+#include "worker/spool.h"
+
+#include <stdint.h>
+
+/* Whose news. */
+struct news {
+	struct spool *spool;
+	uint64_t attempt, epoch;
+	unsigned slot;
+};
+
+/* What an attempt used, for its last event. */
+struct news_totals {
+	uint64_t at_us, cpu_us, peak_bytes, startup_us, processes;
+};
+
+enum news_stream {
+	NEWS_STREAM_OUT = 1,	/* as the wire numbers them */
+	NEWS_STREAM_ERR = 2,
+};
+
+/* A case runs now. */
+void news_started(const struct news *news, uint32_t index, uint64_t at_us);
+
+/* What is kept of a case's output on one stream; goes before its verdict. Nothing when nothing is kept. */
+void news_output(const struct news *news, uint32_t index, enum news_stream stream, const struct capture *capture);
+
+/* A verdict. `dropped_bytes` of output were not kept. Text that cannot be shown is made safe. */
+void news_ended(const struct news *news, const struct shard_verdict *verdict, uint64_t dropped_bytes);
+
+/* The cases of a listing, in pieces. 0, or -EMSGSIZE with err naming the case the wire cannot carry; -ENOMEM. */
+int news_listed(const struct news *news, const struct adapt_cases *cases, struct err *err);
+
+/* The attempt is over: MSG_CLOSE_FINE, or why not, with a sentence. */
+void news_closed(const struct news *news, enum msg_close_cause cause, const char *message,
+		 const struct news_totals *totals);
+
+#endif

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * worker.c - puts the worker's parts together and ends them in order.
+ *
+ * Order matters: the keeper is started (slots_new) before the session opens a channel, because channels start a thread.
+ * Signals: the first SIGTERM or SIGINT drains (no new orders, what runs may end), the second kills what runs. An embedded
+ * worker leaves SIGINT to its parent, and ends at once, with all that runs, when the parent is gone.
+ */
+#include "worker/worker.h"
+
+#include "protocol/base/assert.h"
+#include "protocol/base/log.h"
+#include "protocol/base/loop.h"
+#include "protocol/wire/chan.h"
+#include "protocol/wire/outcome.h"
+#include "worker/session.h"
+#include "worker/slots.h"
+#include "worker/spool.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+struct worker {
+	const struct worker_options *options;
+	struct loop *loop;
+	struct spool *spool;
+	struct slots *slots;
+	struct session *session;
+	struct loop_signal *on_term, *on_int;
+	pid_t parent;
+	unsigned signals;
+	bool orphaned;
+};
+
+static void on_signal(void *data, int signum)
+{
+	struct worker *worker = data;
+	if (worker->options->embedded && getppid() != worker->parent) {
+		worker->orphaned = true;
+		loop_stop(worker->loop);
+		return;
+	}
+	if (worker->options->embedded && signum == SIGINT)
+		return;
+	if (worker->signals++ == 0)
+		session_drain(worker->session, signum == SIGINT ? "interrupted" : "told to end");
+	else
+		slots_cancel_all(worker->slots);
+}
+
+static void step(void *data)
+{
+	struct worker *worker = data;
+	slots_step(worker->slots);
+	session_step(worker->session);
+}
+
+static int check_address(const struct worker_options *options, struct err *err)
+{
+	int r = chan_address_check(options->coordinator, err);
+	if (r < 0)
+		return r;
+	if (!chan_address_is_local(options->coordinator))
+		return err_set(err, -EPERM, "cannot use %s: connections without keys are for this machine only; "
+			       "use an ipc:// or loopback address", options->coordinator);
+	if (str_starts(str_of(options->coordinator), STR_LIT("tcp:")) && !options->insecure)
+		return err_set(err, -EPERM, "cannot use %s: tcp has no keys yet; add --insecure at both ends to speak "
+			       "without them on this machine", options->coordinator);
+	return 0;
+}
+
+/* The parent may have died before the kernel was asked to tell: then it is another one already. */
+static int bind_to_parent(struct worker *worker)
+{
+	worker->parent = getppid();
+	if (!worker->options->embedded)
+		return 0;
+	if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0)
+		return -errno;
+	return getppid() == worker->parent && worker->parent != 1 ? 0 : -ESRCH;
+}
+
+static int build(struct worker *worker, struct err *err)
+{
+	const struct worker_options *options = worker->options;
+	int r = loop_new(&worker->loop);
+	if (r < 0)
+		return err_errno(err, r, "cannot make the event loop");
+	worker->spool = spool_new(SPOOL_CAP_BYTES);
+	if (!worker->spool)
+		return err_set(err, -ENOMEM, "no memory for the spool");
+	struct slots_options slots = {
+		.loop = worker->loop, .spool = worker->spool, .n = options->slots, .worker = options->name,
+		.box_program = options->box_program,
+	};
+	r = slots_new(&slots, &worker->slots, err);
+	if (r < 0)
+		return r;
+	struct session_options session = {
+		.loop = worker->loop, .slots = worker->slots, .spool = worker->spool,
+		.coordinator = options->coordinator, .name = options->name,
+		.tags = options->tags, .n_tags = options->n_tags,
+	};
+	r = session_new(&session, &worker->session, err);
+	if (r < 0)
+		return r;
+	r = loop_signal_new(worker->loop, SIGTERM, on_signal, worker, &worker->on_term);
+	r = r ? r : loop_signal_new(worker->loop, SIGINT, on_signal, worker, &worker->on_int);
+	return r < 0 ? err_errno(err, r, "cannot take signals") : 0;
+}
+
+static void dismantle(struct worker *worker)
+{
+	session_free(worker->session);
+	slots_free(worker->slots);
+	spool_free(worker->spool);
+	loop_free(worker->loop);
+}
+
+int worker_run(const struct worker_options *options, struct err *err)
+{
+	struct worker worker = { .options = options };
+	ASSERT(options->slots > 0 && options->name && options->box_program);
+	if (check_address(options, err) < 0)
+		return EXIT_CODE_USAGE;
+	if (bind_to_parent(&worker) < 0) {
+		err_set(err, -ESRCH, "an embedded worker needs a living parent");
+		return EXIT_CODE_INCOMPLETE;
+	}
+	signal(SIGPIPE, SIG_IGN);
+	int code = EXIT_CODE_SETUP;
+	if (build(&worker, err) == 0) {
+		loop_run(worker.loop, step, &worker);
+		code = worker.orphaned ? EXIT_CODE_INCOMPLETE : session_exit_code(worker.session, err);
+	}
+	if (worker.orphaned)
+		err_set(err, -ESRCH, "the run this worker belongs to ended without it");
+	dismantle(&worker);
+	return code;
+}
