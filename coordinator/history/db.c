@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * db.c - the only file that knows SQLite. Invariants: at most one transaction is open, begun by db_begin and ended by
- * db_end; a query between steps holds a read snapshot until it is reset. Numbers above INT64_MAX are stored as INT64_MAX
- * (they mean "no limit"). Not for schema or meaning: see store.c.
+ * db.c - the only file that knows SQLite. Invariants: at most one transaction is open, begun by
+ * db_begin and ended by db_end; a query between steps holds a read snapshot until it is reset.
+ * Numbers above INT64_MAX are stored as INT64_MAX (they mean "no limit"). Not for schema or
+ * meaning: see store.c.
  */
 #include "coordinator/history/db.h"
 
@@ -54,11 +55,15 @@ static int code_of(int sqlite_code)
 static const char *advice(int code)
 {
 	switch (code) {
-	case -EBADMSG: return "move it away (it is damaged or no paddock history); a new one is made then";
+	case -EBADMSG:
+		return "move it away (it is damaged or no paddock history); a new one is made then";
 	case -ENOSPC: return "free space on its disk";
-	case -EBUSY: return "another process has been writing to it for too long; wait for it or end it";
+	case -EBUSY:
+		return "another process has been writing to it for too long; wait for it or end it";
 	case -EACCES:
-	case -ENOENT: return "check the permissions of the file and its folder, or choose another with --history";
+	case -ENOENT:
+		return "check the permissions of the file and its folder, or choose another with"
+		       " --history";
 	default: return "check its disk, or choose another file with --history";
 	}
 }
@@ -71,11 +76,12 @@ static int fail(struct db *db, const char *what, struct err *err)
 		code = -system;
 	if (code == -EIO && system == ENOSPC)
 		code = -ENOSPC;
-	return err_set(err, code, "%s the history %s: %s; %s", what, db->path, sqlite3_errmsg(db->handle),
-		       advice(code));
+	return err_set(err, code, "%s the history %s: %s; %s", what, db->path,
+		       sqlite3_errmsg(db->handle), advice(code));
 }
 
-/* Switching to WAL takes an exclusive lock, for which SQLite asks the busy handler only in part; so try again. */
+/* Switching to WAL takes an exclusive lock, for which SQLite asks the busy handler only in part; so
+ * try again. */
 static int enter_wal(struct db *db, int busy_ms)
 {
 	int rc = SQLITE_BUSY;
@@ -102,12 +108,13 @@ int db_open(const char *path, int busy_ms, struct db **ret_db, struct err *err)
 	}
 	if (rc == SQLITE_OK)
 		rc = sqlite3_busy_timeout(db->handle, busy_ms);
-	if (rc == SQLITE_OK)	/* takes effect only while the file is empty */
+	if (rc == SQLITE_OK) /* takes effect only while the file is empty */
 		rc = sqlite3_exec(db->handle, "PRAGMA auto_vacuum=INCREMENTAL", NULL, NULL, NULL);
 	if (rc == SQLITE_OK)
 		rc = enter_wal(db, busy_ms);
 	if (rc == SQLITE_OK)
-		rc = sqlite3_exec(db->handle, "PRAGMA synchronous=FULL; PRAGMA cache_size=-16384", NULL, NULL, NULL);
+		rc = sqlite3_exec(db->handle, "PRAGMA synchronous=FULL; PRAGMA cache_size=-16384",
+				  NULL, NULL, NULL);
 	if (rc != SQLITE_OK) {
 		int r = fail(db, "opening", err);
 		db_close(db);
@@ -136,7 +143,9 @@ const char *db_path(const struct db *db)
 
 int db_exec(struct db *db, const char *sql, struct err *err)
 {
-	return sqlite3_exec(db->handle, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : fail(db, "changing", err);
+	return sqlite3_exec(db->handle, sql, NULL, NULL, NULL) == SQLITE_OK
+		       ? 0
+		       : fail(db, "changing", err);
 }
 
 struct db_query *db_query(struct db *db, const char *sql, struct err *err)
@@ -149,7 +158,8 @@ struct db_query *db_query(struct db *db, const char *sql, struct err *err)
 	ASSERT(db->n_queries < QUERIES_MAX);
 	struct db_query *query = &db->queries[db->n_queries];
 	*query = (struct db_query){ .db = db, .sql = sql };
-	if (sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &query->stmt, NULL) != SQLITE_OK) {
+	if (sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &query->stmt,
+			       NULL) != SQLITE_OK) {
 		fail(db, "reading", err);
 		return NULL;
 	}
@@ -157,7 +167,8 @@ struct db_query *db_query(struct db *db, const char *sql, struct err *err)
 	return query;
 }
 
-/* Binding fails for lack of memory only, or by a bug of ours; the step that follows then reports the missing value. */
+/* Binding fails for lack of memory only, or by a bug of ours; the step that follows then reports
+ * the missing value. */
 static void bound(struct db_query *query, int rc)
 {
 	ASSERT(rc == SQLITE_OK || rc == SQLITE_NOMEM || rc == SQLITE_TOOBIG);
@@ -173,13 +184,15 @@ void db_put_u64(struct db_query *query, uint64_t value)
 void db_put_text(struct db_query *query, struct str value)
 {
 	const char *data = value.data ? value.data : "";
-	bound(query, sqlite3_bind_text64(query->stmt, ++query->put, data, value.len, SQLITE_STATIC, SQLITE_UTF8));
+	bound(query, sqlite3_bind_text64(query->stmt, ++query->put, data, value.len, SQLITE_STATIC,
+					 SQLITE_UTF8));
 }
 
 void db_put_blob(struct db_query *query, struct str value)
 {
 	const char *data = value.data ? value.data : "";
-	bound(query, sqlite3_bind_blob64(query->stmt, ++query->put, data, value.len, SQLITE_STATIC));
+	bound(query,
+	      sqlite3_bind_blob64(query->stmt, ++query->put, data, value.len, SQLITE_STATIC));
 }
 
 void db_put_null(struct db_query *query)
@@ -195,7 +208,10 @@ int db_step(struct db_query *query, struct err *err)
 	query->get = 0;
 	if (rc == SQLITE_ROW)
 		return 1;
-	int r = rc == SQLITE_DONE ? 0 : fail(query->db, sqlite3_stmt_readonly(query->stmt) ? "reading" : "writing", err);
+	int r = rc == SQLITE_DONE
+			? 0
+			: fail(query->db,
+			       sqlite3_stmt_readonly(query->stmt) ? "reading" : "writing", err);
 	db_reset(query);
 	return r;
 }
@@ -226,7 +242,7 @@ void db_reset(struct db_query *query)
 {
 	if (!query)
 		return;
-	sqlite3_reset(query->stmt);	/* its code repeats the last step's, which was told already */
+	sqlite3_reset(query->stmt); /* its code repeats the last step's, which was told already */
 	sqlite3_clear_bindings(query->stmt);
 	query->put = query->get = 0;
 	query->active = false;
@@ -257,7 +273,8 @@ int db_end(struct db *db, int r, struct err *err)
 	db->in_transaction = false;
 	if (r == 0)
 		r = db_exec(db, "COMMIT", err);
-	if (r < 0 && !sqlite3_get_autocommit(db->handle))	/* some failures have rolled back already */
+	if (r < 0 &&
+	    !sqlite3_get_autocommit(db->handle)) /* some failures have rolled back already */
 		db_exec(db, "ROLLBACK", NULL);
 	return r;
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * journal.c - events to rows and back. An event is copied into an arena when it arrives, because the transaction that
- * writes it comes later and is shared with its neighbours (group commit). Suites, programs and cases are interned: a
- * case's name is stored once however many runs it appears in. The map from names to row numbers is a cache; after a
- * rollback it may name rows that do not exist, so it is dropped.
+ * journal.c - events to rows and back. An event is copied into an arena when it arrives, because
+ * the transaction that writes it comes later and is shared with its neighbours (group commit).
+ * Suites, programs and cases are interned: a case's name is stored once however many runs it
+ * appears in. The map from names to row numbers is a cache; after a rollback it may name rows that
+ * do not exist, so it is dropped.
  *
  * Invariants: next_seq of a run is above every stored seq of it; pending is in arrival order.
  */
@@ -20,8 +21,10 @@
 
 enum {
 	KEY_BYTES_MAX = 4 * LIMIT_NAME_BYTES + 64,
-	CACHE_ENTRIES_MAX = 1 << 20,	/* then it starts anew: the tables know */
-	FLAG_FLAKY = 1, FLAG_QUARANTINED = 2, FLAG_FOUND = 4,
+	CACHE_ENTRIES_MAX = 1 << 20, /* then it starts anew: the tables know */
+	FLAG_FLAKY = 1,
+	FLAG_QUARANTINED = 2,
+	FLAG_FOUND = 4,
 };
 
 struct pending {
@@ -36,9 +39,9 @@ struct journal {
 		struct pending *items;
 		size_t len, cap;
 	} pending;
-	struct map programs, cases;	/* names -> row */
+	struct map programs, cases; /* names -> row */
 	struct buf key;
-	uint64_t seq_run, next_seq;	/* the run written last, and its next number */
+	uint64_t seq_run, next_seq; /* the run written last, and its next number */
 };
 
 struct journal *journal_new(size_t cap_bytes)
@@ -84,8 +87,9 @@ int journal_add(struct journal *journal, uint64_t run, const struct msg_run_even
 {
 	struct pending item = { .run = run, .event = *event };
 	struct str *texts[] = {
-		&item.event.suite, &item.event.program, &item.event.name, &item.event.adapter, &item.event.file,
-		&item.event.worker, &item.event.message, &item.event.out, &item.event.err,
+		&item.event.suite,   &item.event.program, &item.event.name,
+		&item.event.adapter, &item.event.file,	  &item.event.worker,
+		&item.event.message, &item.event.out,	  &item.event.err,
 	};
 	size_t bytes = sizeof(item), n = sizeof(texts) / sizeof(texts[0]);
 	for (size_t i = 0; i < n; i++)
@@ -137,7 +141,8 @@ static int program_row(struct journal *journal, struct db *db, const struct msg_
 	if (map_get(&journal->programs, key, ret_row))
 		return 0;
 	struct db_query *find = db_query(
-		db, "SELECT id FROM programs WHERE suite=? AND name=? AND adapter=? AND file=?", err);
+		db, "SELECT id FROM programs WHERE suite=? AND name=? AND adapter=? AND file=?",
+		err);
 	struct db_query *add = db_query(
 		db, "INSERT INTO programs (suite, name, adapter, file) VALUES (?, ?, ?, ?)", err);
 	if (!find || !add)
@@ -161,9 +166,11 @@ static int program_row(struct journal *journal, struct db *db, const struct msg_
 	return remember(&journal->programs, key, row);
 }
 
-static int find_or_add_case(struct db *db, uint64_t program, struct str name, uint64_t *ret_row, struct err *err)
+static int find_or_add_case(struct db *db, uint64_t program, struct str name, uint64_t *ret_row,
+			    struct err *err)
 {
-	struct db_query *find = db_query(db, "SELECT id FROM cases WHERE program=? AND name=?", err);
+	struct db_query *find = db_query(db, "SELECT id FROM cases WHERE program=? AND name=?",
+					 err);
 	struct db_query *add = db_query(db, "INSERT INTO cases (program, name) VALUES (?, ?)", err);
 	if (!find || !add)
 		return -EIO;
@@ -186,8 +193,8 @@ static int find_or_add_case(struct db *db, uint64_t program, struct str name, ui
 }
 
 /* The row of an event's case; 0 for an event that belongs to no program. */
-static int case_row(struct journal *journal, struct db *db, const struct msg_run_event *event, uint64_t *ret_row,
-		    struct err *err)
+static int case_row(struct journal *journal, struct db *db, const struct msg_run_event *event,
+		    uint64_t *ret_row, struct err *err)
 {
 	uint64_t program = 0, row = 0;
 	if (!event->suite.len && !event->program.len) {
@@ -210,10 +217,12 @@ static int case_row(struct journal *journal, struct db *db, const struct msg_run
 	return remember(&journal->cases, key, row);
 }
 
-static int next_seq(struct journal *journal, struct db *db, uint64_t run, uint64_t *ret_seq, struct err *err)
+static int next_seq(struct journal *journal, struct db *db, uint64_t run, uint64_t *ret_seq,
+		    struct err *err)
 {
 	if (journal->seq_run != run) {
-		struct db_query *last = db_query(db, "SELECT max(seq) FROM events WHERE run=?", err);
+		struct db_query *last = db_query(db, "SELECT max(seq) FROM events WHERE run=?",
+						 err);
 		if (!last)
 			return -EIO;
 		db_put_u64(last, run);
@@ -229,11 +238,14 @@ static int next_seq(struct journal *journal, struct db *db, uint64_t run, uint64
 }
 
 /* The order of the values is that of the columns in schema.c and in journal_replay. */
-static int insert(struct db *db, uint64_t run, uint64_t seq, uint64_t case_id, const struct msg_run_event *event,
-		  struct err *err)
+static int insert(struct db *db, uint64_t run, uint64_t seq, uint64_t case_id,
+		  const struct msg_run_event *event, struct err *err)
 {
-	struct db_query *add = db_query(db, "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-					    "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", err);
+	struct db_query *add =
+		db_query(db,
+			 "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+			 "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+			 err);
 	if (!add)
 		return -EIO;
 	db_put_u64(add, run);
@@ -245,8 +257,9 @@ static int insert(struct db *db, uint64_t run, uint64_t seq, uint64_t case_id, c
 	db_put_u64(add, event->index);
 	db_put_u64(add, event->count);
 	db_put_u64(add, event->outcome);
-	db_put_u64(add, (event->flaky ? FLAG_FLAKY : 0) | (event->quarantined ? FLAG_QUARANTINED : 0) |
-			(event->found ? FLAG_FOUND : 0));
+	db_put_u64(add, (event->flaky ? FLAG_FLAKY : 0) |
+				(event->quarantined ? FLAG_QUARANTINED : 0) |
+				(event->found ? FLAG_FOUND : 0));
 	db_put_u64(add, event->attempt);
 	db_put_u64(add, event->estimate_us);
 	db_put_u64(add, event->duration_us);
@@ -268,10 +281,14 @@ static int insert(struct db *db, uint64_t run, uint64_t seq, uint64_t case_id, c
 }
 
 /* What the list of runs shows of a run comes from its last event. */
-static int note_finished(struct db *db, uint64_t run, const struct msg_run_event *event, struct err *err)
+static int note_finished(struct db *db, uint64_t run, const struct msg_run_event *event,
+			 struct err *err)
 {
-	struct db_query *set = db_query(db, "UPDATE runs SET exit_code=?, makespan_us=?, bound_us=?, busy_us=?, "
-					    "slots=?, bounded_by=? WHERE id=?", err);
+	struct db_query *set =
+		db_query(db,
+			 "UPDATE runs SET exit_code=?, makespan_us=?, bound_us=?, busy_us=?, "
+			 "slots=?, bounded_by=? WHERE id=?",
+			 err);
 	if (!set)
 		return -EIO;
 	db_put_u64(set, event->exit_code);
@@ -352,14 +369,19 @@ static struct msg_run_event read_event(struct db_query *row)
 	return event;
 }
 
-int journal_replay(struct db *db, uint64_t run, int (*each)(void *data, const struct msg_run_event *event),
-		   void *data, struct err *err)
+int journal_replay(struct db *db, uint64_t run,
+		   int (*each)(void *data, const struct msg_run_event *event), void *data,
+		   struct err *err)
 {
-	struct db_query *rows = db_query(db,
-		"SELECT kind, at_us, label, case_index, count, outcome, flags, attempt, estimate_us, duration_us, cpu_us,"
-		" peak_bytes, worker, slot, exit_code, signal, dropped_bytes, message, out, err, makespan_us, bound_us,"
+	struct db_query *rows = db_query(
+		db,
+		"SELECT kind, at_us, label, case_index, count, outcome, flags, attempt,"
+		" estimate_us, duration_us, cpu_us,"
+		" peak_bytes, worker, slot, exit_code, signal, dropped_bytes, message, out, err,"
+		" makespan_us, bound_us,"
 		" slots, busy_us, p.suite, p.name, p.adapter, p.file, c.name FROM events"
-		" LEFT JOIN cases c ON c.id = case_id LEFT JOIN programs p ON p.id = c.program WHERE run=? ORDER BY seq",
+		" LEFT JOIN cases c ON c.id = case_id LEFT JOIN programs p ON p.id = c.program"
+		" WHERE run=? ORDER BY seq",
 		err);
 	if (!rows)
 		return -EIO;
@@ -368,8 +390,11 @@ int journal_replay(struct db *db, uint64_t run, int (*each)(void *data, const st
 	while ((r = db_step(rows, err)) == 1) {
 		struct msg_run_event event = read_event(rows);
 		if (event.outcome >= OUTCOME_MAX || event.kind >= MSG_RUN_KIND_MAX) {
-			r = err_set(err, -EBADMSG, "reading the history %s: event of an unknown kind; it is damaged, "
-						   "move it away", db_path(db));
+			r = err_set(
+				err, -EBADMSG,
+				"reading the history %s: event of an unknown kind; it is damaged, "
+				"move it away",
+				db_path(db));
 			break;
 		}
 		r = each(data, &event);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * journal.h - the events of runs as rows: held in memory until flushed, interned when written, handed out again in
- * order. Works on an open database; transactions are the caller's.
+ * journal.h - the events of runs as rows: held in memory until flushed, interned when written,
+ * handed out again in order. Works on an open database; transactions are the caller's.
  */
 #ifndef PADDOCK_COORDINATOR_HISTORY_JOURNAL_H
 #define PADDOCK_COORDINATOR_HISTORY_JOURNAL_H
@@ -27,14 +27,17 @@ int journal_add(struct journal *journal, uint64_t run, const struct msg_run_even
 /* Bytes held. */
 size_t journal_pending_bytes(const struct journal *journal);
 
-/* Write what is held; the caller is in a transaction and then calls journal_flushed. 0 or -errno with err. */
+/* Write what is held; the caller is in a transaction and then calls journal_flushed. 0 or -errno
+ * with err. */
 int journal_flush(struct journal *journal, struct db *db, struct err *err);
 
-/* The transaction of journal_flush was committed (forget what was held), or rolled back (keep it, forget row numbers). */
+/* The transaction of journal_flush was committed (forget what was held), or rolled back (keep it,
+ * forget row numbers). */
 void journal_flushed(struct journal *journal, bool committed);
 
 /* Hand out a run's events in order; a negative return of each stops and is returned. */
-int journal_replay(struct db *db, uint64_t run, int (*each)(void *data, const struct msg_run_event *event),
-		   void *data, struct err *err);
+int journal_replay(struct db *db, uint64_t run,
+		   int (*each)(void *data, const struct msg_run_event *event), void *data,
+		   struct err *err);
 
 #endif

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * samples.c - the history per key. A row's samples are packed newest first, each as three varints: duration and
- * processor time in microseconds, peak memory in bytes; never more than ESTIMATE_SAMPLES_MAX. Packed because the planner
- * reads all of a suite at once: one row per case, one scan.
+ * samples.c - the history per key. A row's samples are packed newest first, each as three varints:
+ *duration and processor time in microseconds, peak memory in bytes; never more than
+ *ESTIMATE_SAMPLES_MAX. Packed because the planner reads all of a suite at once: one row per case,
+ *one scan.
  *
  * What a verdict does to its key:
  *	pass, leak, fail	one sample, counted, failed_last set or cleared, isolate cleared
- *	timeout, oom, crash	no sample (the duration is the limit's or cut short), counted, failed_last and isolate set
- *	skip, error, lost, notrun	nothing: they say nothing about the case
- * An attempt that was repeated gives no sample; a crash or timeout there sets isolate.
- * Keys shared by many cases of one run (parameterised instances) get SAMPLES_PER_RUN samples spread evenly over the
- * sorted durations, so that one run cannot push all others out; a red one among them makes the key failed_last.
+ *	timeout, oom, crash	no sample (the duration is the limit's or cut short), counted,
+ *failed_last and isolate set skip, error, lost, notrun	nothing: they say nothing about the case An
+ *attempt that was repeated gives no sample; a crash or timeout there sets isolate. Keys shared by
+ *many cases of one run (parameterised instances) get SAMPLES_PER_RUN samples spread evenly over the
+ * sorted durations, so that one run cannot push all others out; a red one among them makes the key
+ *failed_last.
  */
 #include "coordinator/history/samples.h"
 
@@ -133,10 +135,13 @@ int samples_add(struct samples *samples, const struct samples_verdict *verdict)
 
 int samples_gather(struct samples *samples, struct db *db, uint64_t run, struct err *err)
 {
-	struct db_query *rows = db_query(db,
-		"SELECT kind, outcome, flags & 1, duration_us, cpu_us, peak_bytes, p.suite, p.name, c.name FROM events"
+	struct db_query *rows = db_query(
+		db,
+		"SELECT kind, outcome, flags & 1, duration_us, cpu_us, peak_bytes, p.suite,"
+		" p.name, c.name FROM events"
 		" JOIN cases c ON c.id = case_id JOIN programs p ON p.id = c.program"
-		" WHERE run=? AND kind IN (?, ?)", err);
+		" WHERE run=? AND kind IN (?, ?)",
+		err);
 	if (!rows)
 		return -EIO;
 	db_put_u64(rows, run);
@@ -156,7 +161,8 @@ int samples_gather(struct samples *samples, struct db *db, uint64_t run, struct 
 		verdict.program = db_get_text(rows);
 		verdict.name = db_get_text(rows);
 		if (samples_add(samples, &verdict) < 0) {
-			r = err_errno(err, -ENOMEM, "adding the run to the history %s", db_path(db));
+			r = err_errno(err, -ENOMEM, "adding the run to the history %s",
+				      db_path(db));
 			break;
 		}
 	}
@@ -224,7 +230,8 @@ static int by_duration(const void *a, const void *b)
 	return (x->duration_us > y->duration_us) - (x->duration_us < y->duration_us);
 }
 
-/* At most SAMPLES_PER_RUN that stand for all: evenly spread, the largest peak on the longest. Returns how many. */
+/* At most SAMPLES_PER_RUN that stand for all: evenly spread, the largest peak on the longest.
+ * Returns how many. */
 static size_t choose(struct gathered *gathered, struct sample chosen[SAMPLES_PER_RUN])
 {
 	size_t n = gathered->samples.len;
@@ -251,7 +258,7 @@ static void merge(struct record *record, struct gathered *gathered)
 	if (kept > ESTIMATE_SAMPLES_MAX - fresh)
 		kept = ESTIMATE_SAMPLES_MAX - fresh;
 	memmove(record->samples + fresh, record->samples, kept * sizeof(record->samples[0]));
-	for (size_t i = 0; i < fresh; i++)	/* the last one measured is the newest */
+	for (size_t i = 0; i < fresh; i++) /* the last one measured is the newest */
 		record->samples[i] = chosen[fresh - 1 - i];
 	record->n = kept + fresh;
 	if (gathered->runs)
@@ -265,7 +272,10 @@ static void merge(struct record *record, struct gathered *gathered)
 static int read_record(struct db *db, struct str key, struct record *record, struct err *err)
 {
 	struct db_query *row = db_query(
-		db, "SELECT samples, runs, failures, flakes, failed_last, isolate FROM history WHERE key=?", err);
+		db,
+		"SELECT samples, runs, failures, flakes, failed_last, isolate FROM history WHERE"
+		" key=?",
+		err);
 	if (!row)
 		return -EIO;
 	db_put_text(row, key);
@@ -282,11 +292,15 @@ static int read_record(struct db *db, struct str key, struct record *record, str
 	return 0;
 }
 
-static int write_record(struct db *db, struct str key, const struct record *record, uint64_t wall_us, struct err *err)
+static int write_record(struct db *db, struct str key, const struct record *record,
+			uint64_t wall_us, struct err *err)
 {
 	unsigned char packed[PACKED_BYTES_MAX];
-	struct db_query *put = db_query(db, "REPLACE INTO history (key, samples, runs, failures, flakes, failed_last,"
-					    " isolate, seen_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", err);
+	struct db_query *put =
+		db_query(db,
+			 "REPLACE INTO history (key, samples, runs, failures, flakes, failed_last,"
+			 " isolate, seen_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+			 err);
 	if (!put)
 		return -EIO;
 	db_put_text(put, key);
@@ -302,7 +316,8 @@ static int write_record(struct db *db, struct str key, const struct record *reco
 
 static int by_key(const void *a, const void *b)
 {
-	const struct map_entry *x = *(const struct map_entry *const *)a, *y = *(const struct map_entry *const *)b;
+	const struct map_entry *x = *(const struct map_entry *const *)a,
+			       *y = *(const struct map_entry *const *)b;
 	size_t shorter = x->key.len < y->key.len ? x->key.len : y->key.len;
 	int order = memcmp(x->key.data, y->key.data, shorter);
 	return order ? order : (x->key.len > y->key.len) - (x->key.len < y->key.len);
@@ -318,7 +333,8 @@ int samples_write(struct samples *samples, struct db *db, uint64_t wall_us, stru
 		return err_errno(err, -ENOMEM, "adding the run to the history %s", db_path(db));
 	for (size_t i = 0; i < n; i++)
 		sorted[i] = &samples->keys.entries[i];
-	qsort(sorted, n, sizeof(*sorted), by_key);	/* neighbours of the table together: a third of the time */
+	qsort(sorted, n, sizeof(*sorted),
+	      by_key); /* neighbours of the table together: a third of the time */
 	int r = 0;
 	for (size_t i = 0; r == 0 && i < n; i++) {
 		struct record record = { 0 };
@@ -377,11 +393,16 @@ static int load_rows(struct db_query *rows, struct estimate_table *table, struct
 
 #define COLUMNS "key, samples, runs, failures, flakes, failed_last, isolate"
 
-/* The keys of a suite are those from "suite::" up to the text that follows "suite:" + ':' in byte order, ';'. */
-static int load_suite(struct db *db, struct str suite, struct estimate_table *table, struct err *err)
+/* The keys of a suite are those from "suite::" up to the text that follows "suite:" + ':' in byte
+ * order, ';'. */
+static int load_suite(struct db *db, struct str suite, struct estimate_table *table,
+		      struct err *err)
 {
-	struct db_query *rows = db_query(
-		db, "SELECT " COLUMNS " FROM history WHERE key >= ? || '::' AND key < ? || ':;' ORDER BY key", err);
+	struct db_query *rows =
+		db_query(db,
+			 "SELECT " COLUMNS
+			 " FROM history WHERE key >= ? || '::' AND key < ? || ':;' ORDER BY key",
+			 err);
 	if (!rows)
 		return -EIO;
 	db_put_text(rows, suite);
@@ -402,11 +423,13 @@ static int load_startups(struct db *db, struct estimate_table *table, struct err
 	return r == 1 ? err_errno(err, -ENOMEM, "reading the history") : r;
 }
 
-int samples_load(struct db *db, const struct str *suites, size_t n, struct estimate_table *table, struct err *err)
+int samples_load(struct db *db, const struct str *suites, size_t n, struct estimate_table *table,
+		 struct err *err)
 {
 	int r = 0;
 	if (!n) {
-		struct db_query *rows = db_query(db, "SELECT " COLUMNS " FROM history ORDER BY key", err);
+		struct db_query *rows = db_query(db, "SELECT " COLUMNS " FROM history ORDER BY key",
+						 err);
 		r = rows ? load_rows(rows, table, err) : -EIO;
 	}
 	for (size_t i = 0; r == 0 && i < n; i++)
@@ -416,8 +439,11 @@ int samples_load(struct db *db, const struct str *suites, size_t n, struct estim
 
 int samples_startup(struct db *db, struct str program, uint64_t startup_us, struct err *err)
 {
-	struct db_query *put = db_query(db, "INSERT INTO startups VALUES (?, ?) ON CONFLICT (program) DO UPDATE"
-					    " SET startup_us = (startup_us * 7 + excluded.startup_us * 3) / 10", err);
+	struct db_query *put =
+		db_query(db,
+			 "INSERT INTO startups VALUES (?, ?) ON CONFLICT (program) DO UPDATE"
+			 " SET startup_us = (startup_us * 7 + excluded.startup_us * 3) / 10",
+			 err);
 	if (!put)
 		return -EIO;
 	db_put_text(put, program);

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * schema.c - tables and migrations. PRAGMA user_version counts the steps that have been applied; each step is one entry
- * of `steps` and is never edited once released. PRAGMA application_id tells our files from other SQLite databases.
+ * schema.c - tables and migrations. PRAGMA user_version counts the steps that have been applied;
+ *each step is one entry of `steps` and is never edited once released. PRAGMA application_id tells
+ *our files from other SQLite databases.
  *
  *	runs      one row per run
  *	programs  a suite's program as an event named it, with adapter and file; interned
- *	cases     a case of a program; interned. A program's own events use the case with the empty name
- *	events    the journal: every event of every run, in order
- *	history   one row per history key: the newest samples (packed, see samples.c) and counters. Clustered by key, so that
- *	          one suite's keys lie together
- *	startups  learned start-up cost per "suite::program"
+ *	cases     a case of a program; interned. A program's own events use the case with the empty
+ *name events    the journal: every event of every run, in order history   one row per history key:
+ *the newest samples (packed, see samples.c) and counters. Clustered by key, so that one suite's
+ *keys lie together startups  learned start-up cost per "suite::program"
  */
 #include "coordinator/history/schema.h"
 
@@ -18,37 +18,49 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum { APPLICATION_ID = 0x7064636b };	/* "pdck" */
+enum { APPLICATION_ID = 0x7064636b }; /* "pdck" */
 
 static const char *const steps[] = {
 	"CREATE TABLE runs ("
 	" id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, submit TEXT NOT NULL,"
-	" started_us INTEGER NOT NULL, finished_us INTEGER NOT NULL DEFAULT 0, exit_code INTEGER NOT NULL DEFAULT 0,"
-	" cases INTEGER NOT NULL DEFAULT 0, red INTEGER NOT NULL DEFAULT 0, flaky INTEGER NOT NULL DEFAULT 0,"
+	" started_us INTEGER NOT NULL, finished_us INTEGER NOT NULL DEFAULT 0, exit_code INTEGER"
+	" NOT NULL DEFAULT 0,"
+	" cases INTEGER NOT NULL DEFAULT 0, red INTEGER NOT NULL DEFAULT 0, flaky INTEGER NOT"
+	" NULL DEFAULT 0,"
 	" makespan_us INTEGER NOT NULL DEFAULT 0, bound_us INTEGER NOT NULL DEFAULT 0,"
 	" busy_us INTEGER NOT NULL DEFAULT 0, slots INTEGER NOT NULL DEFAULT 0,"
 	" bounded_by TEXT NOT NULL DEFAULT '');"
 	"CREATE INDEX runs_by_time ON runs (started_us);"
 	"CREATE TABLE programs ("
-	" id INTEGER PRIMARY KEY, suite TEXT NOT NULL, name TEXT NOT NULL, adapter TEXT NOT NULL, file TEXT NOT NULL,"
+	" id INTEGER PRIMARY KEY, suite TEXT NOT NULL, name TEXT NOT NULL, adapter TEXT NOT NULL,"
+	" file TEXT NOT NULL,"
 	" UNIQUE (suite, name, adapter, file));"
 	"CREATE TABLE cases ("
 	" id INTEGER PRIMARY KEY, program INTEGER NOT NULL REFERENCES programs, name TEXT NOT NULL,"
 	" UNIQUE (program, name));"
 	"CREATE TABLE events ("
-	" run INTEGER NOT NULL REFERENCES runs, seq INTEGER NOT NULL, kind INTEGER NOT NULL, at_us INTEGER NOT NULL,"
-	" case_id INTEGER NOT NULL, label TEXT NOT NULL, case_index INTEGER NOT NULL, count INTEGER NOT NULL,"
-	" outcome INTEGER NOT NULL, flags INTEGER NOT NULL, attempt INTEGER NOT NULL, estimate_us INTEGER NOT NULL,"
-	" duration_us INTEGER NOT NULL, cpu_us INTEGER NOT NULL, peak_bytes INTEGER NOT NULL, worker TEXT NOT NULL,"
-	" slot INTEGER NOT NULL, exit_code INTEGER NOT NULL, signal INTEGER NOT NULL, dropped_bytes INTEGER NOT NULL,"
-	" message BLOB NOT NULL, out BLOB NOT NULL, err BLOB NOT NULL, makespan_us INTEGER NOT NULL,"
+	" run INTEGER NOT NULL REFERENCES runs, seq INTEGER NOT NULL, kind INTEGER NOT NULL,"
+	" at_us INTEGER NOT NULL,"
+	" case_id INTEGER NOT NULL, label TEXT NOT NULL, case_index INTEGER NOT NULL, count"
+	" INTEGER NOT NULL,"
+	" outcome INTEGER NOT NULL, flags INTEGER NOT NULL, attempt INTEGER NOT NULL, estimate_us"
+	" INTEGER NOT NULL,"
+	" duration_us INTEGER NOT NULL, cpu_us INTEGER NOT NULL, peak_bytes INTEGER NOT NULL,"
+	" worker TEXT NOT NULL,"
+	" slot INTEGER NOT NULL, exit_code INTEGER NOT NULL, signal INTEGER NOT NULL,"
+	" dropped_bytes INTEGER NOT NULL,"
+	" message BLOB NOT NULL, out BLOB NOT NULL, err BLOB NOT NULL, makespan_us INTEGER NOT"
+	" NULL,"
 	" bound_us INTEGER NOT NULL, slots INTEGER NOT NULL, busy_us INTEGER NOT NULL,"
 	" PRIMARY KEY (run, seq)) WITHOUT ROWID;"
 	"CREATE TABLE history ("
-	" key TEXT PRIMARY KEY, samples BLOB NOT NULL, runs INTEGER NOT NULL, failures INTEGER NOT NULL,"
-	" flakes INTEGER NOT NULL, failed_last INTEGER NOT NULL, isolate INTEGER NOT NULL, seen_us INTEGER NOT NULL)"
+	" key TEXT PRIMARY KEY, samples BLOB NOT NULL, runs INTEGER NOT NULL, failures INTEGER"
+	" NOT NULL,"
+	" flakes INTEGER NOT NULL, failed_last INTEGER NOT NULL, isolate INTEGER NOT NULL,"
+	" seen_us INTEGER NOT NULL)"
 	" WITHOUT ROWID;"
-	"CREATE TABLE startups (program TEXT PRIMARY KEY, startup_us INTEGER NOT NULL) WITHOUT ROWID;",
+	"CREATE TABLE startups (program TEXT PRIMARY KEY, startup_us INTEGER NOT NULL) WITHOUT"
+	" ROWID;",
 };
 
 enum { VERSION = sizeof(steps) / sizeof(steps[0]) };
@@ -66,18 +78,23 @@ static int read_number(struct db *db, const char *sql, uint64_t *ret_value, stru
 	return 0;
 }
 
-static int refuse(struct db *db, uint64_t version, uint64_t application, uint64_t tables, struct err *err)
+static int refuse(struct db *db, uint64_t version, uint64_t application, uint64_t tables,
+		  struct err *err)
 {
 	if (application == APPLICATION_ID && version > VERSION)
-		return err_set(err, -EPROTO,
-			       "opening the history %s: a newer paddock wrote it (format %" PRIu64
-			       ", this one knows up to %d); use that version, or another file with --history",
-			       db_path(db), version, VERSION);
+		return err_set(
+			err, -EPROTO,
+			"opening the history %s: a newer paddock wrote it (format %" PRIu64
+			", this one knows up to %d); use that version, or another file with"
+			" --history",
+			db_path(db), version, VERSION);
 	if (application != APPLICATION_ID && (application || tables))
-		return err_set(err, -EBADMSG,
-			       "opening the history %s: it is a database of another program; choose another file "
-			       "with --history",
-			       db_path(db));
+		return err_set(
+			err, -EBADMSG,
+			"opening the history %s: it is a database of another program; choose"
+			" another file "
+			"with --history",
+			db_path(db));
 	return 0;
 }
 
@@ -97,7 +114,8 @@ static int migrate(struct db *db, struct err *err)
 		r = db_exec(db, steps[step], err);
 	if (r < 0 || version == VERSION)
 		return r;
-	snprintf(mark, sizeof(mark), "PRAGMA user_version=%d; PRAGMA application_id=%d", VERSION, APPLICATION_ID);
+	snprintf(mark, sizeof(mark), "PRAGMA user_version=%d; PRAGMA application_id=%d", VERSION,
+		 APPLICATION_ID);
 	return db_exec(db, mark, err);
 }
 

@@ -6,8 +6,8 @@
 #include "coordinator/history/db.h"
 
 /*
- * Make the tables in an empty file, migrate an older one, leave a current one alone. -EBADMSG: a database of something
- * else; -EPROTO: made by a newer paddock. Nothing is changed then.
+ * Make the tables in an empty file, migrate an older one, leave a current one alone. -EBADMSG: a
+ * database of something else; -EPROTO: made by a newer paddock. Nothing is changed then.
  */
 int schema_apply(struct db *db, struct err *err);
 

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * store.c - the store's face: opening, runs, the grouping of commits, retention. Rows of events are journal.c's, samples
- * are samples.c's, tables schema.c's. Every writing transaction of the room begins and ends here.
+ * store.c - the store's face: opening, runs, the grouping of commits, retention. Rows of events are
+ * journal.c's, samples are samples.c's, tables schema.c's. Every writing transaction of the room
+ * begins and ends here.
  *
- * Events wait in memory instead of in an open transaction, because a transaction would lock out other runs that share
- * the file for as long as it is open, and so that a full disk loses nothing: what waits is written again when there is room.
+ * Events wait in memory instead of in an open transaction, because a transaction would lock out
+ * other runs that share the file for as long as it is open, and so that a full disk loses nothing:
+ * what waits is written again when there is room.
  */
 #include "coordinator/history/store.h"
 
@@ -26,9 +28,9 @@
 
 enum {
 	BUSY_MS = 10000,
-	STARTUPS_MAX = 1 << 16,		/* waiting; one per program */
+	STARTUPS_MAX = 1 << 16, /* waiting; one per program */
 	KEEP_KEYS_DAYS = 183,
-	CASES_SWEEP = 200000,		/* interned names before unused ones are looked for */
+	CASES_SWEEP = 200000, /* interned names before unused ones are looked for */
 };
 
 #define DAY_US (UINT64_C(86400) * CLOCK_US_PER_S)
@@ -36,7 +38,7 @@ enum {
 struct store {
 	struct db *db;
 	struct journal *journal;
-	struct map startups;		/* waiting: "suite::program" -> the last cost measured */
+	struct map startups; /* waiting: "suite::program" -> the last cost measured */
 };
 
 static int make_folder(const char *path, struct err *err)
@@ -47,8 +49,10 @@ static int make_folder(const char *path, struct err *err)
 	char *folder = str_dup((struct str){ path, (size_t)(slash - path) });
 	int r = folder ? fd_make_dirs(folder) : -ENOMEM;
 	if (r < 0)
-		err_errno(err, r, "making the folder %s of the history (choose another file with --history)",
-			  folder ? folder : path);
+		err_errno(
+			err, r,
+			"making the folder %s of the history (choose another file with --history)",
+			folder ? folder : path);
 	free(folder);
 	return r;
 }
@@ -92,10 +96,12 @@ int store_relax(struct store *store, struct err *err)
 	return db_exec(store->db, "PRAGMA synchronous=NORMAL", err);
 }
 
-int store_run_begin(struct store *store, struct str name, uint64_t wall_us, struct str submit, uint64_t *ret_run,
-		    struct err *err)
+int store_run_begin(struct store *store, struct str name, uint64_t wall_us, struct str submit,
+		    uint64_t *ret_run, struct err *err)
 {
-	struct db_query *add = db_query(store->db, "INSERT INTO runs (name, started_us, submit) VALUES (?, ?, ?)", err);
+	struct db_query *add =
+		db_query(store->db, "INSERT INTO runs (name, started_us, submit) VALUES (?, ?, ?)",
+			 err);
 	if (!add)
 		return -EIO;
 	db_put_text(add, name);
@@ -128,7 +134,8 @@ int store_startup(struct store *store, struct str suite, struct str program, uin
 
 size_t store_pending_bytes(const struct store *store)
 {
-	return journal_pending_bytes(store->journal) + store->startups.len * sizeof(struct map_entry);
+	return journal_pending_bytes(store->journal) +
+	       store->startups.len * sizeof(struct map_entry);
 }
 
 static int write_pending(struct store *store, struct err *err)
@@ -155,12 +162,16 @@ int store_commit(struct store *store, struct err *err)
 	return r;
 }
 
-static int mark_finished(struct store *store, uint64_t run, uint64_t wall_us, int exit_code, struct err *err)
+static int mark_finished(struct store *store, uint64_t run, uint64_t wall_us, int exit_code,
+			 struct err *err)
 {
-	struct db_query *set = db_query(store->db,
+	struct db_query *set = db_query(
+		store->db,
 		"UPDATE runs SET finished_us=?, exit_code=?,"
-		" (cases, red, flaky) = (SELECT count(*), ifnull(sum(outcome NOT IN (?, ?, ?)), 0), ifnull(sum(flags & 1), 0)"
-		" FROM events WHERE run=runs.id AND kind=?) WHERE id=?", err);
+		" (cases, red, flaky) = (SELECT count(*), ifnull(sum(outcome NOT IN (?, ?, ?)),"
+		" 0), ifnull(sum(flags & 1), 0)"
+		" FROM events WHERE run=runs.id AND kind=?) WHERE id=?",
+		err);
 	if (!set)
 		return -EIO;
 	db_put_u64(set, wall_us);
@@ -173,7 +184,8 @@ static int mark_finished(struct store *store, uint64_t run, uint64_t wall_us, in
 	return db_run(set, err);
 }
 
-int store_run_finish(struct store *store, uint64_t run, uint64_t wall_us, int exit_code, struct err *err)
+int store_run_finish(struct store *store, uint64_t run, uint64_t wall_us, int exit_code,
+		     struct err *err)
 {
 	ASSERT(exit_code >= 0);
 	int r = store_commit(store, err);
@@ -181,7 +193,8 @@ int store_run_finish(struct store *store, uint64_t run, uint64_t wall_us, int ex
 		return r;
 	struct samples *samples = samples_new();
 	if (!samples)
-		return err_errno(err, -ENOMEM, "adding the run to the history %s", db_path(store->db));
+		return err_errno(err, -ENOMEM, "adding the run to the history %s",
+				 db_path(store->db));
 	r = samples_gather(samples, store->db, run, err);
 	if (r == 0)
 		r = db_begin(store->db, err);
@@ -195,18 +208,21 @@ int store_run_finish(struct store *store, uint64_t run, uint64_t wall_us, int ex
 	return r;
 }
 
-int store_load_estimates(struct store *store, const struct str *suites, size_t n, struct estimate_table *table,
-			 struct err *err)
+int store_load_estimates(struct store *store, const struct str *suites, size_t n,
+			 struct estimate_table *table, struct err *err)
 {
 	return samples_load(store->db, suites, n, table, err);
 }
 
-int store_runs(struct store *store, size_t limit, void (*each)(void *data, const struct store_run *run),
-	       void *data, struct err *err)
+int store_runs(struct store *store, size_t limit,
+	       void (*each)(void *data, const struct store_run *run), void *data, struct err *err)
 {
-	struct db_query *rows = db_query(store->db,
-		"SELECT id, name, submit, started_us, finished_us, exit_code, cases, red, flaky, makespan_us, bound_us,"
-		" busy_us, slots, bounded_by FROM runs ORDER BY started_us DESC, id DESC LIMIT ?", err);
+	struct db_query *rows = db_query(
+		store->db,
+		"SELECT id, name, submit, started_us, finished_us, exit_code, cases, red, flaky,"
+		" makespan_us, bound_us,"
+		" busy_us, slots, bounded_by FROM runs ORDER BY started_us DESC, id DESC LIMIT ?",
+		err);
 	if (!rows)
 		return -EIO;
 	db_put_u64(rows, limit);
@@ -232,11 +248,14 @@ int store_runs(struct store *store, size_t limit, void (*each)(void *data, const
 	return r;
 }
 
-/* Runs whose name begins with the prefix: the first two, newest first. Returns how many, or -errno. */
+/* Runs whose name begins with the prefix: the first two, newest first. Returns how many, or -errno.
+ */
 static int find_prefix(struct store *store, struct str prefix, uint64_t *ret_run, struct err *err)
 {
-	struct db_query *rows = db_query(store->db,
-		"SELECT id, name = ? FROM runs WHERE substr(name, 1, length(?)) = ? ORDER BY name = ? DESC, id DESC LIMIT 2",
+	struct db_query *rows = db_query(
+		store->db,
+		"SELECT id, name = ? FROM runs WHERE substr(name, 1, length(?)) = ? ORDER BY name"
+		" = ? DESC, id DESC LIMIT 2",
 		err);
 	if (!rows)
 		return -EIO;
@@ -265,15 +284,17 @@ static int not_found(struct store *store, struct str name, int found, struct err
 {
 	char names[256] = "";
 	if (found > 1)
-		return err_set(err, -ENOENT, "no single run is called '%.*s': several begin with it, write more of it",
-			       STR_ARG(name));
+		return err_set(
+			err, -ENOENT,
+			"no single run is called '%.*s': several begin with it, write more of it",
+			STR_ARG(name));
 	int r = store_runs(store, 3, keep_name, names, err);
 	if (r < 0)
 		return r;
 	if (!*names)
 		return err_set(err, -ENOENT, "no run is recorded in %s yet", db_path(store->db));
-	return err_set(err, -ENOENT, "no run called '%.*s' is recorded in %s; the newest are: %s", STR_ARG(name),
-		       db_path(store->db), names);
+	return err_set(err, -ENOENT, "no run called '%.*s' is recorded in %s; the newest are: %s",
+		       STR_ARG(name), db_path(store->db), names);
 }
 
 static void keep_number(void *data, const struct store_run *run)
@@ -303,18 +324,23 @@ int store_run_find(struct store *store, struct str name, uint64_t *ret_run, stru
 }
 
 int store_run_replay(struct store *store, uint64_t run,
-		     int (*each)(void *data, const struct msg_run_event *event), void *data, struct err *err)
+		     int (*each)(void *data, const struct msg_run_event *event), void *data,
+		     struct err *err)
 {
 	return journal_replay(store->db, run, each, data, err);
 }
 
 int store_run_failed(struct store *store, uint64_t run,
-		     void (*each)(void *data, struct str suite, struct str program, struct str name),
+		     void (*each)(void *data, struct str suite, struct str program,
+				  struct str name),
 		     void *data, struct err *err)
 {
-	struct db_query *rows = db_query(store->db,
+	struct db_query *rows = db_query(
+		store->db,
 		"SELECT outcome, p.suite, p.name, c.name FROM events JOIN cases c ON c.id = case_id"
-		" JOIN programs p ON p.id = c.program WHERE run=? AND kind=? AND NOT flags & 2 ORDER BY seq", err);
+		" JOIN programs p ON p.id = c.program WHERE run=? AND kind=? AND NOT flags & 2"
+		" ORDER BY seq",
+		err);
 	if (!rows)
 		return -EIO;
 	db_put_u64(rows, run);
@@ -322,7 +348,8 @@ int store_run_failed(struct store *store, uint64_t run,
 	int r;
 	while ((r = db_step(rows, err)) == 1) {
 		uint64_t outcome = db_get_u64(rows);
-		struct str suite = db_get_text(rows), program = db_get_text(rows), name = db_get_text(rows);
+		struct str suite = db_get_text(rows), program = db_get_text(rows),
+			   name = db_get_text(rows);
 		if (outcome >= OUTCOME_MAX || outcome_is_red((enum outcome)outcome))
 			each(data, suite, program, name);
 	}
@@ -330,15 +357,20 @@ int store_run_failed(struct store *store, uint64_t run,
 }
 
 int store_changes(struct store *store, uint64_t before, uint64_t after,
-		  void (*each)(void *data, const struct store_change *change), void *data, struct err *err)
+		  void (*each)(void *data, const struct store_change *change), void *data,
+		  struct err *err)
 {
-	struct db_query *rows = db_query(store->db,
-		"WITH old AS (SELECT p.suite s, p.name p, c.name n, outcome FROM events JOIN cases c ON c.id = case_id"
+	struct db_query *rows = db_query(
+		store->db,
+		"WITH old AS (SELECT p.suite s, p.name p, c.name n, outcome FROM events JOIN"
+		" cases c ON c.id = case_id"
 		"  JOIN programs p ON p.id = c.program WHERE run=? AND kind=?),"
-		" new AS (SELECT p.suite s, p.name p, c.name n, outcome FROM events JOIN cases c ON c.id = case_id"
+		" new AS (SELECT p.suite s, p.name p, c.name n, outcome FROM events JOIN cases c"
+		" ON c.id = case_id"
 		"  JOIN programs p ON p.id = c.program WHERE run=? AND kind=?)"
 		" SELECT s, p, n, old.outcome, new.outcome FROM old JOIN new USING (s, p, n)"
-		" WHERE old.outcome <> new.outcome ORDER BY s, p, n", err);
+		" WHERE old.outcome <> new.outcome ORDER BY s, p, n",
+		err);
 	if (!rows)
 		return -EIO;
 	db_put_u64(rows, before);
@@ -359,16 +391,19 @@ int store_changes(struct store *store, uint64_t before, uint64_t after,
 	return r;
 }
 
-int store_add_samples(struct store *store, const struct store_sample *list, size_t n, uint64_t wall_us,
-		      struct err *err)
+int store_add_samples(struct store *store, const struct store_sample *list, size_t n,
+		      uint64_t wall_us, struct err *err)
 {
 	struct samples *samples = samples_new();
 	int r = samples ? 0 : -ENOMEM;
 	for (size_t i = 0; r == 0 && i < n; i++) {
 		struct samples_verdict verdict = {
-			.suite = list[i].suite, .program = list[i].program, .name = list[i].name,
+			.suite = list[i].suite,
+			.program = list[i].program,
+			.name = list[i].name,
 			.outcome = list[i].failed ? OUTCOME_FAIL : OUTCOME_PASS,
-			.final = true, .duration_us = list[i].duration_us,
+			.final = true,
+			.duration_us = list[i].duration_us,
 		};
 		r = samples_add(samples, &verdict);
 	}
@@ -392,27 +427,34 @@ static int run_with(struct db *db, const char *sql, uint64_t a, uint64_t b, stru
 	return db_run(query, err);
 }
 
-static int prune_rows(struct store *store, uint64_t runs_before_us, uint64_t keep_runs, uint64_t keys_before_us,
-		      struct err *err)
+static int prune_rows(struct store *store, uint64_t runs_before_us, uint64_t keep_runs,
+		      uint64_t keys_before_us, struct err *err)
 {
 	struct db *db = store->db;
-	int r = run_with(db, "DELETE FROM events WHERE run IN (SELECT id FROM runs WHERE started_us < ?1 OR id NOT IN"
-			     " (SELECT id FROM runs ORDER BY started_us DESC, id DESC LIMIT ?2))",
-			 runs_before_us, keep_runs, err);
+	int r = run_with(
+		db,
+		"DELETE FROM events WHERE run IN (SELECT id FROM runs WHERE started_us < ?1 OR id"
+		" NOT IN"
+		" (SELECT id FROM runs ORDER BY started_us DESC, id DESC LIMIT ?2))",
+		runs_before_us, keep_runs, err);
 	if (r == 0)
-		r = run_with(db, "DELETE FROM runs WHERE started_us < ?1 OR id NOT IN"
-				 " (SELECT id FROM runs ORDER BY started_us DESC, id DESC LIMIT ?2)",
+		r = run_with(db,
+			     "DELETE FROM runs WHERE started_us < ?1 OR id NOT IN"
+			     " (SELECT id FROM runs ORDER BY started_us DESC, id DESC LIMIT ?2)",
 			     runs_before_us, keep_runs, err);
 	if (r == 0 && db_changes(db))
-		r = run_with(db, "DELETE FROM cases WHERE (SELECT count(*) FROM cases) > ?1"
-				 " AND id NOT IN (SELECT case_id FROM events) AND ?2",
+		r = run_with(db,
+			     "DELETE FROM cases WHERE (SELECT count(*) FROM cases) > ?1"
+			     " AND id NOT IN (SELECT case_id FROM events) AND ?2",
 			     CASES_SWEEP, 1, err);
 	if (r == 0)
-		r = run_with(db, "DELETE FROM history WHERE seen_us < ?1 AND ?2", keys_before_us, 1, err);
+		r = run_with(db, "DELETE FROM history WHERE seen_us < ?1 AND ?2", keys_before_us, 1,
+			     err);
 	return r;
 }
 
-int store_prune(struct store *store, uint64_t wall_us, uint64_t keep_days, uint64_t keep_runs, struct err *err)
+int store_prune(struct store *store, uint64_t wall_us, uint64_t keep_days, uint64_t keep_runs,
+		struct err *err)
 {
 	uint64_t age_us, runs_before_us = 0, keys_before_us = 0;
 	if (!__builtin_mul_overflow(keep_days, DAY_US, &age_us) && age_us < wall_us)
@@ -422,7 +464,8 @@ int store_prune(struct store *store, uint64_t wall_us, uint64_t keep_days, uint6
 	int r = db_begin(store->db, err);
 	if (r < 0)
 		return r;
-	r = db_end(store->db, prune_rows(store, runs_before_us, keep_runs, keys_before_us, err), err);
-	journal_flushed(store->journal, false);	/* interned names may be gone */
+	r = db_end(store->db, prune_rows(store, runs_before_us, keep_runs, keys_before_us, err),
+		   err);
+	journal_flushed(store->journal, false); /* interned names may be gone */
 	return r == 0 ? db_exec(store->db, "PRAGMA incremental_vacuum(2000)", err) : r;
 }

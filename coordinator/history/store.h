@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * store.h - what is kept between runs: the journal of every run's events (from which any report can be written again)
- * and the history of what each case costs (from which the next run is planned). One SQLite file in WAL mode; several
- * processes may share it. Every call may block on the disk, and on another process's transaction for up to ten seconds.
+ * store.h - what is kept between runs: the journal of every run's events (from which any report can
+ * be written again) and the history of what each case costs (from which the next run is planned).
+ * One SQLite file in WAL mode; several processes may share it. Every call may block on the disk,
+ * and on another process's transaction for up to ten seconds.
  *
- * A run: store_run_begin -> { store_run_event ... store_commit } -> store_run_finish. Events are held in memory until
- * store_commit, which makes them durable in one transaction; acknowledge them to anybody only after it returned 0.
+ * A run: store_run_begin -> { store_run_event ... store_commit } -> store_run_finish. Events are
+ * held in memory until store_commit, which makes them durable in one transaction; acknowledge them
+ * to anybody only after it returned 0.
  *
- * Errors beside those of memory: -EBADMSG the file is damaged or no history, -EPROTO written by a newer paddock, -ENOSPC
- * the disk is full, -EBUSY somebody else holds it for too long, -EIO. The text says what to do.
+ * Errors beside those of memory: -EBADMSG the file is damaged or no history, -EPROTO written by a
+ * newer paddock, -ENOSPC the disk is full, -EBUSY somebody else holds it for too long, -EIO. The
+ * text says what to do.
  */
 #ifndef PADDOCK_COORDINATOR_HISTORY_STORE_H
 #define PADDOCK_COORDINATOR_HISTORY_STORE_H
@@ -25,89 +28,104 @@
 struct store;
 
 enum {
-	STORE_KEEP_DAYS = 30,	/* retention of runs: younger than this ... */
-	STORE_KEEP_RUNS = 100,	/* ... and among the newest of this many */
-	STORE_PENDING_BYTES = 64 << 20,	/* events not yet committed; more are refused with -ENOBUFS */
+	STORE_KEEP_DAYS = 30,  /* retention of runs: younger than this ... */
+	STORE_KEEP_RUNS = 100, /* ... and among the newest of this many */
+	STORE_PENDING_BYTES =
+		64 << 20, /* events not yet committed; more are refused with -ENOBUFS */
 };
 
-/* Open `path`, making the file and its folders when absent. 0 with *ret_store (close it with store_close). */
+/* Open `path`, making the file and its folders when absent. 0 with *ret_store (close it with
+ * store_close). */
 int store_open(const char *path, struct store **ret_store, struct err *err);
 
 /* Close it; events never committed are dropped. Accepts NULL. */
 void store_close(struct store *store);
 
 /*
- * Let commits survive the death of this process but not a power cut (synchronous=NORMAL): a hundred times faster on a
- * slow disk. For runs that acknowledge nothing to other machines. The default survives both.
+ * Let commits survive the death of this process but not a power cut (synchronous=NORMAL): a hundred
+ * times faster on a slow disk. For runs that acknowledge nothing to other machines. The default
+ * survives both.
  */
 int store_relax(struct store *store, struct err *err);
 
-/* A run begins. `submit` describes it for people. Durable at once. 0 with the run's number here; -EEXIST: the name is taken. */
+/* A run begins. `submit` describes it for people. Durable at once. 0 with the run's number here;
+ * -EEXIST: the name is taken. */
 int store_run_begin(struct store *store, struct str name, uint64_t wall_us, struct str submit,
 		    uint64_t *ret_run, struct err *err);
 
-/* Remember an event of a run, in order; copied. 0, -ENOMEM, -ENOBUFS when too much waits for store_commit. */
+/* Remember an event of a run, in order; copied. 0, -ENOMEM, -ENOBUFS when too much waits for
+ * store_commit. */
 int store_run_event(struct store *store, uint64_t run, const struct msg_run_event *event);
 
-/* A start-up cost was measured for a process of this program; the mean decays. As store_run_event. */
+/* A start-up cost was measured for a process of this program; the mean decays. As store_run_event.
+ */
 int store_startup(struct store *store, struct str suite, struct str program, uint64_t startup_us);
 
 /* Bytes waiting for store_commit; 0: nothing to do. */
 size_t store_pending_bytes(const struct store *store);
 
-/* Make everything remembered so far durable. 0; on failure nothing is lost: it still waits and the call may be repeated. */
+/* Make everything remembered so far durable. 0; on failure nothing is lost: it still waits and the
+ * call may be repeated. */
 int store_commit(struct store *store, struct err *err);
 
 /*
- * The run is over: commit, then turn its verdicts into samples of the history. Only cases that ran to an end of their
- * own (pass, fail, leak) give samples, so a partial, interrupted or rerun run adds what it knows and spoils nothing.
+ * The run is over: commit, then turn its verdicts into samples of the history. Only cases that ran
+ * to an end of their own (pass, fail, leak) give samples, so a partial, interrupted or rerun run
+ * adds what it knows and spoils nothing.
  */
-int store_run_finish(struct store *store, uint64_t run, uint64_t wall_us, int exit_code, struct err *err);
+int store_run_finish(struct store *store, uint64_t run, uint64_t wall_us, int exit_code,
+		     struct err *err);
 
 /*
- * Fill *table (zeroed or partly filled) with the histories of the suites named; n 0: of all. Startups too. One scan of
- * the suites' keys: 100,000 take about a tenth of a second.
+ * Fill *table (zeroed or partly filled) with the histories of the suites named; n 0: of all.
+ * Startups too. One scan of the suites' keys: 100,000 take about a tenth of a second.
  */
-int store_load_estimates(struct store *store, const struct str *suites, size_t n, struct estimate_table *table,
-			 struct err *err);
+int store_load_estimates(struct store *store, const struct str *suites, size_t n,
+			 struct estimate_table *table, struct err *err);
 
 /* One run, as the list of runs shows it. Views are valid during the call that hands it out. */
 struct store_run {
 	uint64_t run;
 	struct str name, submit;
-	uint64_t started_us;	/* wall */
-	uint64_t finished_us;	/* wall; 0: it runs, or was cut off */
+	uint64_t started_us;  /* wall */
+	uint64_t finished_us; /* wall; 0: it runs, or was cut off */
 	int exit_code;
-	uint64_t cases, red, flaky;	/* verdicts; counted when it finished */
+	uint64_t cases, red, flaky; /* verdicts; counted when it finished */
 	uint64_t makespan_us, bound_us, busy_us, slots;
 	struct str bounded_by;
 };
 
 /* Runs, newest first, at most `limit`. */
-int store_runs(struct store *store, size_t limit, void (*each)(void *data, const struct store_run *run),
-	       void *data, struct err *err);
+int store_runs(struct store *store, size_t limit,
+	       void (*each)(void *data, const struct store_run *run), void *data, struct err *err);
 
-/* The number of the run called `name`; "latest" and a unique prefix serve too. -ENOENT with err naming near ones. */
+/* The number of the run called `name`; "latest" and a unique prefix serve too. -ENOENT with err
+ * naming near ones. */
 int store_run_find(struct store *store, struct str name, uint64_t *ret_run, struct err *err);
 
-/* Hand out the run's events in the order they were stored. A negative return of `each` stops and is returned. */
+/* Hand out the run's events in the order they were stored. A negative return of `each` stops and is
+ * returned. */
 int store_run_replay(struct store *store, uint64_t run,
-		     int (*each)(void *data, const struct msg_run_event *event), void *data, struct err *err);
+		     int (*each)(void *data, const struct msg_run_event *event), void *data,
+		     struct err *err);
 
-/* The cases of a run to run again: red or never run, not quarantined. The views are valid during the call. */
+/* The cases of a run to run again: red or never run, not quarantined. The views are valid during
+ * the call. */
 int store_run_failed(struct store *store, uint64_t run,
-		     void (*each)(void *data, struct str suite, struct str program, struct str name),
+		     void (*each)(void *data, struct str suite, struct str program,
+				  struct str name),
 		     void *data, struct err *err);
 
 /* A case whose outcome differs between two runs. */
 struct store_change {
 	struct str suite, program, name;
-	unsigned before, after;	/* enum outcome */
+	unsigned before, after; /* enum outcome */
 };
 
 /* Cases with a verdict in both runs and different ones. */
 int store_changes(struct store *store, uint64_t before, uint64_t after,
-		  void (*each)(void *data, const struct store_change *change), void *data, struct err *err);
+		  void (*each)(void *data, const struct store_change *change), void *data,
+		  struct err *err);
 
 /* A sample from elsewhere (an import): what another runner measured. */
 struct store_sample {
@@ -117,10 +135,12 @@ struct store_sample {
 };
 
 /* Add samples to the history, oldest first. All or none. */
-int store_add_samples(struct store *store, const struct store_sample *samples, size_t n, uint64_t wall_us,
-		      struct err *err);
+int store_add_samples(struct store *store, const struct store_sample *samples, size_t n,
+		      uint64_t wall_us, struct err *err);
 
-/* Delete runs past their retention (finished or abandoned) and histories of cases not seen for half a year. */
-int store_prune(struct store *store, uint64_t wall_us, uint64_t keep_days, uint64_t keep_runs, struct err *err);
+/* Delete runs past their retention (finished or abandoned) and histories of cases not seen for half
+ * a year. */
+int store_prune(struct store *store, uint64_t wall_us, uint64_t keep_days, uint64_t keep_runs,
+		struct err *err);
 
 #endif

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* test_store.c - runs, events and samples through a real file: what is kept, what never spoils the history, what is refused. */
+/* test_store.c - runs, events and samples through a real file: what is kept, what never spoils the
+ * history, what is refused. */
 #include "coordinator/history/store.h"
 #include "protocol/base/buf.h"
 #include "protocol/base/fd.h"
@@ -36,8 +37,12 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	static const char *const names[] = { "state/new/history.db", "state/new/history.db-wal",
-					     "state/new/history.db-shm", "state/new", "state", "" };
+	static const char *const names[] = { "state/new/history.db",
+					     "state/new/history.db-wal",
+					     "state/new/history.db-shm",
+					     "state/new",
+					     "state",
+					     "" };
 	struct fixture *f = *state;
 	store_close(f->store);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -52,15 +57,22 @@ static int tear_down(void **state)
 static struct msg_run_event verdict(const char *name, enum outcome outcome, uint64_t duration_us)
 {
 	return (struct msg_run_event){
-		.kind = MSG_RUN_CASE_FINISHED, .suite = STR_LIT("s"), .program = STR_LIT("p"), .name = str_of(name),
-		.outcome = outcome, .duration_us = duration_us, .attempt = 1,
+		.kind = MSG_RUN_CASE_FINISHED,
+		.suite = STR_LIT("s"),
+		.program = STR_LIT("p"),
+		.name = str_of(name),
+		.outcome = outcome,
+		.duration_us = duration_us,
+		.attempt = 1,
 	};
 }
 
 static uint64_t begin(struct fixture *f, const char *name)
 {
 	uint64_t run = 0;
-	assert_int_equal(store_run_begin(f->store, str_of(name), 1000, STR_LIT("what"), &run, &f->err), 0);
+	assert_int_equal(store_run_begin(f->store, str_of(name), 1000, STR_LIT("what"), &run,
+					 &f->err),
+			 0);
 	assert_true(run > 0);
 	return run;
 }
@@ -84,7 +96,8 @@ static void run_one(struct fixture *f, const char *run_name, struct msg_run_even
 	finish(f, run, 0);
 }
 
-static const struct estimate_history *history(struct fixture *f, struct estimate_table *table, const char *key)
+static const struct estimate_history *history(struct fixture *f, struct estimate_table *table,
+					      const char *key)
 {
 	struct str suite = STR_LIT("s");
 	*table = (struct estimate_table){ 0 };
@@ -96,28 +109,45 @@ static int same(void *data, const struct msg_run_event *got)
 {
 	const struct msg_run_event *want = data;
 	const struct str texts[][2] = {
-		{ want->suite, got->suite }, { want->program, got->program }, { want->name, got->name },
-		{ want->adapter, got->adapter }, { want->file, got->file }, { want->worker, got->worker },
-		{ want->message, got->message }, { want->out, got->out }, { want->err, got->err },
+		{ want->suite, got->suite },	 { want->program, got->program },
+		{ want->name, got->name },	 { want->adapter, got->adapter },
+		{ want->file, got->file },	 { want->worker, got->worker },
+		{ want->message, got->message }, { want->out, got->out },
+		{ want->err, got->err },
 	};
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		if (!str_eq(texts[i][0], texts[i][1]))
-			fail_msg("text %zu: wanted '%.*s', got '%.*s'", i, STR_ARG(texts[i][0]), STR_ARG(texts[i][1]));
+			fail_msg("text %zu: wanted '%.*s', got '%.*s'", i, STR_ARG(texts[i][0]),
+				 STR_ARG(texts[i][1]));
 	const uint64_t numbers[][2] = {
-		{ want->kind, got->kind }, { want->at_us, got->at_us }, { want->index, got->index },
-		{ want->count, got->count }, { want->outcome, got->outcome }, { want->flaky, got->flaky },
-		{ want->quarantined, got->quarantined }, { want->found, got->found }, { want->attempt, got->attempt },
-		{ want->estimate_us, got->estimate_us }, { want->duration_us, got->duration_us },
-		{ want->cpu_us, got->cpu_us }, { want->peak_bytes, got->peak_bytes }, { want->slot, got->slot },
-		{ want->exit_code, got->exit_code }, { want->signal, got->signal },
-		{ want->dropped_bytes, got->dropped_bytes }, { want->makespan_us, got->makespan_us },
-		{ want->bound_us, got->bound_us }, { want->slots, got->slots }, { want->busy_us, got->busy_us },
+		{ want->kind, got->kind },
+		{ want->at_us, got->at_us },
+		{ want->index, got->index },
+		{ want->count, got->count },
+		{ want->outcome, got->outcome },
+		{ want->flaky, got->flaky },
+		{ want->quarantined, got->quarantined },
+		{ want->found, got->found },
+		{ want->attempt, got->attempt },
+		{ want->estimate_us, got->estimate_us },
+		{ want->duration_us, got->duration_us },
+		{ want->cpu_us, got->cpu_us },
+		{ want->peak_bytes, got->peak_bytes },
+		{ want->slot, got->slot },
+		{ want->exit_code, got->exit_code },
+		{ want->signal, got->signal },
+		{ want->dropped_bytes, got->dropped_bytes },
+		{ want->makespan_us, got->makespan_us },
+		{ want->bound_us, got->bound_us },
+		{ want->slots, got->slots },
+		{ want->busy_us, got->busy_us },
 	};
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		if (numbers[i][0] != numbers[i][1])
-			fail_msg("number %zu: wanted %llu, got %llu", i, (unsigned long long)numbers[i][0],
+			fail_msg("number %zu: wanted %llu, got %llu", i,
+				 (unsigned long long)numbers[i][0],
 				 (unsigned long long)numbers[i][1]);
-	return -ECANCELED;	/* also shows that a negative return stops */
+	return -ECANCELED; /* also shows that a negative return stops */
 }
 
 static void test_replay_gives_back_every_field(void **state)
@@ -125,12 +155,36 @@ static void test_replay_gives_back_every_field(void **state)
 	struct fixture *f = *state;
 	uint64_t run = begin(f, "20261122-101112-0001");
 	struct msg_run_event full = {
-		.kind = MSG_RUN_CASE_FINISHED, .at_us = 1, .suite = STR_LIT("s"), .program = STR_LIT("p"),
-		.name = STR_LIT("a\0b\xff"), .adapter = STR_LIT("gtest"), .file = STR_LIT("/x/p"), .index = UINT32_MAX,
-		.count = 2, .outcome = OUTCOME_CRASH, .flaky = 1, .quarantined = 1, .found = 1, .attempt = 3,
-		.estimate_us = 4, .duration_us = 5, .cpu_us = 6, .peak_bytes = 7, .worker = STR_LIT("w"), .slot = 8,
-		.exit_code = 9, .signal = 11, .dropped_bytes = 10, .message = STR_LIT("m\0n"), .out = STR_LIT("\xfe\0o"),
-		.err = STR_LIT("e"), .makespan_us = 12, .bound_us = 13, .slots = 14, .busy_us = 15,
+		.kind = MSG_RUN_CASE_FINISHED,
+		.at_us = 1,
+		.suite = STR_LIT("s"),
+		.program = STR_LIT("p"),
+		.name = STR_LIT("a\0b\xff"),
+		.adapter = STR_LIT("gtest"),
+		.file = STR_LIT("/x/p"),
+		.index = UINT32_MAX,
+		.count = 2,
+		.outcome = OUTCOME_CRASH,
+		.flaky = 1,
+		.quarantined = 1,
+		.found = 1,
+		.attempt = 3,
+		.estimate_us = 4,
+		.duration_us = 5,
+		.cpu_us = 6,
+		.peak_bytes = 7,
+		.worker = STR_LIT("w"),
+		.slot = 8,
+		.exit_code = 9,
+		.signal = 11,
+		.dropped_bytes = 10,
+		.message = STR_LIT("m\0n"),
+		.out = STR_LIT("\xfe\0o"),
+		.err = STR_LIT("e"),
+		.makespan_us = 12,
+		.bound_us = 13,
+		.slots = 14,
+		.busy_us = 15,
 	};
 	add(f, run, full);
 	assert_true(store_pending_bytes(f->store) > 0);
@@ -168,7 +222,8 @@ static void test_events_come_in_their_order_across_commits_and_reopening(void **
 	f->store = NULL;
 	assert_int_equal(store_open(f->path, &f->store, &f->err), 0);
 	add(f, other, verdict("b", OUTCOME_PASS, 1));
-	add(f, run, (struct msg_run_event){ .kind = MSG_RUN_FINISHED, .exit_code = 100, .makespan_us = 7 });
+	add(f, run,
+	    (struct msg_run_event){ .kind = MSG_RUN_FINISHED, .exit_code = 100, .makespan_us = 7 });
 	finish(f, run, 100);
 
 	struct order order = { 0 };
@@ -229,7 +284,8 @@ static void test_a_partial_run_leaves_other_cases_alone(void **state)
 	add(f, run, verdict("a", OUTCOME_PASS, 11));
 	add(f, run, verdict("b", OUTCOME_NOTRUN, 0));
 	finish(f, run, 130);
-	const struct estimate_history *a = history(f, &table, "s::p::a"), *b = estimate_table_find(&table, STR_LIT("s::p::b"));
+	const struct estimate_history *a = history(f, &table, "s::p::a"),
+				      *b = estimate_table_find(&table, STR_LIT("s::p::b"));
 	assert_int_equal(a->n, 2);
 	assert_int_equal(a->samples_us[0], 11);
 	assert_false(a->failed_last);
@@ -243,7 +299,8 @@ static void test_a_case_that_crashed_before_it_passed_runs_alone_next_time(void 
 	struct fixture *f = *state;
 	struct estimate_table table;
 	uint64_t run = begin(f, "r");
-	struct msg_run_event crashed = verdict("a", OUTCOME_CRASH, 9), passed = verdict("a", OUTCOME_PASS, 10);
+	struct msg_run_event crashed = verdict("a", OUTCOME_CRASH, 9),
+			     passed = verdict("a", OUTCOME_PASS, 10);
 	crashed.kind = MSG_RUN_CASE_RETRIED;
 	passed.flaky = 1;
 	add(f, run, crashed);
@@ -278,8 +335,8 @@ static void test_the_newest_samples_are_kept(void **state)
 	for (unsigned i = 0; i < ESTIMATE_SAMPLES_MAX; i++)
 		assert_int_equal(a->samples_us[i], 1000 + ESTIMATE_SAMPLES_MAX + 4 - i);
 	assert_int_equal(a->runs, ESTIMATE_SAMPLES_MAX + 5);
-	assert_int_equal(a->cpu_us, 14);	/* of 6..21 */
-	assert_true(a->peak_bytes == (uint64_t)1 << 35);	/* of the kept ones */
+	assert_int_equal(a->cpu_us, 14);		 /* of 6..21 */
+	assert_true(a->peak_bytes == (uint64_t)1 << 35); /* of the kept ones */
 	estimate_table_done(&table);
 }
 
@@ -350,7 +407,8 @@ static void first_run(void *data, const struct store_run *run)
 	struct store_run *first = data;
 	if (!first->run)
 		*first = *run;
-	first->name = first->submit = first->bounded_by = (struct str){ 0 };	/* do not outlive the call */
+	first->name = first->submit = first->bounded_by =
+		(struct str){ 0 }; /* do not outlive the call */
 }
 
 static void test_the_list_of_runs_counts(void **state)
@@ -362,8 +420,14 @@ static void test_the_list_of_runs_counts(void **state)
 	add(f, run, verdict("a", OUTCOME_FAIL, 1));
 	add(f, run, flaky);
 	add(f, run, verdict("c", OUTCOME_LEAK, 1));
-	add(f, run, (struct msg_run_event){ .kind = MSG_RUN_FINISHED, .exit_code = 100, .makespan_us = 7, .bound_us = 6,
-					    .busy_us = 5, .slots = 4, .message = STR_LIT("longest case") });
+	add(f, run,
+	    (struct msg_run_event){ .kind = MSG_RUN_FINISHED,
+				    .exit_code = 100,
+				    .makespan_us = 7,
+				    .bound_us = 6,
+				    .busy_us = 5,
+				    .slots = 4,
+				    .message = STR_LIT("longest case") });
 	finish(f, run, 111);
 	struct store_run first = { 0 };
 	assert_int_equal(store_runs(f->store, 10, first_run, &first, &f->err), 0);
@@ -386,32 +450,39 @@ static void test_a_run_is_found_by_name_prefix_or_age(void **state)
 	uint64_t run = 0;
 	assert_int_equal(store_run_find(f->store, STR_LIT("latest"), &run, &f->err), -ENOENT);
 	assert_non_null(strstr(f->err.text, "no run is recorded"));
-	uint64_t a = begin(f, "20261122-101112-0001"), b = begin(f, "20261122-101112-0002"), c = begin(f, "2026");
+	uint64_t a = begin(f, "20261122-101112-0001"), b = begin(f, "20261122-101112-0002"),
+		 c = begin(f, "2026");
 	assert_int_equal(store_run_find(f->store, STR_LIT("latest"), &run, &f->err), 0);
 	assert_true(run == c);
-	assert_int_equal(store_run_find(f->store, STR_LIT("20261122-101112-0001"), &run, &f->err), 0);
+	assert_int_equal(store_run_find(f->store, STR_LIT("20261122-101112-0001"), &run, &f->err),
+			 0);
 	assert_true(run == a);
 	assert_int_equal(store_run_find(f->store, STR_LIT("2026"), &run, &f->err), 0);
 	assert_true(run == c);
 	assert_int_equal(store_run_find(f->store, STR_LIT("20261122"), &run, &f->err), -ENOENT);
 	assert_non_null(strstr(f->err.text, "several"));
-	assert_int_equal(store_run_find(f->store, STR_LIT("20261122-101112-0002"), &run, &f->err), 0);
+	assert_int_equal(store_run_find(f->store, STR_LIT("20261122-101112-0002"), &run, &f->err),
+			 0);
 	assert_true(run == b);
 	assert_int_equal(store_run_find(f->store, STR_LIT("nope"), &run, &f->err), -ENOENT);
 	assert_non_null(strstr(f->err.text, "20261122-101112-0002"));
 	assert_true(run == b);
-	assert_int_equal(store_run_begin(f->store, STR_LIT("2026"), 1, STR_LIT(""), &run, &f->err), -EEXIST);
+	assert_int_equal(store_run_begin(f->store, STR_LIT("2026"), 1, STR_LIT(""), &run, &f->err),
+			 -EEXIST);
 }
 
 static void append_name(void *data, struct str suite, struct str program, struct str name)
 {
-	assert_int_equal(buf_printf(data, "%.*s::%.*s::%.*s ", STR_ARG(suite), STR_ARG(program), STR_ARG(name)), 0);
+	assert_int_equal(buf_printf(data, "%.*s::%.*s::%.*s ", STR_ARG(suite), STR_ARG(program),
+				    STR_ARG(name)),
+			 0);
 }
 
 static void append_change(void *data, const struct store_change *change)
 {
-	assert_int_equal(buf_printf(data, "%.*s:%s>%s ", STR_ARG(change->name), outcome_name(change->before),
-				    outcome_name(change->after)), 0);
+	assert_int_equal(buf_printf(data, "%.*s:%s>%s ", STR_ARG(change->name),
+				    outcome_name(change->before), outcome_name(change->after)),
+			 0);
 }
 
 static void test_what_failed_and_what_changed(void **state)
@@ -420,7 +491,8 @@ static void test_what_failed_and_what_changed(void **state)
 	struct buf text;
 	buf_init(&text, 1024);
 	uint64_t one = begin(f, "one"), two = begin(f, "two");
-	struct msg_run_event known = verdict("known", OUTCOME_FAIL, 1), moved = verdict("b", OUTCOME_CRASH, 1);
+	struct msg_run_event known = verdict("known", OUTCOME_FAIL, 1),
+			     moved = verdict("b", OUTCOME_CRASH, 1);
 	known.quarantined = 1;
 	moved.file = STR_LIT("/elsewhere/p");
 	add(f, one, verdict("a", OUTCOME_FAIL, 1));
@@ -465,7 +537,7 @@ static void test_old_runs_go_their_history_stays(void **state)
 	assert_int_equal(store_prune(f->store, UINT64_C(31) * 86400 * 1000000, 30, 2, &f->err), 0);
 	assert_int_equal(store_runs(f->store, 10, count_run, &n, &f->err), 0);
 	assert_int_equal(n, 0);
-	run_one(f, "after", verdict("a", OUTCOME_PASS, 9));	/* the names are interned anew */
+	run_one(f, "after", verdict("a", OUTCOME_PASS, 9)); /* the names are interned anew */
 	assert_int_equal(history(f, &table, "s::p::a")->samples_us[0], 9);
 	estimate_table_done(&table);
 }
@@ -544,7 +616,8 @@ static void test_a_newer_file_is_refused_and_left_alone(void **state)
 {
 	static const unsigned char version[] = { 0, 0, 3, 0xe7 };
 	struct fixture *f = *state;
-	overwrite(f, version, sizeof(version), 60);	/* user_version in the header of an SQLite file */
+	overwrite(f, version, sizeof(version),
+		  60); /* user_version in the header of an SQLite file */
 	assert_int_equal(store_open(f->path, &f->store, &f->err), -EPROTO);
 	assert_non_null(strstr(f->err.text, "newer paddock"));
 	assert_non_null(strstr(f->err.text, "999"));

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * test_report.c - every reporter against stored files (tests/golden/report; PADDOCK_BLESS=1 writes
+ * them anew), the promises all share: the same bytes for every order of arrival, no half-written
+ * file, errors told at the end.
+ */
+#include "coordinator/report/report.h"
+#include "protocol/base/rng.h"
+#include "protocol/wire/outcome.h"
+#include "tests/unit/coordinator/report/sample.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+static void compare_with_golden(const char *golden, struct str text)
+{
+	const char *source = getenv("PADDOCK_SOURCE");
+	char path[4200];
+	struct err err = { 0 };
+	struct buf wanted;
+	snprintf(path, sizeof(path), "%s/tests/golden/report/%s", source ? source : ".", golden);
+	if (getenv("PADDOCK_BLESS")) {
+		if (fd_write_file(path, text.data, text.len, &err) != 0)
+			fail_msg("%s", err.text);
+		return;
+	}
+	if (fd_read_file(path, 1 << 20, &wanted) != 0)
+		fail_msg("cannot read %s: run this test with PADDOCK_BLESS=1", path);
+	if (!str_eq(buf_str(&wanted), text))
+		fail_msg("%s differs; run with PADDOCK_BLESS=1 and look at git diff. Got:\n%.*s",
+			 path, STR_ARG(text));
+	buf_done(&wanted);
+}
+
+static void check_golden(const char *reporter, const char *golden, struct report_options options)
+{
+	struct buf text = sample_write(reporter, &options, sample_events, SAMPLE_EVENTS);
+	compare_with_golden(golden, buf_str(&text));
+	buf_done(&text);
+}
+
+static void test_jsonl(void **state)
+{
+	(void)state;
+	check_golden("jsonl", "sample.jsonl", sample_options(sample_path("jsonl")));
+}
+
+static void test_junit(void **state)
+{
+	(void)state;
+	check_golden("junit", "sample.junit.xml", sample_options(sample_path("junit")));
+}
+
+static void test_lines(void **state)
+{
+	(void)state;
+	check_golden("lines", "sample.lines", sample_options(sample_path("lines")));
+}
+
+static void test_lines_verbose_and_coloured(void **state)
+{
+	struct report_options options = sample_options(sample_path("lines-verbose"));
+	(void)state;
+	options.color = options.verbose = true;
+	options.failure_output = REPORT_OUTPUT_FINAL;
+	check_golden("lines", "sample.lines-verbose", options);
+}
+
+static void shuffle(struct msg_run_event *events, size_t n, struct rng *rng)
+{
+	for (size_t i = n; i > 1; i--) {
+		size_t j = (size_t)rng_below(rng, i);
+		struct msg_run_event held = events[i - 1];
+		events[i - 1] = events[j];
+		events[j] = held;
+	}
+}
+
+/* All between the first and the last event may come in any order. */
+static void check_order(const char *reporter)
+{
+	struct msg_run_event events[SAMPLE_EVENTS];
+	struct report_options options = sample_options(sample_path(reporter));
+	struct buf wanted = sample_write(reporter, &options, sample_events, SAMPLE_EVENTS);
+	struct rng rng;
+	rng_seed(&rng, 1);
+	memcpy(events, sample_events, sizeof(events));
+	for (int i = 0; i < 20; i++) {
+		shuffle(events + 1, SAMPLE_EVENTS - 2, &rng);
+		struct buf got = sample_write(reporter, &options, events, SAMPLE_EVENTS);
+		assert_true(str_eq(buf_str(&wanted), buf_str(&got)));
+		buf_done(&got);
+	}
+	buf_done(&wanted);
+}
+
+static void test_junit_is_the_same_for_every_order(void **state)
+{
+	(void)state;
+	check_order("junit");
+}
+
+static void test_a_run_that_was_cut_off_shows_in_junit(void **state)
+{
+	struct report_options options = sample_options(sample_path("cut"));
+	struct buf text = sample_write("junit", &options, sample_events, 7);
+	(void)state;
+	assert_non_null(strstr(buf_text(&text), "the run did not end in order"));
+	assert_non_null(strstr(buf_text(&text), "errors=\"2\"")); /* the listing, and the end */
+	assert_non_null(strstr(buf_text(&text), "</testsuites>"));
+	buf_done(&text);
+}
+
+static void test_a_file_appears_whole_or_not_at_all(void **state)
+{
+	struct stat st;
+	struct err err = { 0 };
+	struct report_options options = sample_options(sample_path("whole"));
+	struct report *report = sample_open("junit", &options);
+	(void)state;
+	report_find("junit")->event(report, &sample_events[0]);
+	assert_int_equal(stat(options.path, &st), -1);
+	sample_close("junit", report);
+	assert_int_equal(stat(options.path, &st), 0);
+	unlink(options.path);
+	options.path = "/proc/none/such.xml";
+	assert_int_equal(report_find("junit")->open(&options, &report, &err), -ENOENT);
+	assert_non_null(strstr(err.text, "/proc/none/such.xml"));
+}
+
+static void test_a_full_disk_is_told_by_close(void **state)
+{
+	(void)state;
+	for (size_t i = 0; report_nth(i); i++) {
+		const struct report_ops *ops = report_nth(i);
+		struct report_options options = sample_options("/dev/full");
+		struct report *report = sample_open(ops->name, &options);
+		struct err err = { 0 };
+		for (size_t k = 0; k < SAMPLE_EVENTS; k++)
+			ops->event(report, &sample_events[k]);
+		assert_int_equal(ops->close(report, &err), -ENOSPC);
+		assert_non_null(strstr(err.text, "/dev/full"));
+	}
+}
+
+static void test_find_and_nth_agree(void **state)
+{
+	(void)state;
+	assert_null(report_find("nonsense"));
+	for (size_t i = 0; report_nth(i); i++)
+		assert_ptr_equal(report_find(report_nth(i)->name), report_nth(i));
+	assert_non_null(report_find("junit"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_jsonl),
+		cmocka_unit_test(test_junit),
+		cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_lines_verbose_and_coloured),
+		cmocka_unit_test(test_junit_is_the_same_for_every_order),
+		cmocka_unit_test(test_a_run_that_was_cut_off_shows_in_junit),
+		cmocka_unit_test(test_a_file_appears_whole_or_not_at_all),
+		cmocka_unit_test(test_a_full_disk_is_told_by_close),
+		cmocka_unit_test(test_find_and_nth_agree),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
