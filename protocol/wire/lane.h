@@ -4,9 +4,14 @@
  * and a server that gives the same answer to the same number. Pure: no socket, no clock. A lane is
  * one connection's worth of order: a worker has two (control and data), a client has one.
  *
- *	client: frame = lane_client_begin(&lane, &seq); msg_encode(.. seq .., frame); lane_client_sent(&lane, now, patience);
- *	        on a reply: if (lane_client_take(&lane, seq_of_reply)) ... ; on time: if (lane_client_due(&lane, now)) resend
- *	server: switch (lane_server_take(&lane, seq)) { NEW: work, then lane_server_answer; REPEAT: send lane_server_reply ... }
+ *	client	struct buf *frame = lane_client_begin(&lane, &message.seq);
+ *		msg_encode(MSG_POLL, &message, frame, &err), chan_client_send(..., buf_str(frame));
+ *		lane_client_sent(&lane, now, poll_us);
+ *		on a reply: if (lane_client_take(&lane, reply->seq)) use it;
+ *		on time: if (lane_client_due(&lane, now)) chan_client_resend(...);
+ *	server	switch (lane_server_take(&lane, poll->seq)) {
+ *		case LANE_NEW: work; later encode, lane_server_answer, chan_server_reply;
+ *		case LANE_REPEAT: chan_server_reply(..., lane_server_reply(&lane));
  */
 #ifndef PADDOCK_WIRE_LANE_H
 #define PADDOCK_WIRE_LANE_H
@@ -77,7 +82,7 @@ bool lane_client_take(struct lane_client *lane, uint64_t seq);
 enum lane_verdict {
 	LANE_NEW,	/* work on it, then lane_server_answer */
 	LANE_REPEAT,	/* answered before: send lane_server_reply again */
-	LANE_PARKED,	/* the same request again, not answered yet: only remember the new return address */
+	LANE_PARKED,	/* the same again, not answered yet: remember the new return address */
 	LANE_OLD,	/* older than the newest, or no number at all: drop it */
 	LANE_VERDICT_MAX,
 };
@@ -99,8 +104,8 @@ void lane_server_done(struct lane_server *lane);
 enum lane_verdict lane_server_take(struct lane_server *lane, uint64_t seq);
 
 /*
- * Keep a copy of the answer to the newest request. 0, -ENOMEM (then a repeated request is NEW
- * again), -ESTALE: not the newest.
+ * Keep a copy of the answer to request `seq`, not answered before. 0, -ESTALE when a newer request
+ * came since (send nothing then), -ENOMEM (a repeated request stays LANE_PARKED).
  */
 int lane_server_answer(struct lane_server *lane, uint64_t seq, struct str frame);
 

@@ -171,29 +171,28 @@ static int role_echo(const char *url)
 static int role_polls(const char *url)
 {
 	static struct chan_client *clients[POLLS_EACH];
+	static struct pollfd watched[POLLS_EACH];
 	char text[32];
 	for (int i = 0; i < POLLS_EACH; i++) {
 		snprintf(text, sizeof(text), "%d.%d", getpid(), i);
 		if (chan_client_new(url, &clients[i], NULL) < 0 ||
 		    chan_client_send(clients[i], str_of(text)) < 0)
 			return 1;
+		watched[i] = (struct pollfd){ .fd = chan_client_fd(clients[i]), .events = POLLIN };
 	}
-	for (int i = 0; i < POLLS_EACH; i++) {
-		struct str frame;
-		int r;
-		/*
-		 * Any order will do: each is waited for in turn, all the while the others connect.
-		 */
-		while ((r = chan_client_receive(clients[i], &frame)) == 0) {
-			for (int k = i + 1; k < POLLS_EACH; k++)
-				if (readable(chan_client_fd(clients[k]), 0) &&
-				    chan_client_receive(clients[k], &frame) != 0)
-					return 3;
-			(void)readable(chan_client_fd(clients[i]), 10);
-		}
-		snprintf(text, sizeof(text), "%d.%d", getpid(), i);
-		if (r != 1 || !str_eq(frame, str_of(text)))
+	for (int left = POLLS_EACH; left;) {
+		if (poll(watched, POLLS_EACH, PATIENCE_MS) <= 0)
 			return 2;
+		for (int i = 0; i < POLLS_EACH; i++) {
+			struct str frame;
+			if (!watched[i].revents || chan_client_receive(clients[i], &frame) != 1)
+				continue;
+			snprintf(text, sizeof(text), "%d.%d", getpid(), i);
+			if (!str_eq(frame, str_of(text)))
+				return 3;
+			watched[i].fd = -1;
+			left--;
+		}
 	}
 	return 0;
 }
