@@ -3,8 +3,8 @@
 """The oracle of TAP programs that kit/native.py ran.
 
 Reads name<TAB>outcome<TAB>log lines and writes suite<TAB>program<TAB>case<TAB>outcome,
-one per point as tap2tsv.pl reads the log, plus `main`, the program's own verdict:
-what its exit status says, and if that is good, what the plan says. An exit
+one per point as tap2tsv.pl reads the log, plus `main`, the program's own verdict,
+which is prove's: its exit status, its plan and its points must all be good. An exit
 status of 77 means nothing here; only the automake kinds read it as a skip.
 """
 
@@ -25,7 +25,8 @@ def main():
         for row in rows[:-1]:
             print(suite, program, row, sep="\t")
         tap = rows[-1].split("\t")[1]
-        if tap == "none":
+        failed = any(row.endswith("\tfail") for row in rows[:-1])
+        if tap == "none" or failed:
             tap = "fail"
         if outcome == "skip":
             outcome = "fail"
