@@ -78,16 +78,33 @@ int ns_make_user(const struct ids_map *uids, const struct ids_map *gids, bool de
 	return r < 0 ? r : fd;
 }
 
-/* The first subordinate range of this user in `file`, or count 0. */
-static void find_subids(const char *file, uint32_t id, uint32_t *ret_start, uint32_t *ret_count)
+/* The user's name by the password file; "" when it has none. */
+static void find_name(uid_t uid, char *buf, size_t size)
+{
+	FILE *file = fopen("/etc/passwd", "re");
+	const struct passwd *entry;
+
+	buf[0] = '\0';
+	while (file && (entry = fgetpwent(file)))
+		if (entry->pw_uid == uid) {
+			util_copy(buf, size, entry->pw_name);
+			break;
+		}
+	if (file)
+		fclose(file);
+}
+
+/* The first subordinate range of this user in `file` (/etc/subgid is keyed by the user, too), or count 0. */
+static void find_subids(const char *file, uint32_t *ret_start, uint32_t *ret_count)
 {
 	char text[16384];
-	const char *name = getenv("USER");
+	char name[64];
 	ssize_t n = util_read_file(AT_FDCWD, file, text, sizeof(text));
 
 	*ret_start = *ret_count = 0;
+	find_name(geteuid(), name, sizeof(name));
 	if (n > 0)
-		(void)ids_find_sub(text, name ? name : "", id, ret_start, ret_count);
+		(void)ids_find_sub(text, name, geteuid(), ret_start, ret_count);
 	if (*ret_count > IDS_PER_SLOT)
 		*ret_count = IDS_PER_SLOT;
 }
@@ -151,7 +168,7 @@ int ns_enter_outer(uint32_t *ret_subids)
 	int go[2];
 	int r = 0;
 
-	find_subids("/etc/subuid", uid, &uid_start, &uid_count);
+	find_subids("/etc/subuid", &uid_start, &uid_count);
 	find_subids("/etc/subgid", uid, &gid_start, &gid_count);
 	if (pipe2(go, O_CLOEXEC) < 0)
 		return -errno;

@@ -9,11 +9,12 @@
 #include <sys/capability.h>
 #include <sys/prctl.h>
 
+/* A process that has changed its id already has nothing left to bound: EPERM on the first, and that is fine. */
 static int drop_bounding(void)
 {
-	for (cap_value_t value = 0; value <= CAP_LAST_CAP || cap_get_bound(value) >= 0; value++)
-		if (cap_get_bound(value) == 1 && cap_drop_bound(value) < 0)
-			return -errno;
+	for (cap_value_t value = 0; value < cap_max_bits(); value++)
+		if (cap_drop_bound(value) < 0)
+			return errno == EPERM && value == 0 ? 0 : -errno;
 	return 0;
 }
 
@@ -22,10 +23,10 @@ int priv_drop(void)
 	cap_t none;
 	int r = drop_bounding();
 
-	/* Without CAP_SETPCAP (an init that has changed its id) there is nothing left to bound. */
-	if (r < 0 && r != -EPERM)
+	if (r < 0)
 		return r;
-	if (cap_reset_ambient() < 0 && errno != EINVAL)
+	/* One call; cap_reset_ambient asks for each capability first. */
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
 		return -errno;
 	none = cap_init();
 	if (!none)

@@ -41,10 +41,10 @@ ssize_t util_read_fd(int fd, char *buf, size_t size);
 /* The whole of `text` as a decimal number up to max. 0, -EINVAL (not a number) or -ERANGE. */
 int util_parse_u64(const char *text, uint64_t max, uint64_t *ret_value);
 
-/* A size such as 512, 64K, 1.5G is not accepted: digits with an optional K, M, G or T (powers of 1024). 0 or -errno. */
+/* A size: digits with an optional K, M, G or T (powers of 1024). 0, -EINVAL or -ERANGE. */
 int util_parse_bytes(const char *text, uint64_t *ret_bytes);
 
-/* A duration: digits with an optional us, ms, s, m or h; bare digits are seconds. 0 or -errno. */
+/* A duration: digits with an optional us, ms, s, m or h; bare digits are seconds. 0, -EINVAL or -ERANGE. */
 int util_parse_duration(const char *text, uint64_t *ret_us);
 
 /* snprintf that refuses to cut: 0 or -ENAMETOOLONG, with buf NUL-terminated either way. */
