@@ -112,8 +112,8 @@ static void on_child(void *data, int signum)
 	if (refused || embed->starts >= WORKER_STARTS_MAX || start_worker(embed) < 0) {
 		if (!embed->err->text[0])
 			err_set(embed->err, -ECHILD, "%s: see what it printed above", why);
-		stop_all(embed, why, refused && WEXITSTATUS(status) == EXIT_CODE_SANDBOX ? EXIT_CODE_SANDBOX
-											 : EXIT_CODE_INCOMPLETE);
+		bool told = refused && (WEXITSTATUS(status) == EXIT_CODE_SANDBOX || WEXITSTATUS(status) == EXIT_CODE_SETUP);
+		stop_all(embed, why, told ? WEXITSTATUS(status) : EXIT_CODE_INCOMPLETE);
 	}
 }
 
