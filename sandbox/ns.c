@@ -169,7 +169,7 @@ int ns_enter_outer(uint32_t *ret_subids)
 	int r = 0;
 
 	find_subids("/etc/subuid", &uid_start, &uid_count);
-	find_subids("/etc/subgid", uid, &gid_start, &gid_count);
+	find_subids("/etc/subgid", &gid_start, &gid_count);
 	if (pipe2(go, O_CLOEXEC) < 0)
 		return -errno;
 	if (uid_count && gid_count) {
