@@ -65,6 +65,7 @@ void loop_free(struct loop *loop)
 	if (!loop)
 		return;
 	uv_walk(&loop->uv, close_handle, NULL);
+	loop->uv.stop_flag = 0;	/* a stop nobody ran into would end this run before it closed anything */
 	uv_run(&loop->uv, UV_RUN_DEFAULT);
 	int r = uv_loop_close(&loop->uv);
 	ASSERT(r == 0);
