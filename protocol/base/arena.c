@@ -63,7 +63,8 @@ void *arena_alloc(struct arena *arena, size_t bytes)
 	if (bytes > SIZE_MAX / 2)
 		return NULL;
 	bytes = (bytes + align - 1) / align * align;
-	if (bytes > arena->size - arena->used && !add_block(arena, bytes))
+	bool fits = arena->last && bytes <= arena->size - arena->used;
+	if (!fits && !add_block(arena, bytes))
 		return NULL;
 	void *at = arena->last->data + arena->used;
 	arena->used += bytes;
