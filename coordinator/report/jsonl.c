@@ -60,8 +60,11 @@ static void put_text(struct out *out, const char *key, struct str text)
 	out_note(out, buf_puts(&out->buf, "\""));
 }
 
+/* Readers hold numbers in 64 signed bits; what is larger means "no limit" or "none". */
 static void put_number(struct out *out, const char *key, uint64_t value)
 {
+	if (value > INT64_MAX)
+		value = INT64_MAX;
 	out_note(out, buf_printf(&out->buf, ",\"%s\":%" PRIu64, key, value));
 }
 

@@ -45,7 +45,7 @@ enum show_style show_style_of(enum outcome outcome)
 
 int show_text(struct buf *buf, enum show_style style, struct str text, bool color)
 {
-	bool styled = color && style != SHOW_PLAIN;
+	bool styled = color && style != SHOW_PLAIN && text.len;
 	int r = styled ? buf_puts(buf, codes[style]) : 0;
 	if (r == 0)
 		r = escape_terminal(buf, text, false);
@@ -141,7 +141,7 @@ static int put_block(struct buf *buf, const char *title, struct str text, bool c
 	while (r == 0 && str_line(&rest, &line)) {
 		r = buf_puts(buf, "    | ");
 		if (r == 0)
-			r = escape_terminal(buf, line, false);
+			r = escape_terminal(buf, line, true);
 		if (r == 0)
 			r = buf_puts(buf, "\n");
 	}

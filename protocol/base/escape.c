@@ -145,10 +145,12 @@ static bool reorders(uint32_t point)
 
 static const char *terminal_rule(uint32_t point, char scratch[16], bool lines)
 {
-	if (point == '\t' || (point == '\n' && lines))
+	if (lines && (point == '\t' || point == '\n'))
 		return NULL;
 	if (point == '\n')
 		return "\\n";
+	if (point == '\t')
+		return "\\t";
 	if (point == '\r')
 		return "\\r";
 	if (point < 0x20 || point == 0x7f)

@@ -30,7 +30,7 @@ int escape_xml(struct buf *buf, struct str text);
 
 /*
  * Append text for a terminal: control bytes and characters that reorder a line become \xNN or
- * \u{NNNN}; tabs stay, newlines stay when `lines`, else they become \n. As buf_append.
+ * \u{NNNN}; tabs and newlines stay when `lines`, else they become \t and \n. As buf_append.
  */
 int escape_terminal(struct buf *buf, struct str text, bool lines);
 

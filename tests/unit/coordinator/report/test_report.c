@@ -5,6 +5,7 @@
  * file, errors told at the end.
  */
 #include "coordinator/report/report.h"
+#include "protocol/base/escape.h"
 #include "protocol/base/rng.h"
 #include "protocol/wire/outcome.h"
 #include "tests/unit/coordinator/report/sample.h"
@@ -67,6 +68,91 @@ static void test_lines_verbose_and_coloured(void **state)
 	check_golden("lines", "sample.lines-verbose", options);
 }
 
+static void test_tap(void **state)
+{
+	(void)state;
+	check_golden("tap", "sample.tap", sample_options(sample_path("tap")));
+}
+
+static void test_trace(void **state)
+{
+	(void)state;
+	check_golden("trace", "sample.trace.json", sample_options(sample_path("trace")));
+}
+
+static void test_github(void **state)
+{
+	(void)state;
+	struct buf page;
+	char path[160];
+	snprintf(path, sizeof(path), "%s", sample_path("step-summary"));
+	setenv("GITHUB_STEP_SUMMARY", path, 1);
+	check_golden("github", "sample.github", sample_options(sample_path("github")));
+	unsetenv("GITHUB_STEP_SUMMARY");
+	assert_int_equal(fd_read_file(path, 1 << 20, &page), 0);
+	compare_with_golden("sample.step-summary.md", buf_str(&page));
+	buf_done(&page);
+	unlink(path);
+}
+
+/* With time passing between events, on a terminal of 60 columns. */
+static void test_bar(void **state)
+{
+	struct report_options options = sample_options(sample_path("bar"));
+	const struct report_ops *ops = report_find("bar");
+	struct buf text;
+	(void)state;
+	options.columns = 60;
+	options.color = true;
+	struct report *report = sample_open("bar", &options);
+	for (size_t i = 0; i < SAMPLE_EVENTS; i++) {
+		ops->event(report, &sample_events[i]);
+		if (i % 4 == 1)
+			ops->tick(report, 1000000 + sample_events[i].at_us);
+	}
+	sample_close("bar", report);
+	assert_int_equal(fd_read_file(options.path, 1 << 20, &text), 0);
+	unlink(options.path);
+	compare_with_golden("sample.bar", buf_str(&text));
+	buf_done(&text);
+}
+
+/* The panel shows eight slots however many run, each line within the terminal. */
+static void test_bar_is_never_wider_than_the_terminal(void **state)
+{
+	struct report_options options = sample_options(sample_path("wide"));
+	const struct report_ops *ops = report_find("bar");
+	struct buf text;
+	(void)state;
+	options.columns = 40;
+	struct report *report = sample_open("bar", &options);
+	ops->tick(report, 1000000);
+	for (unsigned i = 0; i < 100; i++) {
+		struct msg_run_event event = {
+			.kind = MSG_RUN_CASE_STARTED,
+			.suite = STR_LIT("suite"),
+			.program = STR_LIT("p\033[2J"),
+			.slot = i,
+			.name = STR_LIT(
+				"\xe6\xbc\xa2\xe5\xad\x97\xe6\xbc\xa2\xe5\xad\x97\xe6\xbc\xa2\xe5\xad\x97 long\tname of a case"),
+			.worker = STR_LIT("w"),
+		};
+		ops->event(report, &event);
+	}
+	ops->tick(report, 2000000);
+	ops->tick(report, 3000000);
+	sample_close("bar", report);
+	assert_int_equal(fd_read_file(options.path, 1 << 20, &text), 0);
+	unlink(options.path);
+	assert_null(strstr(buf_text(&text), "\033[2J"));
+	assert_non_null(strstr(buf_text(&text), "\033[9A\r\033[J"));
+	struct str rest = buf_str(&text), line;
+	while (str_line(&rest, &line) && !strstr(line.data, "Summary"))
+		assert_true(escape_width(line) <
+			    40 + 12); /* the codes that erase count as characters here */
+	buf_done(&text);
+}
+
 static void shuffle(struct msg_run_event *events, size_t n, struct rng *rng)
 {
 	for (size_t i = n; i > 1; i--) {
@@ -99,6 +185,12 @@ static void test_junit_is_the_same_for_every_order(void **state)
 {
 	(void)state;
 	check_order("junit");
+}
+
+static void test_tap_is_the_same_for_every_order(void **state)
+{
+	(void)state;
+	check_order("tap");
 }
 
 static void test_a_run_that_was_cut_off_shows_in_junit(void **state)
@@ -160,6 +252,12 @@ int main(void)
 		cmocka_unit_test(test_junit),
 		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_lines_verbose_and_coloured),
+		cmocka_unit_test(test_tap),
+		cmocka_unit_test(test_trace),
+		cmocka_unit_test(test_github),
+		cmocka_unit_test(test_bar),
+		cmocka_unit_test(test_bar_is_never_wider_than_the_terminal),
+		cmocka_unit_test(test_tap_is_the_same_for_every_order),
 		cmocka_unit_test(test_junit_is_the_same_for_every_order),
 		cmocka_unit_test(test_a_run_that_was_cut_off_shows_in_junit),
 		cmocka_unit_test(test_a_file_appears_whole_or_not_at_all),
