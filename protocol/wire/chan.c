@@ -244,12 +244,27 @@ static int is_served(const char *path)
 	return errno == EAGAIN || errno == EINPROGRESS ? 1 : -errno;	/* its backlog is full */
 }
 
+/* May a socket be made in the folder of `path`? The library would only say "no", and leak. */
+static int check_folder(const char *path, struct err *err)
+{
+	char folder[CHAN_URL_BYTES];
+	const char *slash = strrchr(path, '/');
+	size_t len = slash == path ? 1 : (size_t)(slash - path);
+	ASSERT(slash && len < sizeof(folder));
+	memcpy(folder, path, len);
+	folder[len] = '\0';
+	if (access(folder, W_OK | X_OK) == 0)
+		return 0;
+	return err_errno(err, -errno, "cannot make a socket in the folder %s", folder);
+}
+
 /* Make sure that binding to `path` destroys nothing: the library would unlink what stands there. */
 static int clear_path(const char *path, struct err *err)
 {
 	struct stat st;
 	if (lstat(path, &st) != 0)
-		return errno == ENOENT ? 0 : err_errno(err, -errno, "cannot look at %s", path);
+		return errno == ENOENT ? check_folder(path, err) :
+					 err_errno(err, -errno, "cannot look at %s", path);
 	if (!S_ISSOCK(st.st_mode))
 		return err_set(err, -EEXIST, "%s exists and is not a socket, so it is left alone; "
 			       "remove it or choose another path", path);

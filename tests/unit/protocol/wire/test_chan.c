@@ -225,7 +225,7 @@ static void parked_requests_are_answered_in_any_order(void **state)
 	struct chan_server *server = listening(ipc);
 	struct chan_client *clients[N];
 	struct chan_peer peers[N];
-	char texts[N][16];
+	char texts[N][24];
 	for (int i = 0; i < N; i++) {
 		clients[i] = dialled(ipc);
 		echo(server, clients[i], "connected");
@@ -481,8 +481,11 @@ static void listening_nowhere_is_explained(void **state)
 	struct chan_server *server;
 	struct err err = { 0 };
 	assert_int_equal(chan_server_new(&server, &err), 0);
-	assert_true(chan_server_listen(server, "ipc:///nonexistent/folder/socket", &err) < 0);
-	assert_non_null(strstr(err.text, "cannot listen on ipc:///nonexistent/folder/socket"));
+	assert_int_equal(chan_server_listen(server, "ipc:///nonexistent/x/socket", &err), -ENOENT);
+	assert_string_equal(err.text, "cannot listen on ipc:///nonexistent/x/socket: cannot make a "
+				      "socket in the folder /nonexistent/x: No such file or "
+				      "directory");
+	assert_int_equal(chan_server_listen(server, "ipc:///dev/null/socket", &err), -ENOTDIR);
 	assert_int_equal(chan_server_listen(server, "tcp://192.0.2.1:7077", &err), -EADDRNOTAVAIL);
 	assert_int_equal(chan_server_listen(server, "tcp://no.such.name:7077", &err), -ENODEV);
 	assert_non_null(strstr(err.text, "give a numeric address"));
