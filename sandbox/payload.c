@@ -39,26 +39,42 @@ static const char *find_path(const char *const *envp)
 	return "/usr/local/bin:/usr/bin:/bin";
 }
 
+/* A script without a "#!" line is the shell's, as execvp has it; one with very many arguments is not. */
+static int exec_file(const char *path, const char *const *argv, const char *const *envp)
+{
+	const char *shell[64] = { "sh", path };
+
+	execve(path, (char *const *)argv, (char *const *)envp);
+	if (errno != ENOEXEC)
+		return -errno;
+	for (size_t i = 1; argv[i]; i++) {
+		if (i + 2 >= sizeof(shell) / sizeof(shell[0]))
+			return -ENOEXEC;
+		shell[i + 1] = argv[i];
+	}
+	execve("/bin/sh", (char *const *)shell, (char *const *)envp);
+	return -ENOEXEC;
+}
+
 /* execvp by the payload's own PATH; returns only a negative errno, EACCES winning over ENOENT. */
 static int exec_search(const char *const *argv, const char *const *envp)
 {
 	const char *name = argv[0];
 	int error = -ENOENT;
 
-	if (strchr(name, '/')) {
-		execve(name, (char *const *)argv, (char *const *)envp);
-		return -errno;
-	}
+	if (strchr(name, '/'))
+		return exec_file(name, argv, envp);
 	for (const char *dir = find_path(envp); *name;) {
 		size_t length = strcspn(dir, ":");
 		char path[PATH_MAX];
 
 		if (util_print(path, sizeof(path), "%.*s%s%s", (int)length, dir, length ? "/" : "./", name) == 0) {
-			execve(path, (char *const *)argv, (char *const *)envp);
-			if (errno == EACCES)
+			int r = exec_file(path, argv, envp);
+
+			if (r == -EACCES)
 				error = -EACCES;
-			else if (errno != ENOENT && errno != ENOTDIR)
-				return -errno;
+			else if (r != -ENOENT && r != -ENOTDIR)
+				return r;
 		}
 		if (!dir[length])
 			break;
