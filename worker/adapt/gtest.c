@@ -480,30 +480,6 @@ static void take_results(struct gtest_parser *parser, struct str result)
 	jdoc_free(doc);
 }
 
-/* All cases fine, and yet the program says no. */
-static void tell_exit(struct gtest_parser *parser, const struct adapt_exit *how)
-{
-	struct buf message;
-	if (!how->code || parser->step.n_red || parser->step.n_ended < parser->step.n)
-		return;
-	buf_init(&message, TEXT_MESSAGE_BYTES);
-	buf_printf(&message, "the program ended with exit code %d though no case failed%s",
-		   how->code, how->code == 23 ? " (23 is what the leak checker uses)" : "");
-	struct str why = str_trim(parser->global.len ? buf_str(&parser->global) : how->errors);
-	if (why.len) {
-		buf_puts(&message, ":\n");
-		text_message(&message, why);
-	}
-	struct adapt_verdict verdict = {
-		.index = parser->step.n - 1,
-		.name = STR_LIT("exit"),
-		.outcome = OUTCOME_FAIL,
-		.message = buf_str(&message),
-	};
-	step_found(&parser->step, &verdict, 1);
-	buf_done(&message);
-}
-
 static void finish(struct adapt_parser *base, const struct adapt_exit *how)
 {
 	struct gtest_parser *parser = (struct gtest_parser *)base;
@@ -513,7 +489,8 @@ static void finish(struct adapt_parser *base, const struct adapt_exit *how)
 	if (how->killed || how->signalled)
 		return;
 	take_results(parser, how->result);
-	tell_exit(parser, how);
+	step_exit(&parser->step, how->code,
+		  parser->global.len ? buf_str(&parser->global) : how->errors);
 }
 
 const struct adapt_ops adapt_gtest = {

@@ -76,12 +76,14 @@ static int list_parse(const struct adapt_program *program, struct str out,
 }
 
 /*
- * A command of plain words that names its program by path means the same without a shell, and saves starting one (a
- * shell costs as much as a small test) and the exit code 134 that a shell makes of an abort.
+ * A command of plain words that names its program by path means the same without a shell, and saves
+ * starting one (a shell costs as much as a small test) and the exit code 134 that a shell makes of
+ * an abort.
  */
 static bool is_plain(struct str command)
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+./,:@%= ";
+	static const char plain[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+./,:@%= ";
 	struct str first, rest = command;
 	str_split(&rest, ' ', &first);
 	if (!memchr(first.data, '/', first.len) || memchr(first.data, '=', first.len))

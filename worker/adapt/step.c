@@ -131,3 +131,26 @@ bool step_found(struct step *step, const struct adapt_verdict *verdict, uint64_t
 	buf_done(&name);
 	return r == 0;
 }
+
+void step_exit(struct step *step, int code, struct str why)
+{
+	struct buf message;
+	if (!code || step->n_red || step->n_ended < step->n)
+		return;
+	buf_init(&message, TEXT_MESSAGE_BYTES);
+	buf_printf(&message, "the program ended with exit code %d though no case failed%s", code,
+		   code == 23 ? " (23 is what the leak checker uses)" : "");
+	why = str_trim(why);
+	if (why.len) {
+		buf_puts(&message, ":\n");
+		text_message(&message, why);
+	}
+	struct adapt_verdict verdict = {
+		.index = step->n - 1,
+		.name = STR_LIT("exit"),
+		.outcome = OUTCOME_FAIL,
+		.message = buf_str(&message),
+	};
+	step_found(step, &verdict, 1);
+	buf_done(&message);
+}

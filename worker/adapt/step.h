@@ -67,4 +67,11 @@ void step_end(struct step *step, size_t index, enum outcome outcome, uint64_t du
  */
 bool step_found(struct step *step, const struct adapt_verdict *verdict, uint64_t number);
 
+/*
+ * The process ended with `code`: when that is not 0 and yet every case of the step has a verdict
+ * and none is red, something outside the cases failed (a leak checker, a global tear-down), told as
+ * a found case "exit" that fails. `why` is what is known of it, may be empty.
+ */
+void step_exit(struct step *step, int code, struct str why);
+
 #endif

@@ -302,6 +302,11 @@ void tapread_feed(struct tapread *tap, struct str bytes)
 		take_line(tap, line);
 }
 
+void tapread_flush(struct tapread *tap)
+{
+	tell_waiting(tap);
+}
+
 void tapread_finish(struct tapread *tap)
 {
 	struct str line;

@@ -65,6 +65,9 @@ void tapread_done(struct tapread *tap);
 /* Bytes arrived. Any split of the stream gives the same calls. */
 void tapread_feed(struct tapread *tap, struct str bytes);
 
+/* Tell a failed point now, without the diagnostics that may follow. */
+void tapread_flush(struct tapread *tap);
+
 /* The stream is over: the last line and the last point are told. */
 void tapread_finish(struct tapread *tap);
 
