@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+/* run.c - `paddock run`: a submission, the reports it feeds, and where it runs. */
+#include "coordinator/cli/outputs.h"
+#include "coordinator/cli/place.h"
+#include "coordinator/cli/request.h"
+#include "coordinator/cli/verbs.h"
+#include "coordinator/serve/remote.h"
+#include "protocol/wire/outcome.h"
+
+#include <stdio.h>
+
+/* Here, or at a coordinator. */
+static int carry_out(const struct verbs_call *call, const struct msg_submit *submit,
+		     const struct outputs *outputs, struct err *err)
+{
+	const char *url = conf_text(call->conf, OPTIONS_COORDINATOR);
+	struct buf store = { 0 };
+	struct embed_options options = {
+		.jobs = request_jobs(call->conf),
+		.must_store = conf_is_set(call->conf, OPTIONS_HISTORY),
+		.reports = outputs->items,
+		.n_reports = outputs->n,
+	};
+	if (url && *url)
+		return remote_run(url, conf_flag(call->conf, OPTIONS_INSECURE), &options, submit,
+				  err);
+	struct err no_place = { 0 };
+	if (place_history(call->conf, &store, &no_place) < 0)
+		fprintf(stderr, "paddock run: %s; going on without history\n", no_place.text);
+	options.store_path = store.len ? buf_text(&store) : NULL;
+	int code = embed_run(&options, submit, err);
+	buf_done(&store);
+	return code;
+}
+
+int verbs_run(const struct verbs_call *call, struct err *err)
+{
+	const struct outputs_terminal terminal = outputs_terminal();
+	struct outputs outputs;
+	struct request request = { 0 };
+	if (outputs_files(call->conf, OPTIONS_VERB_RUN, &outputs, err) < 0 ||
+	    outputs_display(call->conf, &terminal, &outputs, err) < 0)
+		return EXIT_CODE_USAGE;
+	int code = request_make(call, &request, err);
+	if (code == 0 && request.nothing) {
+		fprintf(stderr, "paddock run: that run left nothing to run again\n");
+		code = request.submit.no_tests ? EXIT_CODE_OK : EXIT_CODE_NO_TESTS;
+	} else if (code == 0) {
+		if (request.submit.shuffle)
+			fprintf(stderr,
+				"paddock run: shuffled; the same order again with "
+				"--shuffle=%llu\n",
+				(unsigned long long)request.submit.seed);
+		code = carry_out(call, &request.submit, &outputs, err);
+	}
+	request_done(&request);
+	return code;
+}
