@@ -43,60 +43,71 @@ static uint64_t scratch_bytes(const struct box_spec *spec)
 	return spec->memory_bytes ? spec->memory_bytes / 2 : TMP_BYTES_DEFAULT;
 }
 
+/* The host's folders that a private one hides; the scratch's own mount point comes last. */
+static const struct place {
+	const char *path;
+	const char *scratch;
+	mode_t mode;
+	bool root_owns; /* as outside: the payload owns it only when it is root */
+} places[] = {
+	{ "/tmp", "tmp", 01777, false },  { "/var/tmp", "vartmp", 01777, false },
+	{ "/dev/shm", "shm", 01777, false }, { "/home", "home", 0755, true },
+	{ "/root", "root", 0700, true },  { LAYOUT_SCRATCH_AT, "run", 0755, true },
+};
+
+static bool exists(const struct layout_host *host, const struct place *place)
+{
+	if (strcmp(place->path, "/home") == 0)
+		return host->has_home_dir;
+	if (strcmp(place->path, "/root") == 0)
+		return host->has_root_dir;
+	return strcmp(place->path, "/var/tmp") != 0 || host->has_var_tmp;
+}
+
 /*
- * Where a private HOME lives: at the user's own path when that is hidden or a folder, else below /run. Paths
- * starting with one of the hidden folders become plain folders of the scratch.
+ * Where a private HOME lives: at the user's own path when that is in a private folder (then it is a folder of the
+ * scratch) or is there to be covered, else below /run.
  */
 static void plan_home(const struct box_spec *spec, const struct layout_host *host, struct layout *layout)
 {
-	bool in_home = host->has_home_dir && util_path_below(host->home, "/home") && strcmp(host->home, "/home") != 0;
-	bool in_root = host->has_root_dir && strcmp(host->home, "/root") == 0;
+	char *buf = layout->home_in_scratch;
 
-	layout->home_in_scratch[0] = '\0';
-	if (spec->home) {
-		layout->home = "";
+	buf[0] = '\0';
+	layout->home = spec->home ? "" : host->home;
+	if (spec->home)
 		return;
-	}
-	if (in_home || in_root) {
-		layout->home = host->home;
-		util_copy(layout->home_in_scratch, sizeof(layout->home_in_scratch), host->home + 1);
-	} else {
-		layout->home = host->home_is_dir && host->home[1] ? host->home : "/run/home";
-		util_copy(layout->home_in_scratch, sizeof(layout->home_in_scratch),
-			strcmp(layout->home, "/run/home") == 0 ? "run/home" : "ownhome");
-	}
+	for (size_t i = 0; i < ARRAY_LEN(places); i++)
+		if (exists(host, &places[i]) && util_path_below(host->home, places[i].path)) {
+			const char *rest = host->home + strlen(places[i].path);
+
+			if (util_print(buf, PATH_MAX, "%s%s", places[i].scratch, rest) == 0)
+				return;
+		}
+	util_copy(buf, PATH_MAX, "ownhome");
+	if (host->home_is_dir && host->home[1])
+		return;
+	layout->home = "/run/home";
+	util_copy(buf, PATH_MAX, "run/home");
 }
 
 static void plan_dirs(const struct layout_host *host, struct layout *layout)
 {
-	bool root = host->uid == 0;
-
-	add_dir(layout, "tmp", 01777, false);
-	add_dir(layout, "vartmp", 01777, false);
-	add_dir(layout, "shm", 01777, false);
-	add_dir(layout, "home", 0755, root);
-	add_dir(layout, "root", 0700, root);
-	add_dir(layout, "run", 0755, root);
+	for (size_t i = 0; i < ARRAY_LEN(places); i++)
+		add_dir(layout, places[i].scratch, places[i].mode, places[i].root_owns && host->uid == 0);
 	add_dir(layout, "run/lock", 01777, false);
 	add_dir(layout, "run/user", 0755, false);
 	add_dir(layout, layout->runtime_in_scratch, 0700, true);
-	if (layout->home_in_scratch[0] && strcmp(layout->home_in_scratch, "root") != 0)
+	if (strchr(layout->home_in_scratch, '/') || strcmp(layout->home_in_scratch, "ownhome") == 0)
 		add_dir(layout, layout->home_in_scratch, 0755, true);
 }
 
 static void plan_shows(const struct layout_host *host, struct layout *layout)
 {
-	add_show(layout, "tmp", "/tmp");
-	add_show(layout, "shm", "/dev/shm");
-	if (host->has_var_tmp)
-		add_show(layout, "vartmp", "/var/tmp");
-	if (host->has_home_dir)
-		add_show(layout, "home", "/home");
-	if (host->has_root_dir)
-		add_show(layout, "root", "/root");
 	if (strcmp(layout->home_in_scratch, "ownhome") == 0)
 		add_show(layout, "ownhome", layout->home);
-	add_show(layout, "run", "/run");
+	for (size_t i = 0; i < ARRAY_LEN(places); i++)
+		if (exists(host, &places[i]))
+			add_show(layout, places[i].scratch, places[i].path);
 }
 
 /* Opens the workspace in its mode; returns the operation to attach, or -1. */

@@ -19,6 +19,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -242,11 +243,13 @@ static int say_hello(void)
 /* A clean start whatever the owner had: own session (its terminal's Ctrl-C is not for us), default signals. */
 static void detach(void)
 {
+	static const unsigned char by_default[64];
 	sigset_t blocked;
 
 	setsid();
-	for (int i = 1; i < SIGRTMAX; i++)
-		signal(i, SIG_DFL);
+	/* By system call: libc keeps its own two from us, which posix_spawn has left ignored. */
+	for (int i = 1; i <= SIGRTMAX; i++)
+		syscall(SYS_rt_sigaction, i, by_default, NULL, 8);
 	sigemptyset(&blocked);
 	sigaddset(&blocked, SIGCHLD);
 	sigprocmask(SIG_SETMASK, &blocked, NULL);

@@ -134,7 +134,8 @@ void watch_record(const struct watch_facts *facts, struct box_result *ret_result
 		record_failure(facts, &result);
 	}
 	record_cpu(facts, &result);
-	result.peak_bytes = facts->peak_bytes ? facts->peak_bytes : slate->maxrss_bytes;
+	/* The group's peak is less what it held before, which the run may have pushed out. */
+	result.peak_bytes = facts->peak_bytes > slate->maxrss_bytes ? facts->peak_bytes : slate->maxrss_bytes;
 	util_copy(result.degraded, sizeof(result.degraded), facts->degraded);
 	*ret_result = result;
 }

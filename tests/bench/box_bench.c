@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * box_bench.c - starts N payloads through a keeper, as fast as its slots allow or paced, and prints what it cost.
+ * box_bench.c - starts N payloads through a keeper, as fast as its slots allow or paced, and prints
+ * what it cost.
  *
- * Usage: box_bench [-n COUNT] [-s SLOTS] [-l LEVEL] [-p PACE_MS] [-w WORKSPACE] [-m MEMORY_MB] -- CMD [ARG...]
- * Output: one JSON object: wall and processor time per start, median and p99 of request to result, in microseconds.
- * Processor time is the keeper's, its zygotes', the payloads' and ours: everything this process waited for.
+ * Usage: box_bench [-n COUNT] [-s SLOTS] [-l LEVEL] [-p PACE_MS] [-w WORKSPACE] [-m MEMORY_MB] --
+ * CMD [ARG...] Output: one JSON object: wall and processor time per start, median and p99 of
+ * request to result, in microseconds. Processor time is the keeper's, its zygotes', the payloads'
+ * and ours: everything this process waited for.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -115,8 +117,9 @@ static void receive(struct box *box, struct box_result *result)
 		poll(&pfd, 1, -1);
 	if (r < 0 || result->cause != BOX_CAUSE_EXIT || result->exit_code != 0) {
 		fprintf(stderr, "box_bench: payload ended with %s, step %s %s: %s\n",
-			r < 0 ? "a dead keeper" : box_cause_name(result->cause), r < 0 ? "" : result->setup_step,
-			r < 0 ? "" : result->setup_object, r < 0 ? "" : strerror(result->setup_errno));
+			r < 0 ? "a dead keeper" : box_cause_name(result->cause),
+			r < 0 ? "" : result->setup_step, r < 0 ? "" : result->setup_object,
+			r < 0 ? "" : strerror(result->setup_errno));
 		exit(1);
 	}
 }
@@ -191,9 +194,10 @@ int main(int argc, char **argv)
 	wall = now_us() - begin;
 	box_close(box);
 	qsort(times, (size_t)options.count, sizeof(*times), by_value);
-	printf("{\"count\":%ld,\"slots\":%ld,\"wall_us\":%" PRIu64 ",\"median_us\":%" PRIu64 ",\"p90_us\":%" PRIu64
-	       ",\"p99_us\":%" PRIu64 ",\"cpu_us\":%.0f}\n",
-		options.count, options.slots, wall / (uint64_t)options.count, times[options.count / 2],
-		times[options.count * 9 / 10], times[options.count * 99 / 100], cpu_us() / (double)options.count);
+	printf("{\"count\":%ld,\"slots\":%ld,\"wall_us\":%" PRIu64 ",\"median_us\":%" PRIu64
+	       ",\"p90_us\":%" PRIu64 ",\"p99_us\":%" PRIu64 ",\"cpu_us\":%.0f}\n",
+	       options.count, options.slots, wall / (uint64_t)options.count,
+	       times[options.count / 2], times[options.count * 9 / 10],
+	       times[options.count * 99 / 100], cpu_us() / (double)options.count);
 	return 0;
 }

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Limits that hold, counters that tell, and refusal where neither can be promised. ctest:
+ * timeout=90 */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "kit/boxkit.h"
+
+static struct boxkit kit;
+static bool has_memory;
+
+static int open_kit(void **state)
+{
+	const char *argv[] = { "/bin/true", NULL };
+	struct box_spec spec = boxkit_spec(argv);
+
+	(void)state;
+	boxkit_open(&kit, 1);
+	spec.memory_bytes = 64 << 20;
+	boxkit_run(&kit, &spec);
+	has_memory = kit.result.cause == BOX_CAUSE_EXIT;
+	/* One or the other, never a quiet third thing. */
+	assert_true(has_memory || kit.result.cause == BOX_CAUSE_REFUSED);
+	return 0;
+}
+
+static int close_kit(void **state)
+{
+	(void)state;
+	boxkit_close(&kit);
+	return 0;
+}
+
+static struct box_spec probe_spec(const char *name, const char *argument)
+{
+	static const char *argv[4];
+
+	argv[0] = boxkit_probe();
+	argv[1] = name;
+	argv[2] = argument;
+	return boxkit_spec(argv);
+}
+
+static void memory_is_limited(void **state)
+{
+	struct box_spec spec = probe_spec("grow", "256");
+
+	(void)state;
+	if (!has_memory)
+		skip();
+	spec.memory_bytes = 64 << 20;
+	boxkit_run(&kit, &spec);
+	assert_int_equal(kit.result.cause, BOX_CAUSE_OOM);
+	assert_int_equal(kit.result.term_signal, SIGKILL);
+	assert_true(kit.result.oom);
+	assert_in_range(kit.result.peak_bytes, 48 << 20, 65 << 20);
+	/* The same slot, wider: nothing of the last run sticks. */
+	spec.memory_bytes = 512 << 20;
+	boxkit_run(&kit, &spec);
+	boxkit_expect(&kit, "ok\n");
+	assert_false(kit.result.oom);
+	assert_in_range(kit.result.peak_bytes, 250 << 20, 300 << 20);
+	spec.memory_bytes = 0;
+	boxkit_run(&kit, &spec);
+	boxkit_expect(&kit, "ok\n");
+}
+
+static void a_child_out_of_memory_is_not_the_payload(void **state)
+{
+	char script[5000];
+	const char *argv[] = { "/bin/sh", "-c", script, NULL };
+	struct box_spec spec = boxkit_spec(argv);
+
+	(void)state;
+	if (!has_memory)
+		skip();
+	snprintf(script, sizeof(script), "%s grow 256; echo $?; exit 0", boxkit_probe());
+	spec.memory_bytes = 64 << 20;
+	boxkit_run(&kit, &spec);
+	assert_int_equal(kit.result.cause, BOX_CAUSE_EXIT);
+	assert_true(kit.result.oom);
+}
+
+static void processes_are_limited(void **state)
+{
+	struct box_spec spec = probe_spec("fork", "200");
+
+	(void)state;
+	spec.pids = 20;
+	spec.leak_grace_us = 1000;
+	boxkit_run(&kit, &spec);
+	assert_int_equal(kit.result.cause, BOX_CAUSE_EXIT);
+	assert_non_null(strstr(kit.out, "EAGAIN"));
+	assert_in_range(strtol(kit.out, NULL, 10), 5, 20);
+	assert_true(kit.result.leftovers >= 5);
+	if (has_memory)
+		assert_true(kit.result.pids_limit);
+}
+
+static void processor_is_limited(void **state)
+{
+	struct box_spec spec = probe_spec("spin", "1000000");
+
+	(void)state;
+	spec.cpu_milli = 200;
+	spec.wall_us = 1500000;
+	spec.grace_us = 1000;
+	boxkit_run(&kit, &spec);
+	if (!has_memory) {
+		assert_int_equal(kit.result.cause, BOX_CAUSE_REFUSED);
+		return;
+	}
+	assert_int_equal(kit.result.cause, BOX_CAUSE_TIMEOUT);
+	assert_true(kit.result.user_us + kit.result.system_us < kit.result.wall_us / 2);
+}
+
+static void processor_time_is_counted(void **state)
+{
+	char script[5000];
+	const char *argv[] = { "/bin/sh", "-c", script, NULL };
+	struct box_spec spec = boxkit_spec(argv);
+
+	(void)state;
+	/* Also what nobody waited for. */
+	snprintf(script, sizeof(script), "(%s spin 200 & ) ; sleep 0.3", boxkit_probe());
+	spec.leak_grace_us = 5000000;
+	boxkit_run(&kit, &spec);
+	assert_true(kit.result.user_us + kit.result.system_us > 50000);
+}
+
+static void private_files_are_limited(void **state)
+{
+	const char *argv[] = {
+		"/bin/sh", "-c",
+		"head -c 3000000 /dev/zero >/tmp/a && head -c 3000000 /dev/zero >$HOME/b; echo $?",
+		NULL
+	};
+	struct box_spec spec = boxkit_spec(argv);
+
+	(void)state;
+	spec.tmp_bytes = 4 << 20;
+	boxkit_run(&kit, &spec);
+	assert_non_null(strstr(kit.out, "No space left"));
+	spec = probe_spec("write", "/tmp/x");
+	spec.file_bytes = 100;
+	boxkit_run(&kit, &spec);
+	boxkit_expect(&kit, "ok\n");
+}
+
+static void cores_are_off(void **state)
+{
+	(void)state;
+	boxkit_sh(&kit, "ulimit -c; ulimit -v");
+	boxkit_expect(&kit, "0\nunlimited\n");
+}
+
+static void best_effort_says_what_it_dropped(void **state)
+{
+	const char *argv[] = { "/bin/true", NULL };
+	struct box_spec spec = boxkit_spec(argv);
+
+	(void)state;
+	spec.memory_bytes = 64 << 20;
+	spec.cpu_milli = 500;
+	spec.best_effort = true;
+	boxkit_run(&kit, &spec);
+	assert_int_equal(kit.result.cause, BOX_CAUSE_EXIT);
+	assert_string_equal(kit.result.degraded, has_memory ? "" : "memory,cpu");
+}
+
+static void a_missing_program_is_a_set_up_failure(void **state)
+{
+	static const enum box_level levels[] = { BOX_LEVEL_DEFAULT, BOX_LEVEL_OFF };
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		const char *argv[] = { "no-such-program", NULL };
+		struct box_spec spec = boxkit_spec(argv);
+
+		spec.level = levels[i];
+		boxkit_run(&kit, &spec);
+		assert_int_equal(kit.result.cause, BOX_CAUSE_SETUP);
+		assert_string_equal(kit.result.setup_step, "exec");
+		assert_string_equal(kit.result.setup_object, "no-such-program");
+		assert_int_equal(kit.result.setup_errno, ENOENT);
+	}
+}
+
+static void long_specs_travel_too(void **state)
+{
+	enum { WORDS = 3000 };
+	static char word[100];
+	static const char *argv[WORDS + 4];
+	struct box_spec spec;
+	char expected[32];
+
+	(void)state;
+	memset(word, 'w', sizeof(word) - 1);
+	argv[0] = "/bin/sh";
+	argv[1] = "-c";
+	argv[2] = "echo $#";
+	for (int i = 0; i < WORDS; i++)
+		argv[3 + i] = word;
+	spec = boxkit_spec(argv);
+	boxkit_run(&kit, &spec);
+	snprintf(expected, sizeof(expected), "%d\n", WORDS - 1);
+	boxkit_expect(&kit, expected);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(memory_is_limited),
+		cmocka_unit_test(a_child_out_of_memory_is_not_the_payload),
+		cmocka_unit_test(processes_are_limited),
+		cmocka_unit_test(processor_is_limited),
+		cmocka_unit_test(processor_time_is_counted),
+		cmocka_unit_test(private_files_are_limited),
+		cmocka_unit_test(cores_are_off),
+		cmocka_unit_test(best_effort_says_what_it_dropped),
+		cmocka_unit_test(a_missing_program_is_a_set_up_failure),
+		cmocka_unit_test(long_specs_travel_too),
+	};
+
+	return cmocka_run_group_tests(tests, open_kit, close_kit);
+}
