@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The plan of the tree: order, homes, and that everything opened is attached once. */
+#include "sandbox/layout.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const struct layout_host root_host = { .uid = 0,
+					      .home = "/root",
+					      .has_home_dir = true,
+					      .has_root_dir = true,
+					      .has_var_tmp = true,
+					      .home_is_dir = true };
+static const struct box_bind binds[] = { { "/run/thing", true }, { "/srv/data", false } };
+
+static int find(const struct layout *layout, enum layout_kind kind, const char *path)
+{
+	for (int i = 0; i < layout->n; i++)
+		if (layout->ops[i].kind == kind &&
+		    (!path || strcmp(layout->ops[i].path, path) == 0))
+			return i;
+	return -1;
+}
+
+static void everything_opened_is_attached_once(void **state)
+{
+	struct box_spec spec = { .level = BOX_LEVEL_DEFAULT,
+				 .workspace_path = "/root/project",
+				 .binds = binds,
+				 .n_binds = 2 };
+	struct layout layout;
+
+	(void)state;
+	for (int mode = 0; mode < BOX_WORKSPACE_MAX; mode++) {
+		int attached[LAYOUT_OPS_MAX] = { 0 };
+
+		spec.workspace = (enum box_workspace)mode;
+		layout_plan(&spec, &root_host, &layout);
+		for (int i = 0; i < layout.n; i++)
+			if (layout.ops[i].kind == LAYOUT_ATTACH) {
+				int from = layout.ops[i].from;
+
+				assert_in_range(from, 0, i - 1);
+				attached[from]++;
+				assert_string_equal(layout.ops[i].path, layout.ops[from].source);
+			}
+		for (int i = 0; i < layout.n; i++)
+			assert_int_equal(attached[i], layout.ops[i].kind == LAYOUT_OPEN ||
+							      layout.ops[i].kind == LAYOUT_OVERLAY);
+	}
+}
+
+static void the_order_hides_first(void **state)
+{
+	struct box_spec spec = { .level = BOX_LEVEL_DEFAULT,
+				 .workspace_path = "/root/project",
+				 .binds = binds,
+				 .n_binds = 2 };
+	struct layout layout;
+	int run, last_show = -1, first_attach = -1;
+
+	(void)state;
+	layout_plan(&spec, &root_host, &layout);
+	assert_int_equal(layout.ops[0].kind, LAYOUT_SCRATCH);
+	run = find(&layout, LAYOUT_SHOW, "/run");
+	for (int i = 0; i < layout.n; i++) {
+		if (layout.ops[i].kind == LAYOUT_SHOW)
+			last_show = i;
+		if (layout.ops[i].kind == LAYOUT_ATTACH && first_attach < 0)
+			first_attach = i;
+	}
+	assert_int_equal(run, last_show);
+	assert_true(first_attach > last_show);
+	assert_true(find(&layout, LAYOUT_OVERLAY, NULL) < run || layout.ops[0].path == NULL);
+}
+
+static void homes_are_found(void **state)
+{
+	static const struct {
+		const char *home;
+		bool is_dir;
+		const char *expected;
+		const char *scratch;
+	} table[] = {
+		{ "/root", true, "/root", "root" },
+		{ "/home/ann", true, "/home/ann", "home/ann" },
+		{ "/home/ann", false, "/home/ann", "home/ann" },
+		{ "/tmp/x/home", true, "/tmp/x/home", "tmp/x/home" },
+		{ "/var/lib/thing", true, "/var/lib/thing", "ownhome" },
+		{ "/nonexistent", false, "/run/home", "run/home" },
+		{ "/", true, "/run/home", "run/home" },
+	};
+	struct box_spec spec = { .level = BOX_LEVEL_DEFAULT };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct layout_host host = root_host;
+		struct layout layout;
+
+		host.home = table[i].home;
+		host.home_is_dir = table[i].is_dir;
+		layout_plan(&spec, &host, &layout);
+		assert_string_equal(layout.home, table[i].expected);
+		assert_string_equal(layout.home_in_scratch, table[i].scratch);
+		assert_true(find(&layout, LAYOUT_DIR, table[i].scratch) >= 0);
+	}
+	spec.home = "/somewhere";
+	{
+		struct layout layout;
+
+		layout_plan(&spec, &root_host, &layout);
+		assert_string_equal(layout.home, "");
+	}
+}
+
+static void sizes_and_start_follow_the_spec(void **state)
+{
+	struct box_spec spec = { .level = BOX_LEVEL_DEFAULT };
+	struct layout layout;
+
+	(void)state;
+	layout_plan(&spec, &root_host, &layout);
+	assert_int_equal(layout.ops[0].bytes, 2ull << 30);
+	assert_string_equal(layout.cwd, "/tmp");
+	spec.memory_bytes = 100;
+	spec.workspace_path = "/w";
+	layout_plan(&spec, &root_host, &layout);
+	assert_int_equal(layout.ops[0].bytes, 50);
+	assert_string_equal(layout.cwd, "/w");
+	spec.tmp_bytes = 7;
+	spec.cwd = "/w/sub";
+	layout_plan(&spec, &root_host, &layout);
+	assert_int_equal(layout.ops[0].bytes, 7);
+	assert_string_equal(layout.cwd, "/w/sub");
+}
+
+static void what_the_host_has_not_is_left_out(void **state)
+{
+	struct box_spec spec = { .level = BOX_LEVEL_DEFAULT };
+	struct layout_host host = { .uid = 1000, .home = "/nonexistent" };
+	struct layout layout;
+
+	(void)state;
+	layout_plan(&spec, &host, &layout);
+	assert_int_equal(find(&layout, LAYOUT_SHOW, "/home"), -1);
+	assert_int_equal(find(&layout, LAYOUT_SHOW, "/root"), -1);
+	assert_int_equal(find(&layout, LAYOUT_SHOW, "/var/tmp"), -1);
+	assert_true(find(&layout, LAYOUT_SHOW, "/tmp") > 0);
+	assert_string_equal(layout.runtime_dir, "/run/user/1000");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(everything_opened_is_attached_once),
+		cmocka_unit_test(the_order_hides_first),
+		cmocka_unit_test(homes_are_found),
+		cmocka_unit_test(sizes_and_start_follow_the_spec),
+		cmocka_unit_test(what_the_host_has_not_is_left_out),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

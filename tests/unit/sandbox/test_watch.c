@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Deadlines by the clock given, and causes by facts. */
+#include "sandbox/watch.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void a_deadline_asks_then_kills(void **state)
+{
+	struct box_spec spec = { .wall_us = 1000, .grace_us = 100 };
+	struct watch watch;
+
+	(void)state;
+	watch_start(&watch, &spec, 5000);
+	assert_int_equal(watch.due_us, 6000);
+	assert_int_equal(watch_tick(&watch, 5999, 5010), WATCH_WAIT);
+	/* It counts from the payload's own start. */
+	assert_int_equal(watch_tick(&watch, 6000, 5010), WATCH_WAIT);
+	assert_int_equal(watch.due_us, 6010);
+	assert_int_equal(watch_tick(&watch, 6010, 5010), WATCH_TERM);
+	assert_int_equal(watch.reason, BOX_CAUSE_TIMEOUT);
+	assert_int_equal(watch_tick(&watch, 6109, 5010), WATCH_WAIT);
+	assert_int_equal(watch_tick(&watch, 6110, 5010), WATCH_KILL);
+	assert_int_equal(watch.due_us, UINT64_MAX);
+	assert_int_equal(watch_tick(&watch, 999999, 5010), WATCH_WAIT);
+}
+
+static void no_deadline_is_never_due(void **state)
+{
+	struct box_spec spec = { .grace_us = 100 };
+	struct watch watch;
+
+	(void)state;
+	watch_start(&watch, &spec, 5000);
+	assert_int_equal(watch.due_us, UINT64_MAX);
+	assert_int_equal(watch_tick(&watch, UINT64_MAX - 1, 1), WATCH_WAIT);
+}
+
+static void a_request_ends_it_at_once(void **state)
+{
+	struct box_spec spec = { .wall_us = 1000000, .grace_us = 100 };
+	struct watch watch;
+
+	(void)state;
+	watch_start(&watch, &spec, 0);
+	watch_ask(&watch, 10, 0);
+	assert_int_equal(watch_tick(&watch, 10, 5), WATCH_KILL);
+	assert_int_equal(watch.reason, BOX_CAUSE_KILLED);
+
+	watch_start(&watch, &spec, 0);
+	watch_ask(&watch, 10, UINT64_MAX);
+	assert_int_equal(watch_tick(&watch, 10, 5), WATCH_TERM);
+	/* A second, less patient one shortens the grace and keeps the reason. */
+	watch_ask(&watch, 20, 0);
+	assert_int_equal(watch_tick(&watch, 20, 5), WATCH_KILL);
+	assert_int_equal(watch.reason, BOX_CAUSE_KILLED);
+}
+
+static struct box_result record(struct slate *slate, enum watch_stage stage, bool oom,
+				int init_status)
+{
+	struct watch watch = { .stage = stage, .reason = BOX_CAUSE_TIMEOUT };
+	struct watch_facts facts = { .slate = slate,
+				     .watch = &watch,
+				     .oom = oom,
+				     .init_status = init_status,
+				     .asked_us = 10,
+				     .now_us = 500,
+				     .degraded = "" };
+	struct box_result result;
+
+	watch_record(&facts, &result);
+	return result;
+}
+
+static void causes_come_from_facts(void **state)
+{
+	struct slate slate = { .start_us = 20, .end_us = 120, .ended = 1, .status = 3 << 8 };
+	struct box_result result = record(&slate, WATCH_RUNNING, false, 0);
+
+	(void)state;
+	assert_int_equal(result.cause, BOX_CAUSE_EXIT);
+	assert_int_equal(result.exit_code, 3);
+	assert_int_equal(result.wall_us, 100);
+	assert_int_equal(result.setup_us, 10);
+	slate.status = SIGSEGV;
+	assert_int_equal(record(&slate, WATCH_RUNNING, false, 0).cause, BOX_CAUSE_SIGNAL);
+	assert_int_equal(record(&slate, WATCH_RUNNING, true, 0).cause, BOX_CAUSE_OOM);
+	assert_int_equal(record(&slate, WATCH_KILLED, true, 0).cause, BOX_CAUSE_TIMEOUT);
+	slate.status = 137 << 8;
+	assert_int_equal(record(&slate, WATCH_RUNNING, false, 0).cause, BOX_CAUSE_EXIT);
+}
+
+static void an_init_that_died_first_still_gives_a_record(void **state)
+{
+	struct slate slate = { .start_us = 20 };
+	struct box_result result = record(&slate, WATCH_RUNNING, true, SIGKILL);
+
+	(void)state;
+	assert_int_equal(result.cause, BOX_CAUSE_OOM);
+	assert_int_equal(result.term_signal, SIGKILL);
+	assert_int_equal(result.wall_us, 480);
+}
+
+static void what_never_ran_says_why(void **state)
+{
+	struct slate slate = { .step = SLATE_CHDIR, .error = ENOENT, .object = "/x" };
+	struct box_result result = record(&slate, WATCH_RUNNING, false, 0);
+
+	(void)state;
+	assert_int_equal(result.cause, BOX_CAUSE_SETUP);
+	assert_string_equal(result.setup_step, "chdir");
+	assert_string_equal(result.setup_object, "/x");
+	assert_int_equal(result.setup_errno, ENOENT);
+	slate.refused = 1;
+	assert_int_equal(record(&slate, WATCH_RUNNING, false, 0).cause, BOX_CAUSE_REFUSED);
+	slate = (struct slate){ .step = SLATE_MOUNT };
+	assert_int_equal(record(&slate, WATCH_KILLED, false, SIGKILL).cause, BOX_CAUSE_TIMEOUT);
+	assert_int_equal(record(&slate, WATCH_RUNNING, true, SIGKILL).cause, BOX_CAUSE_OOM);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_deadline_asks_then_kills),
+		cmocka_unit_test(no_deadline_is_never_due),
+		cmocka_unit_test(a_request_ends_it_at_once),
+		cmocka_unit_test(causes_come_from_facts),
+		cmocka_unit_test(an_init_that_died_first_still_gives_a_record),
+		cmocka_unit_test(what_never_ran_says_why),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
