@@ -13,12 +13,19 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { PLACE_BITS = 20, SKIP_MAX = 8 };
+enum {
+	PLACE_BITS = 20,
+	SKIP_MAX = 64,	/* cases passed over, because they failed at this worker, before it gets nothing */
+};
+
+static bool is_healthy(const struct core *core, const struct core_worker *worker)
+{
+	return worker->number && !worker->draining && core->now_us - worker->heard_us < core->options.suspect_us;
+}
 
 static bool is_usable(const struct core *core, const struct core_worker *worker)
 {
-	return worker->number && !worker->draining && worker->used < worker->slots &&
-	       core->now_us - worker->heard_us < core->options.suspect_us;
+	return worker->used < worker->slots && is_healthy(core, worker);
 }
 
 static struct core_attempt *new_attempt(struct core *core, struct core_worker *worker, struct core_run *run,
@@ -72,7 +79,9 @@ void assign_release(struct core *core, struct core_attempt *attempt)
 		ASSERT(worker->used >= attempt->processors);
 		worker->used -= attempt->processors;
 	}
-	run->busy_attempts--;
+	ASSERT(run->busy_attempts > 0);
+	if (!--run->busy_attempts)
+		run->serial_running = false;
 	run->busy_us += (core->now_us - attempt->started_us) * attempt->processors;
 	for (size_t i = 0; i < attempt->found.len; i++) {
 		free((char *)attempt->found.items[i].name.data);
@@ -167,9 +176,9 @@ static int take_case(struct core_run *run, struct core_attempt *attempt, uint32_
 		return -ENOMEM;
 	item->state = CASE_RUNNING;
 	item->attempt = attempt->id;
+	item->started = false;
 	run->left_us -= item->expect_us < run->left_us ? item->expect_us : run->left_us;
 	run->running++;
-	attempt->left++;
 	return 0;
 }
 
@@ -178,11 +187,8 @@ static void fill_shard(struct core *core, struct core_run *run, struct core_atte
 {
 	struct core_program *program = &run->programs.items[attempt->program];
 	const struct core_case *first = &run->cases.items[attempt->cases.items[0]];
-	uint64_t slots = 0;
-	for (size_t i = 0; i < core->workers.len; i++)
-		slots += core->workers.items[i].slots;
 	uint64_t target = pack_target_us(&(struct pack_input){
-		.left_us = run->left_us, .slots = slots ? slots : 1, .startup_us = program->startup_us });
+		.left_us = run->left_us, .slots = core->slots, .startup_us = program->startup_us });
 	uint64_t work = expected_us(run, first);
 	size_t bytes = first->name.len + first->detail.len;
 	while (work < target && attempt->cases.len < LIMIT_SHARD_CASES) {
@@ -200,55 +206,68 @@ static void fill_shard(struct core *core, struct core_run *run, struct core_atte
 	}
 }
 
-static uint64_t live_workers(const struct core *core)
+/* Could somebody else run what failed here? Also one that is busy now: it will come free. */
+static bool has_peer(const struct core *core, const struct core_worker *worker)
 {
-	uint64_t n = 0;
 	for (size_t i = 0; i < core->workers.len; i++)
-		n += is_usable(core, &core->workers.items[i]);
-	return n;
+		if (&core->workers.items[i] != worker && is_healthy(core, &core->workers.items[i]))
+			return true;
+	return false;
+}
+
+static uint64_t processors_of(const struct core_case *item, const struct core_worker *worker)
+{
+	return item->processors < worker->slots ? item->processors : worker->slots;
+}
+
+/* The serial case to start now, alone in its run, taken off the heap, or UINT32_MAX. */
+static uint32_t pick_serial(struct core *core, const struct core_worker *worker, struct core_run *run)
+{
+	uint32_t picked = run->busy_attempts ? UINT32_MAX : queue_peek(run, &run->serial);
+	if (picked == UINT32_MAX ||
+	    processors_of(&run->cases.items[picked], worker) > worker->slots - worker->used)
+		return UINT32_MAX;
+	queue_pop(run, &run->serial);
+	bool taken = queue_take_locks(core, run, picked);
+	ASSERT(taken || core->out_of_memory);	/* nobody else of the run is there to hold them */
+	return taken ? picked : UINT32_MAX;
 }
 
 /* The case to start at this worker now, taken off the heap, or UINT32_MAX. */
-static uint32_t pick_case(const struct core *core, const struct core_worker *worker, struct core_run *run)
+static uint32_t pick_case(struct core *core, const struct core_worker *worker, struct core_run *run)
 {
-	uint32_t skipped[SKIP_MAX], picked = UINT32_MAX;
+	uint32_t skipped[SKIP_MAX], picked = UINT32_MAX, index = UINT32_MAX;
 	size_t n_skipped = 0;
 	while (picked == UINT32_MAX && n_skipped < SKIP_MAX) {
-		uint32_t index = queue_peek(run, &run->ready);
+		index = queue_peek(run, &run->ready);
 		if (index == UINT32_MAX)
 			break;
 		const struct core_case *item = &run->cases.items[index];
-		uint64_t processors = item->processors < worker->slots ? item->processors : worker->slots;
-		if (processors > worker->slots - worker->used)
+		if (processors_of(item, worker) > worker->slots - worker->used)
 			break;	/* it keeps its place at the head until a worker has room: no starvation */
 		queue_pop(run, &run->ready);
-		if (item->avoid_worker == worker->number && live_workers(core) > 1)
+		if (item->avoid_worker == worker->number && has_peer(core, worker))
 			skipped[n_skipped++] = index;
-		else if (queue_take_locks(run, index))
+		else if (queue_take_locks(core, run, index))
 			picked = index;
 	}
+	bool none_ready = index == UINT32_MAX && !n_skipped;
 	while (n_skipped)
 		(void)queue_push(run, &run->ready, skipped[--n_skipped]);	/* room was just made */
-	if (picked != UINT32_MAX || run->running || queue_peek(run, &run->ready) != UINT32_MAX)
-		return picked;
-	picked = queue_peek(run, &run->serial);
-	if (picked != UINT32_MAX)
-		queue_pop(run, &run->serial);
-	return picked;
+	return picked == UINT32_MAX && none_ready ? pick_serial(core, worker, run) : picked;
 }
 
 static bool assign_shard(struct core *core, struct core_worker *worker, struct core_run *run)
 {
-	if (run->serial_running)
-		return false;
 	uint32_t index = pick_case(core, worker, run);
 	if (index == UINT32_MAX)
 		return false;
 	struct core_case *item = &run->cases.items[index];
-	uint64_t processors = item->processors < worker->slots ? item->processors : worker->slots;
-	struct core_attempt *attempt = new_attempt(core, worker, run, item->program, processors);
+	struct core_attempt *attempt = new_attempt(core, worker, run, item->program, processors_of(item, worker));
 	if (!attempt || take_case(run, attempt, index) < 0) {
-		core->out_of_memory = true;
+		core->out_of_memory = true;	/* the run is stopped for it, which settles the case too */
+		if (attempt)
+			assign_release(core, attempt);
 		return false;
 	}
 	if (item->serial)
@@ -283,28 +302,28 @@ static bool assign_one(struct core *core, struct core_worker *worker)
 		}
 		if (!best)
 			return false;
-		if (assign_listing(core, worker, best) || assign_shard(core, worker, best))
+		if (!best->serial_running &&
+		    (assign_listing(core, worker, best) || assign_shard(core, worker, best)))
 			return true;
 		tried = best;
 	}
 	return false;
 }
 
-static void note_slots(struct core *core)
-{
-	uint64_t slots = 0;
-	for (size_t i = 0; i < core->workers.len; i++)
-		slots += core->workers.items[i].slots;
-	for (size_t i = 0; i < core->runs.len; i++)
-		if (slots > core->runs.items[i]->slots_max)
-			core->runs.items[i]->slots_max = slots;
-}
-
+/*
+ * One shard per worker and round, so that work spreads over the workers, until a whole round hands out nothing: what one
+ * worker took may be what another had to leave at the head.
+ */
 void assign_all(struct core *core)
 {
 	core->work_changed = false;
-	note_slots(core);
-	for (size_t i = 0; i < core->workers.len; i++)
-		while (is_usable(core, &core->workers.items[i]) && assign_one(core, &core->workers.items[i]))
-			;
+	for (size_t i = 0; i < core->runs.len; i++)
+		if (core->slots > core->runs.items[i]->slots_max)
+			core->runs.items[i]->slots_max = core->slots;
+	for (bool progress = true; progress;) {
+		progress = false;
+		for (size_t i = 0; i < core->workers.len; i++)
+			if (is_usable(core, &core->workers.items[i]) && assign_one(core, &core->workers.items[i]))
+				progress = true;
+	}
 }

@@ -9,7 +9,6 @@
 #include "protocol/base/assert.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,8 +73,24 @@ void core_push(struct core *core, const struct core_action *action)
 		core->out_of_memory = true;
 }
 
+/* Something of a run was dropped, and nobody knows what: better none than a wrong report. The next runs start afresh. */
+static void stop_runs(struct core *core)
+{
+	for (size_t i = 0; i < core->runs.len; i++) {
+		struct core_run *run = core->runs.items[i];
+		if (run->finished || run->stopped)
+			continue;
+		run_stop(core, run, "the coordinator ran out of memory: make the suites smaller or give it more",
+			 EXIT_CODE_INCOMPLETE, true);
+		run_check_finished(core, run);
+	}
+	core->out_of_memory = false;
+}
+
 bool core_next_action(struct core *core, struct core_action *ret_action)
 {
+	if (core->out_of_memory)
+		stop_runs(core);
 	if (core->next_action == core->actions.len && core->work_changed)
 		assign_all(core);
 	if (core->next_action < core->actions.len) {
@@ -135,6 +150,16 @@ static int fill_worker(struct core_worker *worker, const struct core_worker_spec
 	return 0;
 }
 
+/* The name where it outlives the worker: an action may be drained after it left. */
+static struct str name_in_arena(struct core *core, const struct core_worker *worker)
+{
+	char *name = core_action_alloc(core, worker->name.len + 1);
+	if (!name)
+		return (struct str){ .data = "" };
+	memcpy(name, worker->name.data, worker->name.len);
+	return (struct str){ name, worker->name.len };
+}
+
 uint64_t core_worker_joined(struct core *core, uint64_t now_us, const struct core_worker_spec *spec)
 {
 	enter(core, now_us);
@@ -150,8 +175,9 @@ uint64_t core_worker_joined(struct core *core, uint64_t now_us, const struct cor
 	}
 	worker->number = (++core->serial << 16) | place;
 	worker->heard_us = now_us;
+	core->slots += worker->slots;
 	tell_runs(core, &(struct msg_run_event){
-		.kind = MSG_RUN_WORKER_JOINED, .worker = worker->name, .slots = worker->slots });
+		.kind = MSG_RUN_WORKER_JOINED, .worker = name_in_arena(core, worker), .slots = worker->slots });
 	core->work_changed = true;
 	return worker->number;
 }
@@ -162,7 +188,7 @@ static struct core_worker *hear(struct core *core, uint64_t number)
 	struct core_worker *worker = core_find_worker(core, number);
 	if (!worker)
 		return NULL;
-	if (core->now_us - worker->heard_us > core->options.suspect_us)
+	if (core->now_us - worker->heard_us >= core->options.suspect_us)
 		core->work_changed = true;	/* it was suspect and got no work */
 	worker->heard_us = core->now_us;
 	return worker;
@@ -204,25 +230,17 @@ void core_worker_left(struct core *core, uint64_t now_us, uint64_t number, const
 	struct core_worker *worker = core_find_worker(core, number);
 	if (!worker)
 		return;
-	char *name = core_action_alloc(core, worker->name.len + 1), *text = core_action_alloc(core, strlen(why) + 1);
-	if (name && text) {
-		memcpy(name, worker->name.data, worker->name.len);
+	char *text = core_action_alloc(core, strlen(why) + 1);
+	if (text) {
 		memcpy(text, why, strlen(why));
 		tell_runs(core, &(struct msg_run_event){
-			.kind = MSG_RUN_WORKER_LEFT, .worker = { name, worker->name.len }, .message = str_of(text) });
+			.kind = MSG_RUN_WORKER_LEFT, .worker = name_in_arena(core, worker), .message = str_of(text) });
 	}
 	while (worker->attempts.len)
 		merge_lost(core, &core->attempts.items[worker->attempts.items[worker->attempts.len - 1]]);
+	core->slots -= worker->slots;
 	free_worker(worker);
 	core->work_changed = true;
-}
-
-static uint64_t slots_now(const struct core *core)
-{
-	uint64_t slots = 0;
-	for (size_t i = 0; i < core->workers.len; i++)
-		slots += core->workers.items[i].slots;
-	return slots;
 }
 
 uint64_t core_run_submit(struct core *core, uint64_t now_us, const struct msg_submit *submit, const char *name,
@@ -240,7 +258,7 @@ uint64_t core_run_submit(struct core *core, uint64_t now_us, const struct msg_su
 	run->held = run->partition.kind != PARTITION_NONE;
 	run_emit(core, run, &(struct msg_run_event){
 		.kind = MSG_RUN_STARTED, .name = str_of(run->name), .count = run->programs.len,
-		.slots = slots_now(core) });
+		.slots = core->slots });
 	run_check_finished(core, run);
 	core->work_changed = true;
 	return run->number;
@@ -253,20 +271,7 @@ void core_run_stop(struct core *core, uint64_t now_us, uint64_t number, const ch
 	struct core_run *run = core_find_run(core, number);
 	if (!run || run->finished)
 		return;
-	if (exit_code)
-		run_raise(run, exit_code);
-	if (!run->stopped) {
-		run->stopped = true;
-		snprintf(run->why_stopped, sizeof(run->why_stopped), "%s", why);
-		run_emit(core, run, &(struct msg_run_event){
-			.kind = MSG_RUN_WARNING, .message = str_of(run->why_stopped) });
-	}
-	merge_abandon(core, run);
-	for (size_t i = 0; i < core->attempts.len; i++) {
-		struct core_attempt *attempt = &core->attempts.items[i];
-		if (attempt->id && attempt->run == number && (immediate || attempt->list))
-			assign_cancel(core, attempt, run->why_stopped);
-	}
+	run_stop(core, run, why, exit_code, immediate);
 	run_check_finished(core, run);
 }
 

@@ -54,40 +54,65 @@ static bool passes_filters(const struct core_run *run, const struct filter_subje
 	return match;
 }
 
-/* Which listed cases are wanted, the needed ones of the wanted included. */
+/* Which listed cases the filters let through. */
 static void select_cases(const struct core_run *run, const struct core_program *program, bool *wanted)
 {
-	size_t n = program->listing.len;
-	struct map by_name = { 0 };
 	struct buf id;
 	buf_init(&id, 4 * LIMIT_NAME_BYTES);
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < program->listing.len; i++) {
 		const struct msg_listed *listed = &program->listing.items[i];
 		struct filter_subject subject = subject_of(program, listed);
 		buf_clear(&id);
-		if (ids_case(&id, program->spec.suite, program->spec.name, listed->name) == 0)
-			wanted[i] = wanted[i] && passes_filters(run, &subject, buf_str(&id));
-		(void)map_put(&by_name, listed->name, i);
+		wanted[i] = ids_case(&id, program->spec.suite, program->spec.name, listed->name) == 0 &&
+			    passes_filters(run, &subject, buf_str(&id));
 	}
-	bool changed = true;
-	for (size_t round = 0; changed && round < n; round++) {
-		changed = false;
-		for (size_t i = 0; i < n; i++) {
-			const struct msg_listed *listed = &program->listing.items[i];
-			for (size_t j = 0; wanted[i] && j < listed->n_needs; j++) {
-				uint64_t at;
-				if (map_get(&by_name, listed->needs[j], &at) && !wanted[at])
-					changed = wanted[at] = true;
-			}
+	buf_done(&id);
+}
+
+static int index_names(const struct core_program *program, struct map *by_name)
+{
+	for (size_t i = 0; i < program->listing.len; i++)
+		if (map_put(by_name, program->listing.items[i].name, i) < 0)
+			return -ENOMEM;
+	return 0;
+}
+
+/*
+ * Want what the wanted need, too, and what that needs: also where a partition gave it to another machine, since a fixture
+ * is set up where it is used.
+ */
+static int add_needed(const struct core_program *program, bool *wanted)
+{
+	size_t n = program->listing.len, len = 0;
+	bool any = false;
+	for (size_t i = 0; i < n && !any; i++)
+		any = program->listing.items[i].n_needs;
+	if (!any)
+		return 0;
+	struct map by_name = { 0 };
+	size_t *todo = malloc(n * sizeof(*todo));
+	int r = todo ? index_names(program, &by_name) : -ENOMEM;
+	for (size_t i = 0; r == 0 && i < n; i++)
+		if (wanted[i])
+			todo[len++] = i;
+	while (r == 0 && len) {
+		const struct msg_listed *listed = &program->listing.items[todo[--len]];
+		for (size_t j = 0; j < listed->n_needs; j++) {
+			uint64_t at;
+			if (!map_get(&by_name, listed->needs[j], &at) || wanted[at])
+				continue;
+			wanted[at] = true;
+			todo[len++] = at;
 		}
 	}
 	map_done(&by_name);
-	buf_done(&id);
+	free(todo);
+	return r;
 }
 
 static void apply_overrides(const struct core_run *run, const struct filter_subject *subject, struct core_case *item)
 {
-	unsigned long long done = 0;	/* the first override that sets a thing wins */
+	uint64_t done = 0;	/* the first override that sets a thing wins */
 	for (size_t i = 0; i < run->spec.n_overrides; i++) {
 		const struct msg_override *spec = &run->overrides[i].spec;
 		uint64_t sets = spec->has & ~done;
@@ -154,6 +179,7 @@ static struct core_case make_case(struct core_run *run, uint32_t at, const struc
 		.timeout_us = listed->timeout_us ? listed->timeout_us : program->spec.timeout_us,
 		.retries_left = (uint32_t)program->spec.retries,
 		.processors = listed->processors ? (uint16_t)listed->processors : 1,
+		.disabled = listed->disabled,
 		.alone = program->spec.isolate || estimate->isolate,
 		.serial = listed->serial,
 		.locks = listed->locks,
@@ -197,6 +223,14 @@ static int link_names(struct core_run *run, const struct map *by_name, uint32_t 
 		run->cases.items[index].waiting_for++;
 	}
 	return 0;
+}
+
+static bool has_edges(const struct core_program *program)
+{
+	for (size_t i = 0; i < program->listing.len; i++)
+		if (program->listing.items[i].n_needs || program->listing.items[i].n_after)
+			return true;
+	return false;
 }
 
 static int link_program(struct core_run *run, const struct core_program *program, const uint32_t *rows)
@@ -250,24 +284,12 @@ static void break_cycles(struct core *core, struct core_run *run, uint32_t at)
 	free(waiting);
 }
 
-static void start_cases(struct core *core, struct core_run *run, uint32_t at, const bool *disabled)
+static void start_cases(struct core *core, struct core_run *run, uint32_t at)
 {
-	break_cycles(core, run, at);
 	for (size_t i = 0; i < run->programs.items[at].cases.len; i++) {
 		uint32_t row = run->programs.items[at].cases.items[i];
-		struct core_case *item = &run->cases.items[row];
-		if (disabled[i] && item->state == CASE_WAITING)
-			merge_conclude(core, run, row, OUTCOME_SKIP, STR_LIT("disabled in the suite"));
-	}
-	for (size_t i = 0; i < run->programs.items[at].cases.len; i++) {
-		uint32_t row = run->programs.items[at].cases.items[i];
-		struct core_case *item = &run->cases.items[row];
-		if (item->state != CASE_WAITING || item->waiting_for)
-			continue;
-		if (run->stopped)
-			merge_conclude(core, run, row, OUTCOME_NOTRUN, str_of(run->why_stopped));
-		else if (queue_make_ready(run, row) < 0)
-			core->out_of_memory = true;
+		if (run->cases.items[row].state == CASE_WAITING && !run->cases.items[row].waiting_for)
+			queue_start(core, run, row);
 	}
 }
 
@@ -283,47 +305,79 @@ static uint64_t prior_of(const struct core_run *run, const struct core_program *
 	return n ? sum / n : ESTIMATE_DEFAULT_US;
 }
 
-/* Add the wanted cases of one program to the ledger, `repeat` times, and start them. */
+/* The program is one error instead of its cases. */
+static void fail_program(struct core *core, struct core_run *run, uint32_t at, struct str message, int exit_code)
+{
+	struct core_program *program = &run->programs.items[at];
+	program->state = PROGRAM_FAILED;
+	program->listing.len = 0;
+	run_raise(run, exit_code);
+	run_emit(core, run, &(struct msg_run_event){
+		.kind = MSG_RUN_LIST_FAILED, .suite = program->spec.suite, .program = program->spec.name,
+		.adapter = program->spec.kind, .file = program->spec.path, .message = message });
+	struct core_case item = { .name = STR_LIT("(listing)"), .program = at, .state = CASE_WAITING };
+	run->selected++;
+	if (VEC_PUSH(&run->cases, item) < 0)
+		core->out_of_memory = true;
+	else
+		merge_conclude(core, run, (uint32_t)run->cases.len - 1, OUTCOME_ERROR, message);
+}
+
+/* Add the wanted cases of one program to the ledger, room for which was made. */
+static int add_rows(struct core *core, struct core_run *run, uint32_t at, const bool *wanted, uint32_t repeat,
+		    uint32_t *rows)
+{
+	struct core_program *program = &run->programs.items[at];
+	uint64_t prior = prior_of(run, program);
+	for (size_t i = 0; i < program->listing.len; i++) {
+		const struct msg_listed *listed = &program->listing.items[i];
+		rows[i] = UINT32_MAX;
+		if (!wanted[i])
+			continue;
+		struct estimate estimate = estimate_case(run, program, listed, prior);
+		if (run->spec.list_only) {
+			emit_case_listed(core, run, program, listed, &estimate);
+			continue;
+		}
+		struct core_case item = make_case(run, at, listed, &estimate);
+		item.repeat = repeat;
+		rows[i] = (uint32_t)run->cases.len;
+		if (VEC_PUSH(&run->cases, item) < 0 || VEC_PUSH(&program->cases, rows[i]) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* File a program's wanted cases, `repeat` times over, and start them. */
 static int file_program(struct core *core, struct core_run *run, uint32_t at, const bool *wanted)
 {
-	size_t n = run->programs.items[at].listing.len;
-	uint64_t repeats = run->spec.repeat > 1 && !run->spec.list_only ? run->spec.repeat : 1;
-	uint64_t prior = prior_of(run, &run->programs.items[at]);
-	uint32_t *rows = malloc((n + 1) * sizeof(*rows));
-	bool *disabled = calloc(n * repeats + 1, sizeof(*disabled));
-	size_t count = 0;
-	int r = rows && disabled ? 0 : -ENOMEM;
-	for (uint64_t repeat = 1; r == 0 && repeat <= repeats; repeat++) {
-		for (size_t i = 0; r == 0 && i < n; i++) {
-			struct core_program *program = &run->programs.items[at];
-			const struct msg_listed *listed = &program->listing.items[i];
-			rows[i] = UINT32_MAX;
-			if (!wanted[i])
-				continue;
-			struct estimate estimate = estimate_case(run, program, listed, prior);
-			disabled[count++] = listed->disabled;
-			if (run->spec.list_only) {
-				emit_case_listed(core, run, program, listed, &estimate);
-				continue;
-			}
-			struct core_case item = make_case(run, at, listed, &estimate);
-			item.repeat = repeats > 1 ? (uint32_t)repeat : 0;
-			rows[i] = (uint32_t)run->cases.len;
-			if (run->cases.len >= LIMIT_CASES || VEC_PUSH(&run->cases, item) < 0 ||
-			    VEC_PUSH(&program->cases, rows[i]) < 0)
-				r = -ENOMEM;
-		}
-		if (r == 0 && !run->spec.list_only)
-			r = link_program(run, &run->programs.items[at], rows);
+	struct core_program *program = &run->programs.items[at];
+	uint64_t repeats = run->spec.repeat > 1 && !run->spec.list_only ? run->spec.repeat : 1, count = 0;
+	bool edges = has_edges(program) && !run->spec.list_only;
+	for (size_t i = 0; i < program->listing.len; i++)
+		count += wanted[i];
+	if (count && repeats > (LIMIT_CASES - run->cases.len) / count) {
+		program->listing.len = 0;
+		fail_program(core, run, at, STR_LIT("too many cases: one run holds 4194304, repetitions counted "
+						    "(lower --repeat or select fewer)"), EXIT_CODE_LISTING);
+		return 0;
 	}
-	emit_listed(core, run, &run->programs.items[at], count);
-	if (r == 0 && !run->spec.list_only)
-		start_cases(core, run, at, disabled);
+	run->selected += count * repeats;
+	emit_listed(core, run, program, count * repeats);
+	uint32_t *rows = malloc((program->listing.len + 1) * sizeof(*rows));
+	int r = rows && (run->spec.list_only || (VEC_RESERVE(&run->cases, count * repeats) == 0 &&
+						 VEC_RESERVE(&program->cases, count * repeats) == 0)) ? 0 : -ENOMEM;
+	for (uint64_t repeat = 1; r == 0 && repeat <= repeats; repeat++) {
+		r = add_rows(core, run, at, wanted, repeats > 1 ? (uint32_t)repeat : 0, rows);
+		if (r == 0 && edges)
+			r = link_program(run, program, rows);
+	}
 	free(rows);
-	free(disabled);
-	free(run->programs.items[at].listing.items);
-	run->programs.items[at].listing.items = NULL;
-	run->programs.items[at].listing.len = run->programs.items[at].listing.cap = 0;
+	if (r == 0 && edges)
+		break_cycles(core, run, at);
+	if (r == 0)
+		start_cases(core, run, at);
+	VEC_DONE(&program->listing);
 	return r;
 }
 
@@ -364,16 +418,18 @@ static void file_programs(struct core *core, struct core_run *run, size_t from, 
 		total += run->programs.items[p].listing.len;
 	bool *wanted = malloc(total + 1);
 	int r = wanted ? 0 : -ENOMEM;
-	for (size_t i = 0; wanted && i < total; i++)
-		wanted[i] = true;
-	for (size_t p = from; wanted && p < to; at += run->programs.items[p++].listing.len)
+	for (size_t p = from; r == 0 && p < to; at += run->programs.items[p++].listing.len) {
 		select_cases(run, &run->programs.items[p], wanted + at);
+		r = add_needed(&run->programs.items[p], wanted + at);
+	}
 	if (r == 0 && run->partition.kind != PARTITION_NONE)
 		r = strike_out(run, wanted, total);
 	at = 0;
 	for (size_t p = from; r == 0 && p < to; p++) {
 		size_t n = run->programs.items[p].listing.len;
-		if (run->programs.items[p].state == PROGRAM_LISTED)
+		if (run->partition.kind != PARTITION_NONE)
+			r = add_needed(&run->programs.items[p], wanted + at);
+		if (r == 0 && run->programs.items[p].state == PROGRAM_LISTED)
 			r = file_program(core, run, (uint32_t)p, wanted + at);
 		at += n;
 	}
@@ -393,7 +449,6 @@ static void count_listed(struct core *core, struct core_run *run, uint32_t at)
 	} else if (!run->held && run->programs.items[at].state == PROGRAM_LISTED) {
 		file_programs(core, run, at, at + 1);
 	}
-	run_check_finished(core, run);
 }
 
 void listing_done(struct core *core, struct core_run *run, uint32_t at)
@@ -411,18 +466,16 @@ void listing_done(struct core *core, struct core_run *run, uint32_t at)
 
 void listing_failed(struct core *core, struct core_run *run, uint32_t at, struct str message, int exit_code)
 {
-	struct core_program *program = &run->programs.items[at];
-	ASSERT(program->state != PROGRAM_LISTED && program->state != PROGRAM_FAILED);
-	program->state = PROGRAM_FAILED;
-	program->listing.len = 0;
-	run_raise(run, exit_code);
-	run_emit(core, run, &(struct msg_run_event){
-		.kind = MSG_RUN_LIST_FAILED, .suite = program->spec.suite, .program = program->spec.name,
-		.adapter = program->spec.kind, .file = program->spec.path, .message = message });
-	struct core_case item = { .name = STR_LIT("(listing)"), .program = at, .state = CASE_WAITING };
-	if (VEC_PUSH(&run->cases, item) < 0)
-		core->out_of_memory = true;
-	else
-		merge_conclude(core, run, (uint32_t)run->cases.len - 1, OUTCOME_ERROR, message);
+	ASSERT(run->programs.items[at].state == PROGRAM_LISTING);
+	fail_program(core, run, at, message, exit_code);
+	count_listed(core, run, at);
+}
+
+void listing_abandoned(struct core *core, struct core_run *run, uint32_t at)
+{
+	ASSERT(run->stopped && run->programs.items[at].state <= PROGRAM_LISTING);
+	run->programs.items[at].state = PROGRAM_FAILED;
+	run->programs.items[at].listing.len = 0;
+	run->abandoned++;
 	count_listed(core, run, at);
 }

@@ -30,6 +30,23 @@ static struct str in_arena(struct core *core, struct str text)
 	return copy ? (struct str){ copy, text.len } : (struct str){ .data = "" };
 }
 
+/* Output as one event can carry it: whole, or its head and its tail. */
+static struct str shown(struct core *core, struct str text, uint64_t *dropped_bytes)
+{
+	static const char gap[] = "\n[... the middle was left out ...]\n";
+	size_t half = (LIMIT_CHUNK_BYTES - sizeof(gap)) / 2;
+	if (text.len <= LIMIT_CHUNK_BYTES)
+		return in_arena(core, text);
+	char *cut = core_action_alloc(core, LIMIT_CHUNK_BYTES);
+	if (!cut)
+		return (struct str){ .data = "" };
+	memcpy(cut, text.data, half);
+	memcpy(cut + half, gap, sizeof(gap) - 1);
+	memcpy(cut + half + sizeof(gap) - 1, text.data + text.len - half, half);
+	*dropped_bytes += text.len - 2 * half;
+	return (struct str){ cut, 2 * half + sizeof(gap) - 1 };
+}
+
 static const struct core_output *find_output(const struct core_attempt *attempt, uint32_t index)
 {
 	for (size_t i = attempt->outputs.len; i > 0; i--)
@@ -61,28 +78,23 @@ static void count_verdict(struct core *core, struct core_run *run, enum outcome 
 	if (!outcome_is_red(outcome) || quarantined)
 		return;
 	run->red++;
-	bool too_many = run->spec.max_fail && run->red >= run->spec.max_fail;
-	if (run->spec.max_fail_percent && run->cases.len)
-		too_many = too_many || run->red * 100 >= run->spec.max_fail_percent * run->cases.len;
+	run->failures += outcome != OUTCOME_NOTRUN;
+	bool too_many = run->spec.max_fail && run->failures >= run->spec.max_fail;
+	if (run->spec.max_fail_percent && run->listed == run->programs.len)	/* of all cases, once they are known */
+		too_many = too_many || run->failures * 100 >= run->spec.max_fail_percent * run->cases.len;
 	if (too_many && !run->stopped)
-		core_run_stop(core, core->now_us, run->number, "enough tests failed (--max-fail)", 0,
-			      run->spec.fail_immediate);
+		run_stop(core, run, "enough tests failed (--max-fail)", 0, run->spec.fail_immediate);
 }
 
 /* Out of the attempt: locks given back, counters moved. */
 static void leave_attempt(struct core *core, struct core_run *run, uint32_t index)
 {
 	struct core_case *item = &run->cases.items[index];
-	struct core_attempt *attempt = assign_find(core, item->attempt);
 	if (item->state == CASE_RUNNING) {
 		ASSERT(run->running > 0);
 		run->running--;
 		if (item->n_locks)
-			queue_drop_locks(run, index);
-		if (item->serial)
-			run->serial_running = false;
-		if (attempt)
-			attempt->left--;
+			queue_drop_locks(core, run, index);
 		core->work_changed = true;
 	} else if (item->state == CASE_READY) {
 		run->left_us -= item->expect_us < run->left_us ? item->expect_us : run->left_us;
@@ -90,7 +102,7 @@ static void leave_attempt(struct core *core, struct core_run *run, uint32_t inde
 	item->attempt = 0;
 }
 
-/* Mark a case done; its event was emitted. */
+/* Mark a case done; its event was emitted. A stop or dependents may end many others in its wake. */
 static void close_case(struct core *core, struct core_run *run, uint32_t index, enum outcome outcome)
 {
 	ASSERT(run->cases.items[index].state != CASE_DONE);
@@ -98,8 +110,10 @@ static void close_case(struct core *core, struct core_run *run, uint32_t index, 
 	run->cases.items[index].state = CASE_DONE;
 	run->cases.items[index].outcome = outcome;
 	run->done++;
+	if (run->cases.items[index].unblocks.len && VEC_PUSH(&run->ended, index) < 0)
+		core->out_of_memory = true;
 	count_verdict(core, run, outcome, run->cases.items[index].quarantined);
-	queue_release_dependents(core, run, index);
+	queue_tell_dependents(core, run);
 }
 
 void merge_conclude(struct core *core, struct core_run *run, uint32_t index, enum outcome outcome, struct str message)
@@ -114,14 +128,11 @@ void merge_conclude(struct core *core, struct core_run *run, uint32_t index, enu
 void merge_abandon(struct core *core, struct core_run *run)
 {
 	for (size_t i = 0; i < run->programs.len; i++) {
-		struct core_program *program = &run->programs.items[i];
-		bool waits = program->state == PROGRAM_TO_LIST;
+		bool waits = run->programs.items[i].state == PROGRAM_TO_LIST;
 		for (size_t j = 0; j < run->relist.len; j++)
 			waits = waits || run->relist.items[j] == i;
-		if (!waits || program->state == PROGRAM_FAILED)
-			continue;
-		program->state = PROGRAM_FAILED;
-		run->listed++;
+		if (waits)
+			listing_abandoned(core, run, (uint32_t)i);
 	}
 	run->next_to_list = run->programs.len;
 	run->relist.len = 0;
@@ -138,12 +149,8 @@ static bool wants_retry(const struct core_run *run, const struct core_case *item
 /* Back into the queue after an attempt that did not settle it. */
 static void requeue(struct core *core, struct core_run *run, uint32_t index)
 {
-	struct core_case *item = &run->cases.items[index];
 	leave_attempt(core, run, index);
-	if (queue_make_ready(run, index) < 0)
-		core->out_of_memory = true;
-	core->work_changed = true;
-	ASSERT(item->state == CASE_READY);
+	queue_make_ready(core, run, index);
 }
 
 static bool any_found_red(const struct core_attempt *attempt, uint32_t index)
@@ -197,7 +204,7 @@ static void take_verdict(struct core *core, struct core_run *run, struct core_at
 	const struct core_output *output = find_output(attempt, index);
 	struct msg_run_event out = event_of(core, run, index, retry ? MSG_RUN_CASE_RETRIED : MSG_RUN_CASE_FINISHED);
 	out.outcome = outcome;
-	out.flaky = item->was_red && !outcome_is_red(outcome) && !found_red;
+	out.flaky = item->was_red && (outcome == OUTCOME_PASS || outcome == OUTCOME_LEAK) && !found_red;
 	out.duration_us = event->duration_us;
 	out.cpu_us = event->cpu_us;
 	out.peak_bytes = event->peak_bytes;
@@ -206,8 +213,8 @@ static void take_verdict(struct core *core, struct core_run *run, struct core_at
 	out.dropped_bytes = event->dropped_bytes;
 	out.message = in_arena(core, event->message);
 	if (output) {
-		out.out = in_arena(core, buf_str(&output->out));
-		out.err = in_arena(core, buf_str(&output->err));
+		out.out = shown(core, buf_str(&output->out), &out.dropped_bytes);
+		out.err = shown(core, buf_str(&output->err), &out.dropped_bytes);
 	}
 	run_emit(core, run, &out);
 	settle_found(core, run, attempt, index, !retry);
@@ -222,6 +229,7 @@ static void take_verdict(struct core *core, struct core_run *run, struct core_at
 	item->tries++;
 	item->retries_left--;
 	item->avoid_worker = attempt->worker;
+	item->alone = item->alone || outcome == OUTCOME_CRASH || outcome == OUTCOME_TIMEOUT || outcome == OUTCOME_OOM;
 	requeue(core, run, index);
 }
 
@@ -266,6 +274,12 @@ static int keep_found(struct core_attempt *attempt, const struct msg_event *even
 	return -ENOMEM;
 }
 
+/* Did the attempt end for a reason that is its worker's alone? Cancelled: by the worker itself, ours stop the run first. */
+static bool is_loss(uint64_t cause)
+{
+	return cause == MSG_CLOSE_WORKER || cause == MSG_CLOSE_CANCELLED;
+}
+
 /* Cases of a closed attempt that got no verdict from it. */
 static void settle_rest(struct core *core, struct core_run *run, struct core_attempt *attempt, uint64_t cause,
 			struct str message)
@@ -278,12 +292,10 @@ static void settle_rest(struct core *core, struct core_run *run, struct core_att
 		settle_found(core, run, attempt, index, false);
 		if (run->stopped && cause != MSG_CLOSE_SETUP && cause != MSG_CLOSE_SANDBOX)
 			merge_conclude(core, run, index, OUTCOME_NOTRUN, str_of(run->why_stopped));
-		else if (cause == MSG_CLOSE_CANCELLED)
-			requeue(core, run, index);
-		else if (cause == MSG_CLOSE_WORKER && ++item->losses < CORE_LOSSES_MAX)
+		else if (is_loss(cause) && ++item->losses < CORE_LOSSES_MAX)
 			requeue(core, run, index);
 		else
-			merge_conclude(core, run, index, cause == MSG_CLOSE_WORKER ? OUTCOME_LOST : OUTCOME_ERROR,
+			merge_conclude(core, run, index, is_loss(cause) ? OUTCOME_LOST : OUTCOME_ERROR,
 				       message.len ? message : STR_LIT("the shard ended without a verdict for this case"));
 	}
 }
@@ -297,21 +309,18 @@ static void close_listing(struct core *core, struct core_run *run, uint32_t prog
 		return;
 	}
 	item->listing.len = 0;
-	if ((cause == MSG_CLOSE_WORKER || cause == MSG_CLOSE_CANCELLED) && !run->stopped &&
-	    ++item->list_tries < CORE_LIST_TRIES_MAX) {
-		if (VEC_PUSH(&run->relist, program) == 0)
-			return;
+	if (is_loss(cause) && run->stopped) {
+		listing_abandoned(core, run, program);
+		return;
 	}
-	if (cause == MSG_CLOSE_CANCELLED && run->stopped) {
-		item->state = PROGRAM_FAILED;
-		run->listed++;
-		run_check_finished(core, run);
+	if (is_loss(cause) && ++item->list_tries < CORE_LIST_TRIES_MAX && VEC_PUSH(&run->relist, program) == 0) {
+		core->work_changed = true;
 		return;
 	}
 	listing_failed(core, run, program, in_arena(core, message),
 		       cause == MSG_CLOSE_SETUP ? EXIT_CODE_SETUP :
 		       cause == MSG_CLOSE_SANDBOX ? EXIT_CODE_SANDBOX :
-		       cause == MSG_CLOSE_WORKER ? EXIT_CODE_INCOMPLETE : EXIT_CODE_LISTING);
+		       is_loss(cause) ? EXIT_CODE_INCOMPLETE : EXIT_CODE_LISTING);
 }
 
 static void close_attempt(struct core *core, struct core_attempt *attempt, const struct msg_event *event)
@@ -332,9 +341,8 @@ static void close_attempt(struct core *core, struct core_attempt *attempt, const
 	if (list)
 		close_listing(core, run, program, event->cause, message);
 	if (event->cause == MSG_CLOSE_SANDBOX)
-		core_run_stop(core, core->now_us, run->number,
-			      message.len ? message.data : "the sandbox asked for cannot be enforced here",
-			      EXIT_CODE_SANDBOX, true);
+		run_stop(core, run, message.len ? message.data : "the sandbox asked for cannot be enforced here",
+			 EXIT_CODE_SANDBOX, true);
 	run_check_finished(core, run);
 }
 
@@ -391,7 +399,9 @@ int merge_event(struct core *core, struct core_attempt *attempt, const struct ms
 	}
 	if (event->kind == MSG_EVENT_STARTED) {
 		struct msg_run_event started = event_of(core, run, index, MSG_RUN_CASE_STARTED);
-		run_emit(core, run, &started);
+		if (!run->cases.items[index].started)
+			run_emit(core, run, &started);
+		run->cases.items[index].started = true;
 	} else if (event->kind == MSG_EVENT_OUTPUT) {
 		if (keep_output(attempt, event) == -ENOMEM)
 			core->out_of_memory = true;

@@ -12,6 +12,8 @@
 static bool before(const struct core_run *run, uint32_t a, uint32_t b)
 {
 	const struct core_case *x = &run->cases.items[a], *y = &run->cases.items[b];
+	if (x->repeat != y->repeat)	/* one repetition after the other: a shard holds a name once */
+		return x->repeat < y->repeat;
 	return x->order != y->order ? x->order < y->order : a < b;
 }
 
@@ -59,24 +61,40 @@ uint32_t queue_peek(const struct core_run *run, struct core_heap *heap)
 	return UINT32_MAX;
 }
 
-int queue_make_ready(struct core_run *run, uint32_t index)
+void queue_make_ready(struct core *core, struct core_run *run, uint32_t index)
 {
 	struct core_case *item = &run->cases.items[index];
 	ASSERT(item->state == CASE_WAITING || item->state == CASE_RUNNING);
+	ASSERT(!run->stopped && !item->disabled);
 	item->state = CASE_READY;
 	run->left_us += item->expect_us;
-	if (item->serial)
-		return queue_push(run, &run->serial, index);
-	int r = queue_push(run, &run->ready, index);
-	if (r == 0 && !item->alone && !item->constrained)
+	core->work_changed = true;
+	int r = queue_push(run, item->serial ? &run->serial : &run->ready, index);
+	if (r == 0 && !item->serial && !item->alone && !item->constrained)
 		r = queue_push(run, &run->programs.items[item->program].ready, index);
-	return r;
+	if (r < 0)
+		core->out_of_memory = true;
 }
 
-void queue_release_dependents(struct core *core, struct core_run *run, uint32_t index)
+void queue_start(struct core *core, struct core_run *run, uint32_t index)
 {
-	bool passed = !outcome_is_red(run->cases.items[index].outcome) &&
-		      run->cases.items[index].outcome != OUTCOME_SKIP;
+	const struct core_case *item = &run->cases.items[index];
+	ASSERT(item->state == CASE_WAITING && !item->waiting_for);
+	if (item->disabled)
+		merge_conclude(core, run, index, OUTCOME_SKIP, STR_LIT("disabled in the suite"));
+	else if (run->stopped)
+		merge_conclude(core, run, index, OUTCOME_NOTRUN, str_of(run->why_stopped));
+	else if (item->needs_failed)
+		merge_conclude(core, run, index, OUTCOME_NOTRUN, STR_LIT("not run: a case it needs did not pass"));
+	else
+		queue_make_ready(core, run, index);
+}
+
+/* Start what waited for this one alone. Edges of needs are the first in `unblocks`. */
+static void release_dependents(struct core *core, struct core_run *run, uint32_t index)
+{
+	enum outcome outcome = run->cases.items[index].outcome;
+	bool passed = outcome == OUTCOME_PASS || outcome == OUTCOME_LEAK;
 	for (size_t i = 0; i < run->cases.items[index].unblocks.len; i++) {
 		uint32_t next = run->cases.items[index].unblocks.items[i];
 		struct core_case *item = &run->cases.items[next];
@@ -84,62 +102,83 @@ void queue_release_dependents(struct core *core, struct core_run *run, uint32_t 
 		item->waiting_for--;
 		if (!passed && i < run->cases.items[index].n_needed_by)
 			item->needs_failed = true;
-		if (item->waiting_for || item->state != CASE_WAITING)
-			continue;
-		if (item->needs_failed)
-			merge_conclude(core, run, next, OUTCOME_NOTRUN,
-				       STR_LIT("not run: a case it needs did not pass"));
-		else if (queue_make_ready(run, next) < 0)
-			core->out_of_memory = true;
-		core->work_changed = true;
+		if (!item->waiting_for && item->state == CASE_WAITING)
+			queue_start(core, run, next);
 	}
 }
 
+void queue_tell_dependents(struct core *core, struct core_run *run)
+{
+	if (run->telling)
+		return;
+	run->telling = true;
+	while (run->next_ended < run->ended.len)
+		release_dependents(core, run, run->ended.items[run->next_ended++]);
+	run->ended.len = run->next_ended = 0;
+	run->telling = false;
+}
+
 /* The lock called `name`, made when new; NULL on no memory. */
-static struct core_lock *lock_at(struct core_run *run, struct str name)
+static struct core_lock *lock_at(struct core *core, struct core_run *run, struct str name)
 {
 	uint64_t at;
 	if (map_get(&run->lock_index, name, &at))
 		return &run->locks.items[at];
-	if (VEC_PUSH(&run->locks, (struct core_lock){ 0 }) < 0)
-		return NULL;
-	if (map_put(&run->lock_index, name, run->locks.len - 1) < 0)
-		return NULL;
-	return &run->locks.items[run->locks.len - 1];
+	if (VEC_PUSH(&run->locks, (struct core_lock){ 0 }) == 0 &&
+	    map_put(&run->lock_index, name, run->locks.len - 1) >= 0)
+		return &run->locks.items[run->locks.len - 1];
+	core->out_of_memory = true;
+	return NULL;
 }
 
-bool queue_take_locks(struct core_run *run, uint32_t index)
+/* Let the first that still waits for a free lock try again. */
+static void wake_one(struct core *core, struct core_run *run, struct core_lock *lock)
 {
-	const struct core_case *item = &run->cases.items[index];
-	for (size_t i = 0; i < item->n_locks; i++) {
-		struct core_lock *lock = lock_at(run, item->locks[i]);
-		if (!lock || !lock->held)
+	while (lock->next < lock->waiters.len) {
+		uint32_t waiter = lock->waiters.items[lock->next++];
+		if (run->cases.items[waiter].state != CASE_READY)
 			continue;
-		if (VEC_PUSH(&lock->waiters, index) == 0)
-			return false;
+		if (queue_push(run, &run->ready, waiter) < 0)
+			core->out_of_memory = true;
+		return;
 	}
-	for (size_t i = 0; i < item->n_locks; i++) {
-		struct core_lock *lock = lock_at(run, item->locks[i]);
-		if (lock)
-			lock->held = true;
-	}
-	return true;
+	lock->waiters.len = lock->next = 0;
 }
 
-void queue_drop_locks(struct core_run *run, uint32_t index)
+/*
+ * Invariant: a lock is held, or nobody waits for it, or one of its waiters is back in the heap. So whoever was woken by
+ * one lock and must wait for another wakes the next waiter of every free lock it asked for.
+ */
+bool queue_take_locks(struct core *core, struct core_run *run, uint32_t index)
+{
+	const struct core_case *item = &run->cases.items[index];
+	bool free_all = true;
+	for (size_t i = 0; i < item->n_locks && free_all; i++) {
+		struct core_lock *lock = lock_at(core, run, item->locks[i]);
+		if (lock && !lock->held)
+			continue;
+		free_all = false;
+		if (lock && VEC_PUSH(&lock->waiters, index) < 0)
+			core->out_of_memory = true;
+	}
+	for (size_t i = 0; i < item->n_locks; i++) {
+		struct core_lock *lock = lock_at(core, run, item->locks[i]);
+		if (lock && free_all)
+			lock->held = true;
+		else if (lock && !lock->held)
+			wake_one(core, run, lock);
+	}
+	return free_all;
+}
+
+void queue_drop_locks(struct core *core, struct core_run *run, uint32_t index)
 {
 	const struct core_case *item = &run->cases.items[index];
 	for (size_t i = 0; i < item->n_locks; i++) {
-		struct core_lock *lock = lock_at(run, item->locks[i]);
+		struct core_lock *lock = lock_at(core, run, item->locks[i]);
 		if (!lock)
 			continue;
 		lock->held = false;
-		while (lock->next < lock->waiters.len) {
-			uint32_t waiter = lock->waiters.items[lock->next++];
-			if (run->cases.items[waiter].state != CASE_READY)
-				continue;
-			(void)queue_push(run, &run->ready, waiter);	/* its old entry left room in the heap */
-			break;
-		}
+		wake_one(core, run, lock);
 	}
 }

@@ -10,6 +10,7 @@
 #include "protocol/wire/record.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,6 +100,7 @@ void run_free(struct core_run *run)
 	free(run->locks.items);
 	free(run->relist.items);
 	free(run->durations.items);
+	free(run->ended.items);
 	free(run->ready.items);
 	free(run->serial.items);
 	arena_done(&run->arena);
@@ -108,6 +110,25 @@ void run_free(struct core_run *run)
 void run_raise(struct core_run *run, int exit_code)
 {
 	run->exit_code = outcome_worse_exit(run->exit_code, exit_code);
+}
+
+void run_stop(struct core *core, struct core_run *run, const char *why, int exit_code, bool immediate)
+{
+	ASSERT(!run->finished);
+	if (exit_code)
+		run_raise(run, exit_code);
+	if (!run->stopped) {
+		run->stopped = true;
+		snprintf(run->why_stopped, sizeof(run->why_stopped), "%s", why);
+		run_emit(core, run, &(struct msg_run_event){
+			.kind = MSG_RUN_WARNING, .message = str_of(run->why_stopped) });
+	}
+	merge_abandon(core, run);
+	for (size_t i = 0; i < core->attempts.len; i++) {
+		struct core_attempt *attempt = &core->attempts.items[i];
+		if (attempt->id && attempt->run == run->number && (immediate || attempt->list))
+			assign_cancel(core, attempt, run->why_stopped);
+	}
 }
 
 void run_emit(struct core *core, const struct core_run *run, const struct msg_run_event *event)
@@ -161,9 +182,11 @@ void run_check_finished(struct core *core, struct core_run *run)
 	run->finished = true;
 	if (run->red)
 		run_raise(run, EXIT_CODE_FAILED);
-	if (run->outcomes[OUTCOME_LOST] || core->out_of_memory)
+	if (run->outcomes[OUTCOME_LOST])
 		run_raise(run, EXIT_CODE_INCOMPLETE);
-	if (!run->cases.len && run->exit_code == EXIT_CODE_OK && run->spec.no_tests != 2) {
+	if (run->abandoned && run->exit_code == EXIT_CODE_OK)	/* cut short before anything could go wrong */
+		run_raise(run, EXIT_CODE_INCOMPLETE);
+	if (!run->selected && run->exit_code == EXIT_CODE_OK && run->spec.no_tests != 2) {
 		if (run->spec.no_tests == 0)
 			run_raise(run, EXIT_CODE_NO_TESTS);
 		run_emit(core, run, &(struct msg_run_event){ .kind = MSG_RUN_WARNING, .message =

@@ -51,6 +51,8 @@ struct core_case {
 	uint32_t waiting_for;		/* dependencies not ended yet */
 	uint32_t repeat;		/* which repetition, from 1; 0 when not repeated */
 	uint16_t processors;
+	bool disabled;			/* the suite says so: skipped without running */
+	bool started;			/* this attempt at it was announced */
 	bool alone;			/* a shard of its own */
 	bool serial;			/* nothing of its run beside it */
 	bool constrained;		/* holds locks or more than one slot */
@@ -108,7 +110,6 @@ struct core_attempt {
 	uint64_t started_us;		/* assigned at */
 	uint64_t processors;
 	struct { uint32_t *items; size_t len, cap; } cases;	/* of the shard; verdicts turn their state */
-	size_t left;			/* of them without a verdict in this attempt */
 	struct { struct core_found *items; size_t len, cap; } found;
 	struct { struct core_output *items; size_t len, cap; } outputs;
 	size_t worker_place;		/* index in the worker's list */
@@ -151,15 +152,21 @@ struct core_run {
 	size_t next_to_list;
 	struct { uint32_t *items; size_t len, cap; } relist;	/* programs whose listing was lost */
 	size_t listed;			/* programs in state LISTED or FAILED */
+	size_t selected;		/* cases that filters and partition let through */
+	size_t abandoned;		/* programs that were never listed because the run was stopped */
 	size_t done, running;		/* cases */
+	struct { uint32_t *items; size_t len, cap; } ended;	/* done cases whose dependents are to be told, from next_ended */
+	size_t next_ended;
+	bool telling;			/* somebody further out tells them: no recursion along chains of needs */
 	size_t busy_attempts;		/* attempts of this run at workers */
 	uint64_t left_us;		/* estimated work not handed out */
 	bool serial_running, stopped, finished, held;	/* held: a partition waits for all listings */
 	char why_stopped[256];
 	uint64_t red, n_found;
+	uint64_t failures;		/* red verdicts that count for --max-fail: not those that never ran */
 	uint64_t outcomes[OUTCOME_MAX];
 	int exit_code;
-	uint64_t first_start_us, busy_us, slots_max;
+	uint64_t busy_us, slots_max;
 	struct { uint64_t *items; size_t len, cap; } durations;	/* of cases that ran, for the bound */
 };
 
@@ -168,6 +175,7 @@ struct core {
 	uint64_t now_us;
 	struct rng rng;
 	uint64_t serial;		/* of ids */
+	uint64_t slots;			/* of all workers */
 	struct { struct core_worker *items; size_t len, cap; } workers;
 	struct { struct core_run **items; size_t len, cap; } runs;
 	struct { struct core_attempt *items; size_t len, cap; } attempts;
@@ -176,7 +184,7 @@ struct core {
 	size_t next_action;
 	struct arena arena;		/* what pending actions point to */
 	bool work_changed;		/* slots or cases became free: match again before the next drain */
-	bool out_of_memory;		/* an action could not be queued: every run ends as incomplete */
+	bool out_of_memory;		/* something was dropped: all runs are stopped as incomplete before the next drain */
 };
 
 /* ---- core.c ---- */
@@ -204,17 +212,20 @@ uint32_t queue_peek(const struct core_run *run, struct core_heap *heap);
 /* Take the top entry off. */
 void queue_pop(const struct core_run *run, struct core_heap *heap);
 
-/* Make a case ready (all it waits for has ended) and file it where it belongs. 0 or -ENOMEM. */
-int queue_make_ready(struct core_run *run, uint32_t index);
+/* Make a case ready (all it waits for has ended) and file it where it belongs. */
+void queue_make_ready(struct core *core, struct core_run *run, uint32_t index);
 
-/* A case has its verdict: wake what waited for it. */
-void queue_release_dependents(struct core *core, struct core_run *run, uint32_t index);
+/* A waiting case waits for nothing any more: make it ready, or end it when that is decided already. */
+void queue_start(struct core *core, struct core_run *run, uint32_t index);
+
+/* Cases have their verdicts (run->ended): start what waited for them. */
+void queue_tell_dependents(struct core *core, struct core_run *run);
 
 /* Take all locks of a case, or none: false when it now waits for one. */
-bool queue_take_locks(struct core_run *run, uint32_t index);
+bool queue_take_locks(struct core *core, struct core_run *run, uint32_t index);
 
 /* Give the locks back and wake one waiter of each. */
-void queue_drop_locks(struct core_run *run, uint32_t index);
+void queue_drop_locks(struct core *core, struct core_run *run, uint32_t index);
 
 /* ---- listing.c ---- */
 
@@ -223,6 +234,9 @@ int listing_add(struct core_run *run, struct core_program *program, const struct
 
 /* The listing is complete: select, order and file its cases; emits. May wait for the other listings when a partition asks. */
 void listing_done(struct core *core, struct core_run *run, uint32_t program);
+
+/* The program will never be listed because the run was stopped. */
+void listing_abandoned(struct core *core, struct core_run *run, uint32_t program);
 
 /* The listing failed for good: every such program is one error. */
 void listing_failed(struct core *core, struct core_run *run, uint32_t program, struct str message, int exit_code);
@@ -263,6 +277,9 @@ struct core_run *run_new(struct core *core, const struct msg_submit *submit, con
 
 /* Free it. Accepts NULL. */
 void run_free(struct core_run *run);
+
+/* Start no more of it; as core_run_stop, but the run does not finish here: the caller looks with run_check_finished. */
+void run_stop(struct core *core, struct core_run *run, const char *why, int exit_code, bool immediate);
 
 /* Emit one event of the run: *event is completed with the time and copied. */
 void run_emit(struct core *core, const struct core_run *run, const struct msg_run_event *event);

@@ -17,7 +17,8 @@ uint64_t bound_makespan_us(uint64_t *durations_us, size_t n, uint64_t slots, enu
 	ASSERT(slots > 0);
 	uint64_t sum = 0, bound;
 	enum bound_by by = BOUND_BY_WORK;
-	qsort(durations_us, n, sizeof(*durations_us), descending);
+	if (n)	/* there may be no array at all */
+		qsort(durations_us, n, sizeof(*durations_us), descending);
 	for (size_t i = 0; i < n; i++)
 		sum += durations_us[i];
 	bound = (sum + slots - 1) / slots;
