@@ -44,8 +44,8 @@ enum {
 	RECONNECT_MS = 100,
 	RECONNECT_MAX_MS = 1000,
 	SOCKET_UMASK = 0117,
-	HOPS_BYTES = 8,			/* connection and request number: no device in between */
-	REQUEST_BIT = 0x80,		/* in the first byte of a request's number: the last hop */
+	HOPS_BYTES = 8,	    /* connection and request number: no device in between */
+	REQUEST_BIT = 0x80, /* in the first byte of a request's number: the last hop */
 };
 
 /* The control part of a message as nanomsg wants it: one header item with its length in front. */
@@ -60,19 +60,19 @@ _Static_assert(sizeof(struct control) == NN_CMSG_SPACE(sizeof(size_t) + HOPS_BYT
 struct chan_server {
 	int socket;
 	int fd;
-	void *message;			/* the last one handed out, the library's memory */
+	void *message; /* the last one handed out, the library's memory */
 	struct parked parked;
 	struct chan_counts counts;
 };
 
 struct chan_client {
 	char url[CHAN_URL_BYTES];
-	int socket;			/* -1 after a failed reopen */
-	int receive_fd, send_fd;	/* of the socket, the library's */
-	int fd;				/* an epoll of the two: what the caller watches */
-	uint32_t last_request;		/* number of the latest; the first is 1 */
+	int socket;		 /* -1 after a failed reopen */
+	int receive_fd, send_fd; /* of the socket, the library's */
+	int fd;			 /* an epoll of the two: what the caller watches */
+	uint32_t last_request;	 /* number of the latest; the first is 1 */
 	bool outstanding;
-	bool waiting;			/* ... and not sent yet: there is no connection */
+	bool waiting; /* ... and not sent yet: there is no connection */
 	struct buf frame;
 	void *message;
 };
@@ -241,7 +241,7 @@ static int is_served(const char *path)
 		return 1;
 	if (errno == ECONNREFUSED || errno == ENOENT)
 		return 0;
-	return errno == EAGAIN || errno == EINPROGRESS ? 1 : -errno;	/* its backlog is full */
+	return errno == EAGAIN || errno == EINPROGRESS ? 1 : -errno; /* its backlog is full */
 }
 
 /* May a socket be made in the folder of `path`? The library would only say "no", and leak. */
@@ -263,16 +263,19 @@ static int clear_path(const char *path, struct err *err)
 {
 	struct stat st;
 	if (lstat(path, &st) != 0)
-		return errno == ENOENT ? check_folder(path, err) :
-					 err_errno(err, -errno, "cannot look at %s", path);
+		return errno == ENOENT ? check_folder(path, err)
+				       : err_errno(err, -errno, "cannot look at %s", path);
 	if (!S_ISSOCK(st.st_mode))
-		return err_set(err, -EEXIST, "%s exists and is not a socket, so it is left alone; "
-			       "remove it or choose another path", path);
+		return err_set(err, -EEXIST,
+			       "%s exists and is not a socket, so it is left alone; "
+			       "remove it or choose another path",
+			       path);
 	int r = is_served(path);
 	if (r < 0)
 		return err_errno(err, r, "cannot tell whether somebody serves %s", path);
 	if (r > 0)
-		return err_set(err, -EADDRINUSE, "another coordinator is listening there; "
+		return err_set(err, -EADDRINUSE,
+			       "another coordinator is listening there; "
 			       "stop it or choose another path");
 	if (unlink(path) != 0 && errno != ENOENT)
 		return err_errno(err, -errno, "cannot remove the dead socket %s", path);
@@ -289,10 +292,12 @@ static int bind_to(struct chan_server *server, const char *url, struct err *err)
 	r = nn_bind(server->socket, address) < 0 ? library_error() : 0;
 	umask(before);
 	if (r == -EADDRINUSE)
-		return err_set(err, r, "another program is listening there; "
+		return err_set(err, r,
+			       "another program is listening there; "
 			       "stop it or choose another address");
 	if (r == -ENODEV || r == -EADDRNOTAVAIL)
-		return err_set(err, r, "no interface of this machine has that address; "
+		return err_set(err, r,
+			       "no interface of this machine has that address; "
 			       "to listen, give a numeric address of its own");
 	return r < 0 ? err_errno(err, r, "the system says no") : 0;
 }
@@ -376,6 +381,14 @@ void chan_server_drop(struct chan_server *server, struct chan_peer *peer)
 	if (peer->request && parked_get(&server->parked, peer->connection) == peer->request)
 		parked_remove(&server->parked, peer->connection);
 	*peer = (struct chan_peer){ 0, 0 };
+}
+
+void chan_server_renew(struct chan_server *server, struct chan_peer *held, struct chan_peer newer)
+{
+	ASSERT(newer.request);
+	if (held->connection != newer.connection)
+		chan_server_drop(server, held);
+	*held = newer;
 }
 
 size_t chan_server_parked(const struct chan_server *server)

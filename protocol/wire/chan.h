@@ -20,8 +20,8 @@
 #include <stdint.h>
 
 enum {
-	CHAN_URL_BYTES = 128,		/* longest address with its NUL, as the library has it */
-	CHAN_PARKED_MAX = 65536,	/* requests one server holds unanswered */
+	CHAN_URL_BYTES = 128,	 /* longest address with its NUL, as the library has it */
+	CHAN_PARKED_MAX = 65536, /* requests one server holds unanswered */
 };
 
 /*
@@ -35,11 +35,11 @@ struct chan_peer {
 
 /* What a server saw since it began. */
 struct chan_counts {
-	uint64_t received;	/* requests handed out */
+	uint64_t received; /* requests handed out */
 	uint64_t replied;
-	uint64_t superseded;	/* replies not sent, because the connection had asked anew since */
-	uint64_t malformed;	/* frames without a proper return address, dropped */
-	uint64_t refused;	/* requests dropped because CHAN_PARKED_MAX were unanswered */
+	uint64_t superseded; /* replies not sent, because the connection had asked anew since */
+	uint64_t malformed;  /* frames without a proper return address, dropped */
+	uint64_t refused;    /* requests dropped because CHAN_PARKED_MAX were unanswered */
 };
 
 struct chan_server;
@@ -105,6 +105,12 @@ int chan_server_reply(struct chan_server *server, struct chan_peer *peer, struct
  * zeroed one is allowed.
  */
 void chan_server_drop(struct chan_server *server, struct chan_peer *peer);
+
+/*
+ * The peer whose request is held at *held asked the same again, perhaps over another connection:
+ * *held becomes `newer`, and the old way back is forgotten where it was another.
+ */
+void chan_server_renew(struct chan_server *server, struct chan_peer *held, struct chan_peer newer);
 
 /* Requests received and not yet answered, dropped or superseded. */
 size_t chan_server_parked(const struct chan_server *server);

@@ -17,8 +17,8 @@
 #define DATA_SUFFIX ".data"
 
 struct address {
-	struct str path;	/* of ipc; empty for tcp */
-	struct str host;	/* of tcp, as written */
+	struct str path; /* of ipc; empty for tcp */
+	struct str host; /* of tcp, as written */
 	uint64_t port;
 };
 
@@ -35,8 +35,10 @@ static int parse_ipc(struct str path, struct address *ret, struct err *err)
 	if (!path.len || path.data[0] != '/')
 		return err_set(err, -EINVAL, "the path must be absolute, as in ipc:///run/paddock");
 	if (path.len >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
-		return err_set(err, -EINVAL, "the path has %zu bytes, a socket's may have 107; "
-			       "choose a shorter one", path.len);
+		return err_set(err, -EINVAL,
+			       "the path has %zu bytes, a socket's may have 107; "
+			       "choose a shorter one",
+			       path.len);
 	ret->path = path;
 	return 0;
 }
@@ -66,11 +68,14 @@ static int parse_tcp(struct str rest, struct address *ret, struct err *err)
 	struct str host = { rest.data, colon ? (size_t)(colon - rest.data) : rest.len };
 	uint64_t port;
 	if (!colon || str_parse_u64(without(rest, host.len + 1), 1, 65535, &port) < 0)
-		return err_set(err, -EINVAL,
-			       "a port from 1 to 65535 must follow the host, as in tcp://HOST:7077");
+		return err_set(
+			err, -EINVAL,
+			"a port from 1 to 65535 must follow the host, as in tcp://HOST:7077");
 	if (!is_host(host))
-		return err_set(err, -EINVAL, "'%.*s' is no host; write a name, an address, or an "
-			       "IPv6 address in brackets", STR_ARG(host));
+		return err_set(err, -EINVAL,
+			       "'%.*s' is no host; write a name, an address, or an "
+			       "IPv6 address in brackets",
+			       STR_ARG(host));
 	ret->host = host;
 	ret->port = port;
 	return 0;

@@ -183,26 +183,26 @@ int codec_get_array(struct codec_reader *reader, size_t *ret_n)
 
 /* What one head announces behind itself. */
 struct announced {
-	size_t number_bytes;	/* of the length or count */
-	size_t per_unit;	/* bytes per unit of that length; 0: it counts values */
+	size_t number_bytes; /* of the length or count */
+	size_t per_unit;     /* bytes per unit of that length; 0: it counts values */
 	size_t values_per_unit;
-	uint64_t units;		/* where number_bytes is 0 */
-	size_t extra_bytes;	/* an extension's type, a number's own bytes */
+	uint64_t units;	    /* where number_bytes is 0 */
+	size_t extra_bytes; /* an extension's type, a number's own bytes */
 };
 
 /* Heads from NIL to MAP16 + 1, each with bytes or values of its own behind it. */
 static struct announced announced_long(unsigned head)
 {
 	static const struct {
-		unsigned from;		/* this head and those up to the next entry's */
-		size_t number_bytes;	/* of the first; each further one has twice as many */
+		unsigned from;	     /* this head and those up to the next entry's */
+		size_t number_bytes; /* of the first; each further one has twice as many */
 		size_t per_unit, values_per_unit;
-		size_t bytes;		/* of the first, when it has no length: likewise doubled */
+		size_t bytes; /* of the first, when it has no length: likewise doubled */
 		size_t type_bytes;
 	} kinds[] = {
-		{ MAP16, 2, 0, 2, 0, 0 },  { ARRAY16, 2, 0, 1, 0, 0 }, { STR8, 1, 1, 0, 0, 0 },
-		{ FIXEXT1, 0, 0, 0, 1, 1 }, { INT8, 0, 0, 0, 1, 0 },   { UINT8, 0, 0, 0, 1, 0 },
-		{ FLOAT32, 0, 0, 0, 4, 0 }, { EXT8, 1, 1, 0, 0, 1 },   { BIN8, 1, 1, 0, 0, 0 },
+		{ MAP16, 2, 0, 2, 0, 0 },   { ARRAY16, 2, 0, 1, 0, 0 }, { STR8, 1, 1, 0, 0, 0 },
+		{ FIXEXT1, 0, 0, 0, 1, 1 }, { INT8, 0, 0, 0, 1, 0 },	{ UINT8, 0, 0, 0, 1, 0 },
+		{ FLOAT32, 0, 0, 0, 4, 0 }, { EXT8, 1, 1, 0, 0, 1 },	{ BIN8, 1, 1, 0, 0, 0 },
 		{ NIL, 0, 0, 0, 0, 0 },
 	};
 	size_t i = 0;
@@ -275,6 +275,6 @@ int codec_skip(struct codec_reader *reader)
 const char *codec_strerror(int code)
 {
 	ASSERT(code == -ENODATA || code == -EBADMSG);
-	return code == -ENODATA ? "the frame ends before it does" :
-				  "it is of another type or not in its shortest form";
+	return code == -ENODATA ? "the frame ends before it does"
+				: "it is of another type or not in its shortest form";
 }

@@ -10,7 +10,7 @@
 
 enum {
 	DIGEST_BYTES = 32,
-	DIGEST_HEX_BYTES = 2 * DIGEST_BYTES + 1,	/* with the NUL */
+	DIGEST_HEX_BYTES = 2 * DIGEST_BYTES + 1, /* with the NUL */
 };
 
 struct digest {

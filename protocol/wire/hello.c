@@ -40,16 +40,20 @@ int hello_check(const struct msg_hello *hello, struct err *err)
 {
 	const char *who = role_name(hello->role);
 	if (hello->version != MSG_PROTOCOL_VERSION)
-		return err_set(err, -EPROTONOSUPPORT, "this peer speaks protocol %" PRIu64
+		return err_set(err, -EPROTONOSUPPORT,
+			       "this peer speaks protocol %" PRIu64
 			       " (build %.*s), the coordinator %d (build %s): install the same "
-			       "version of paddock on both", hello->version,
-			       STR_ARG(hello->build_id), MSG_PROTOCOL_VERSION, hello_build_id());
+			       "version of paddock on both",
+			       hello->version, STR_ARG(hello->build_id), MSG_PROTOCOL_VERSION,
+			       hello_build_id());
 	if (!str_eq(hello->build_id, str_of(hello_build_id())))
-		return err_set(err, -EPROTONOSUPPORT, "this %s is build %.*s, the coordinator is "
-			       "build %s: install the same version of paddock on both", who,
-			       STR_ARG(hello->build_id), hello_build_id());
+		return err_set(err, -EPROTONOSUPPORT,
+			       "this %s is build %.*s, the coordinator is "
+			       "build %s: install the same version of paddock on both",
+			       who, STR_ARG(hello->build_id), hello_build_id());
 	if (hello->role == HELLO_WORKER && !hello->slots)
-		return err_set(err, -EPROTO, "this worker offers no slots: start it with --slots 1 "
+		return err_set(err, -EPROTO,
+			       "this worker offers no slots: start it with --slots 1 "
 			       "or more");
 	return 0;
 }
@@ -70,13 +74,15 @@ void hello_welcome(struct msg_welcome *ret_welcome, uint64_t session, uint64_t p
 int hello_check_welcome(const struct msg_welcome *welcome, struct err *err)
 {
 	if (!str_eq(welcome->build_id, str_of(hello_build_id())))
-		return err_set(err, -EPROTONOSUPPORT, "the coordinator is build %.*s, this program "
+		return err_set(err, -EPROTONOSUPPORT,
+			       "the coordinator is build %.*s, this program "
 			       "is build %s: install the same version of paddock on both",
 			       STR_ARG(welcome->build_id), hello_build_id());
 	if (!welcome->session)
 		return err_set(err, -EPROTO, "the coordinator gave no session");
 	if (!welcome->poll_us || welcome->poll_us >= welcome->lease_us)
-		return err_set(err, -EPROTO, "the coordinator parks polls for %" PRIu64 " us but "
+		return err_set(err, -EPROTO,
+			       "the coordinator parks polls for %" PRIu64 " us but "
 			       "leases for %" PRIu64 " us: a poll must end before a lease does",
 			       welcome->poll_us, welcome->lease_us);
 	return 0;

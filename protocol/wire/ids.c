@@ -27,7 +27,9 @@ int ids_history_key(struct buf *buf, struct str suite, struct str program, struc
 	int r = buf_printf(buf, "%.*s::%.*s::", STR_ARG(suite), STR_ARG(program));
 	size_t from = 0;
 	for (size_t i = 0; r == 0 && i < name.len; i++) {
-		size_t digits = name.data[i] == '/' ? positional((struct str){ name.data + i + 1, name.len - i - 1 }) : 0;
+		size_t digits = name.data[i] == '/' ? positional((struct str){ name.data + i + 1,
+									       name.len - i - 1 })
+						    : 0;
 		if (!digits)
 			continue;
 		r = buf_append(buf, name.data + from, i + 1 - from);

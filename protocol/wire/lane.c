@@ -16,9 +16,9 @@
 #include <errno.h>
 
 enum {
-	RESEND_US = 2000000,		/* first wait; doubled twice */
+	RESEND_US = 2000000, /* first wait; doubled twice */
 	RESEND_DOUBLINGS = 2,
-	KEPT_BYTES = 16 << 10,		/* memory above this is given back between requests */
+	KEPT_BYTES = 16 << 10, /* memory above this is given back between requests */
 };
 
 /* The next wait, a quarter more or less, so that a thousand peers do not come at once. */
@@ -131,7 +131,7 @@ int lane_server_answer(struct lane_server *lane, uint64_t seq, struct str frame)
 	if (seq != lane->seq)
 		return -ESTALE;
 	ASSERT(!lane->answered);
-	lane->reply.cap_bytes = LIMIT_FRAME_BYTES;	/* a zeroed lane has none yet */
+	lane->reply.cap_bytes = LIMIT_FRAME_BYTES; /* a zeroed lane has none yet */
 	int r = buf_append(&lane->reply, frame.data, frame.len);
 	if (r < 0)
 		return r;

@@ -24,12 +24,12 @@
 #include <stdint.h>
 
 struct lane_client {
-	uint64_t next_seq;		/* of the next request; the first is 1 */
-	uint64_t seq;			/* of the outstanding request; 0 when none is */
-	uint64_t resend_at_us;		/* when to send it again */
-	unsigned resends;		/* of the outstanding request, so far */
-	struct buf frame;		/* the outstanding request */
-	struct rng rng;			/* jitter */
+	uint64_t next_seq;     /* of the next request; the first is 1 */
+	uint64_t seq;	       /* of the outstanding request; 0 when none is */
+	uint64_t resend_at_us; /* when to send it again */
+	unsigned resends;      /* of the outstanding request, so far */
+	struct buf frame;      /* the outstanding request */
+	struct rng rng;	       /* jitter */
 };
 
 /* Start a lane at sequence number 1. `seed` only spreads the jitter. */
@@ -80,17 +80,17 @@ bool lane_client_due(struct lane_client *lane, uint64_t now_us);
 bool lane_client_take(struct lane_client *lane, uint64_t seq);
 
 enum lane_verdict {
-	LANE_NEW,	/* work on it, then lane_server_answer */
-	LANE_REPEAT,	/* answered before: send lane_server_reply again */
-	LANE_PARKED,	/* the same again, not answered yet: remember the new return address */
-	LANE_OLD,	/* older than the newest, or no number at all: drop it */
+	LANE_NEW,    /* work on it, then lane_server_answer */
+	LANE_REPEAT, /* answered before: send lane_server_reply again */
+	LANE_PARKED, /* the same again, not answered yet: remember the new return address */
+	LANE_OLD,    /* older than the newest, or no number at all: drop it */
 	LANE_VERDICT_MAX,
 };
 
 /* A zeroed one has seen nothing and is ready. */
 struct lane_server {
-	uint64_t seq;		/* highest seen */
-	bool answered;		/* reply holds the answer to it */
+	uint64_t seq;  /* highest seen */
+	bool answered; /* reply holds the answer to it */
 	struct buf reply;
 };
 

@@ -4,29 +4,32 @@
 #define PADDOCK_WIRE_LIMITS_H
 
 enum {
-	/* nanomsg drops the connection above NN_RCVMAXSIZE (1 MiB, the default) and the peer then resends for ever; so no
-	 * frame of ours comes near it. Checked when encoding. */
+	/* nanomsg drops the connection above NN_RCVMAXSIZE (1 MiB, the default) and the peer then
+	 * resends for ever; so no frame of ours comes near it. Checked when encoding. */
 	LIMIT_FRAME_BYTES = 768 << 10,
 	LIMIT_RECEIVE_BYTES = 1 << 20,
 
-	LIMIT_NAME_BYTES = 4096,	/* a suite, program or case name; 363 characters seen in the wild */
-	LIMIT_PATH_BYTES = 4096,	/* PATH_MAX */
-	LIMIT_TEXT_BYTES = 64 << 10,	/* a message of a verdict, an error */
-	LIMIT_DETAIL_BYTES = 128 << 10,	/* what an adapter keeps per case: a command line, CTest properties */
-	LIMIT_ARG_BYTES = 128 << 10,	/* MAX_ARG_STRLEN of Linux */
-	LIMIT_ARGS = 4096,		/* argv or environment entries on the wire */
+	LIMIT_NAME_BYTES =
+		4096, /* a suite, program or case name; 363 characters seen in the wild */
+	LIMIT_PATH_BYTES = 4096,     /* PATH_MAX */
+	LIMIT_TEXT_BYTES = 64 << 10, /* a message of a verdict, an error */
+	LIMIT_DETAIL_BYTES =
+		128 << 10, /* what an adapter keeps per case: a command line, CTest properties */
+	LIMIT_ARG_BYTES = 128 << 10, /* MAX_ARG_STRLEN of Linux */
+	LIMIT_ARGS = 4096,	     /* argv or environment entries on the wire */
 	LIMIT_TAGS = 64,
-	LIMIT_CHUNK_BYTES = 256 << 10,	/* one piece of output in one message */
-	LIMIT_EVENTS = 8192,		/* events in one batch */
-	LIMIT_SHARD_CASES = 8192,	/* cases in one shard */
-	LIMIT_LISTED = 4096,		/* cases in one piece of a listing */
-	LIMIT_PROGRAMS = 4096,		/* programs in one piece of a submission */
-	LIMIT_ORDERS = 1024,		/* assignments in one answer */
-	LIMIT_SLOTS = 1024,		/* slots of one worker */
-	LIMIT_CASES = 4 << 20,		/* cases of one run */
-	LIMIT_LIST_OUTPUT_BYTES = 64 << 20,	/* what a listing may print */
-	LIMIT_OUTPUT_BYTES = 1 << 20,	/* kept of one case's output, half head and half tail, unless told otherwise */
-	LIMIT_RESULT_FILE_BYTES = 64 << 20,	/* a result file an adapter reads after the end */
+	LIMIT_CHUNK_BYTES = 256 << 10,	    /* one piece of output in one message */
+	LIMIT_EVENTS = 8192,		    /* events in one batch */
+	LIMIT_SHARD_CASES = 8192,	    /* cases in one shard */
+	LIMIT_LISTED = 4096,		    /* cases in one piece of a listing */
+	LIMIT_PROGRAMS = 4096,		    /* programs in one piece of a submission */
+	LIMIT_ORDERS = 1024,		    /* assignments in one answer */
+	LIMIT_SLOTS = 1024,		    /* slots of one worker */
+	LIMIT_CASES = 4 << 20,		    /* cases of one run */
+	LIMIT_LIST_OUTPUT_BYTES = 64 << 20, /* what a listing may print */
+	LIMIT_OUTPUT_BYTES = 1 << 20, /* kept of one case's output, half head and half tail, unless
+					 told otherwise */
+	LIMIT_RESULT_FILE_BYTES = 64 << 20, /* a result file an adapter reads after the end */
 };
 
 #endif

@@ -11,11 +11,15 @@
 #include <stddef.h>
 
 enum {
-	UNIT = 8,	/* bytes; every member of a msg struct is a multiple of it */
+	UNIT = 8, /* bytes; every member of a msg struct is a multiple of it */
 };
 
 #define CAT_(a, b) a##b
-#define CAT(a, b) CAT_(a, b)
+#define CAT(a, b)  CAT_(a, b)
+
+/* One line per shape reads better than what it would make of them. */
+/* clang-format off */
+
 
 /*
  * Where each field lies, in units: an enumerator per line of msg.def counts up within its record.
@@ -84,6 +88,8 @@ static const struct msg_record *const messages[MSG_TYPE_MAX] = {
 #define MESSAGE(name, number) [number] = &msg_record_##name,
 #include "protocol/wire/msg.def"
 };
+
+/* clang-format on */
 
 const struct msg_record *msg_describe(unsigned type)
 {

@@ -80,12 +80,12 @@ enum msg_run_kind {
 	MSG_RUN_LISTED,		/* a program was listed: count cases */
 	MSG_RUN_LIST_FAILED,	/* ... or could not be: message */
 	MSG_RUN_CASE_STARTED,
-	MSG_RUN_CASE_RETRIED,	/* an attempt ended red and another follows: outcome, message, output of the attempt */
-	MSG_RUN_CASE_FINISHED,	/* the verdict: exactly one for each listed case, and one for each found case */
+	MSG_RUN_CASE_RETRIED,	/* an attempt ended red, another follows: outcome, message */
+	MSG_RUN_CASE_FINISHED,	/* the verdict: one for each listed case, one for each found case */
 	MSG_RUN_WORKER_JOINED,	/* worker, slots */
 	MSG_RUN_WORKER_LEFT,	/* worker, message */
 	MSG_RUN_WARNING,	/* message */
-	MSG_RUN_FINISHED,	/* count, exit_code, makespan_us, bound_us, message: what bounded it */
+	MSG_RUN_FINISHED,	/* count, exit_code, makespan_us, bound_us, what bounded it */
 	MSG_RUN_CASE_LISTED,	/* list_only: one case with its estimate */
 	MSG_RUN_KIND_MAX,
 };

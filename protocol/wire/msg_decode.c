@@ -22,14 +22,14 @@
 #include <string.h>
 
 enum {
-	DEPTH_MAX = 8,	/* of records in records; msg.def has 3 */
+	DEPTH_MAX = 8, /* of records in records; msg.def has 3 */
 };
 
 struct decoding {
 	struct codec_reader reader;
 	struct arena *arena;
 	struct err *err;
-	unsigned depth;		/* of records in records */
+	unsigned depth; /* of records in records */
 };
 
 static int bad(struct decoding *in, const struct msg_field *field, int code)
@@ -66,7 +66,7 @@ static int get_text(struct decoding *in, const struct msg_field *field, struct s
 /* Read a list's head: its count, within its limit and what the bytes left can hold. */
 static int get_count(struct decoding *in, const struct msg_field *field, size_t *ret_n)
 {
-	size_t n, least = 2;	/* bytes of an item: an empty text */
+	size_t n, least = 2; /* bytes of an item: an empty text */
 	int r = codec_get_array(&in->reader, &n);
 	if (r < 0)
 		return bad(in, field, r);
@@ -147,15 +147,11 @@ static int get_field(struct decoding *in, const struct msg_field *field, void *r
 {
 	char *at = (char *)record + field->offset;
 	switch (field->type) {
-	case MSG_FIELD_U64:
-		return get_number(in, field, (uint64_t *)(void *)at);
+	case MSG_FIELD_U64: return get_number(in, field, (uint64_t *)(void *)at);
 	case MSG_FIELD_STR:
-	case MSG_FIELD_BIN:
-		return get_text(in, field, (struct str *)(void *)at);
-	case MSG_FIELD_STRS:
-		return get_texts(in, field, record);
-	case MSG_FIELD_LIST:
-		return get_list(in, field, record);
+	case MSG_FIELD_BIN: return get_text(in, field, (struct str *)(void *)at);
+	case MSG_FIELD_STRS: return get_texts(in, field, record);
+	case MSG_FIELD_LIST: return get_list(in, field, record);
 	}
 	ASSERT_NOT_REACHED();
 }
@@ -220,8 +216,10 @@ static int get_head(struct decoding *in, size_t *ret_n, const struct msg_record 
 	if (r < 0)
 		return err_set(in->err, -EPROTO, "its number: %s", codec_strerror(r));
 	if (number >= MSG_TYPE_MAX || !msg_describe((unsigned)number))
-		return err_set(in->err, -EPROTO, "there is no message number %" PRIu64
-			       "; install the same version of paddock on both sides", number);
+		return err_set(in->err, -EPROTO,
+			       "there is no message number %" PRIu64
+			       "; install the same version of paddock on both sides",
+			       number);
 	*ret_n = n - MSG_HEAD_FIELDS;
 	*ret_record = msg_describe((unsigned)number);
 	return 0;

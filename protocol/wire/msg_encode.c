@@ -28,13 +28,9 @@ static struct value value_of(const struct msg_field *field, const void *record)
 	const char *at = (const char *)record + field->offset;
 	struct value value = { .count = 1 };
 	switch (field->type) {
-	case MSG_FIELD_U64:
-		memcpy(&value.number, at, sizeof(value.number));
-		break;
+	case MSG_FIELD_U64: memcpy(&value.number, at, sizeof(value.number)); break;
 	case MSG_FIELD_STR:
-	case MSG_FIELD_BIN:
-		memcpy(&value.text, at, sizeof(value.text));
-		break;
+	case MSG_FIELD_BIN: memcpy(&value.text, at, sizeof(value.text)); break;
 	case MSG_FIELD_STRS:
 	case MSG_FIELD_LIST:
 		memcpy(&value.items, at, sizeof(value.items));
@@ -100,13 +96,9 @@ static int put_field(struct buf *buf, const struct msg_field *field, const void 
 		r = r < 0 ? err_errno(err, r, "%s", field->name) : 0;
 		break;
 	case MSG_FIELD_STR:
-	case MSG_FIELD_BIN:
-		r = put_text(buf, field, value.text, err);
-		break;
+	case MSG_FIELD_BIN: r = put_text(buf, field, value.text, err); break;
 	case MSG_FIELD_STRS:
-	case MSG_FIELD_LIST:
-		r = put_items(buf, field, &value, err);
-		break;
+	case MSG_FIELD_LIST: r = put_items(buf, field, &value, err); break;
 	}
 	if (r == 0 && buf->len > LIMIT_FRAME_BYTES)
 		return err_set(err, -EMSGSIZE, "the frame grew past %d bytes at %s",
@@ -157,8 +149,10 @@ static size_t size_of_items(const struct msg_field *field, const struct value *v
 		if (field->type == MSG_FIELD_STRS)
 			bytes += codec_size_bin(((const struct str *)value->items)[i].len);
 		else
-			bytes += size_of_record(field->record, (const char *)value->items +
-						i * field->record->bytes, 0);
+			bytes += size_of_record(field->record,
+						(const char *)value->items +
+							i * field->record->bytes,
+						0);
 	return bytes;
 }
 

@@ -12,16 +12,11 @@ static const struct {
 	const char *name;
 	bool red, retryable;
 } outcomes[OUTCOME_MAX] = {
-	[OUTCOME_PASS] = { "pass", false, false },
-	[OUTCOME_FAIL] = { "fail", true, true },
-	[OUTCOME_SKIP] = { "skip", false, false },
-	[OUTCOME_TIMEOUT] = { "timeout", true, true },
-	[OUTCOME_OOM] = { "oom", true, true },
-	[OUTCOME_CRASH] = { "crash", true, true },
-	[OUTCOME_LEAK] = { "leak", false, false },
-	[OUTCOME_ERROR] = { "error", true, true },
-	[OUTCOME_LOST] = { "lost", true, true },
-	[OUTCOME_NOTRUN] = { "notrun", true, false },
+	[OUTCOME_PASS] = { "pass", false, false }, [OUTCOME_FAIL] = { "fail", true, true },
+	[OUTCOME_SKIP] = { "skip", false, false }, [OUTCOME_TIMEOUT] = { "timeout", true, true },
+	[OUTCOME_OOM] = { "oom", true, true },	   [OUTCOME_CRASH] = { "crash", true, true },
+	[OUTCOME_LEAK] = { "leak", false, false }, [OUTCOME_ERROR] = { "error", true, true },
+	[OUTCOME_LOST] = { "lost", true, true },   [OUTCOME_NOTRUN] = { "notrun", true, false },
 };
 
 const char *outcome_name(enum outcome outcome)
@@ -53,14 +48,16 @@ bool outcome_is_retryable(enum outcome outcome)
 static size_t badness(int code)
 {
 	static const int order[] = {
-		EXIT_CODE_OK, EXIT_CODE_NO_TESTS, EXIT_CODE_REPORT, EXIT_CODE_FAILED, EXIT_CODE_DEADLINE,
-		EXIT_CODE_SETUP, EXIT_CODE_LISTING, EXIT_CODE_SANDBOX, EXIT_CODE_INCOMPLETE,
+		EXIT_CODE_OK,	   EXIT_CODE_NO_TESTS, EXIT_CODE_REPORT,
+		EXIT_CODE_FAILED,  EXIT_CODE_DEADLINE, EXIT_CODE_SETUP,
+		EXIT_CODE_LISTING, EXIT_CODE_SANDBOX,  EXIT_CODE_INCOMPLETE,
 	};
 	size_t n = sizeof(order) / sizeof(order[0]);
 	for (size_t i = 0; i < n; i++)
 		if (order[i] == code)
 			return i;
-	return n;	/* usage, configuration, signals: nothing else was attempted or everything was cut short */
+	return n; /* usage, configuration, signals: nothing else was attempted or everything was cut
+		     short */
 }
 
 int outcome_worse_exit(int a, int b)

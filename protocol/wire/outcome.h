@@ -16,7 +16,7 @@ enum outcome {
 	OUTCOME_LEAK,	/* passed, but left processes behind: reported, not red */
 	OUTCOME_ERROR,	/* listing, set-up or sandbox failed: never the test's fault */
 	OUTCOME_LOST,	/* every attempt was lost with its worker */
-	OUTCOME_NOTRUN,	/* fail-fast, deadline, or something it needs failed */
+	OUTCOME_NOTRUN, /* fail-fast, deadline, or something it needs failed */
 	OUTCOME_MAX,
 };
 
@@ -33,7 +33,7 @@ enum exit_code {
 	EXIT_CODE_INCOMPLETE = 111,
 	EXIT_CODE_DEADLINE = 112,
 	EXIT_CODE_SANDBOX = 113,
-	EXIT_CODE_SIGNAL = 128,	/* + the signal's number */
+	EXIT_CODE_SIGNAL = 128, /* + the signal's number */
 };
 
 /* "pass", "fail", ...; never NULL for a value below OUTCOME_MAX. */
@@ -48,7 +48,10 @@ bool outcome_is_red(enum outcome outcome);
 /* May another attempt change it? fail, timeout, oom, crash, error and lost may. */
 bool outcome_is_retryable(enum outcome outcome);
 
-/* The worse of two exit codes in the contract's order: 128+n, 111, 113, 104, 105, 112, 100, 110, then 4, then 0. */
+/*
+ * The worse of two exit codes in the contract's order: 128+n, 111, 113, 104, 105, 112, 100, 110,
+ * then 4, then 0.
+ */
 int outcome_worse_exit(int a, int b);
 
 #endif

@@ -11,15 +11,15 @@
 
 struct parked_slot {
 	uint32_t connection;
-	uint32_t request;	/* 0: the slot is free */
+	uint32_t request; /* 0: the slot is free */
 };
 
 /* A zeroed one with a cap is empty and ready. */
 struct parked {
 	struct parked_slot *slots;
-	size_t n_slots;		/* power of two, or 0 */
+	size_t n_slots; /* power of two, or 0 */
 	size_t len;
-	size_t cap;		/* of len */
+	size_t cap; /* of len */
 };
 
 /* Free the memory and empty it; the cap stays. */

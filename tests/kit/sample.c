@@ -76,9 +76,7 @@ static void fill(struct rng *rng, const struct msg_record *describe, void *recor
 			memcpy(at, &view, sizeof(view));
 			break;
 		case MSG_FIELD_STRS:
-		case MSG_FIELD_LIST:
-			fill_items(rng, field, record, arena, left);
-			break;
+		case MSG_FIELD_LIST: fill_items(rng, field, record, arena, left); break;
 		}
 	}
 }
@@ -121,16 +119,14 @@ static bool equal_field(const struct msg_field *field, const void *a, const void
 	const char *at_a = (const char *)a + field->offset, *at_b = (const char *)b + field->offset;
 	struct str text_a, text_b;
 	switch (field->type) {
-	case MSG_FIELD_U64:
-		return memcmp(at_a, at_b, sizeof(uint64_t)) == 0;
+	case MSG_FIELD_U64: return memcmp(at_a, at_b, sizeof(uint64_t)) == 0;
 	case MSG_FIELD_STR:
 	case MSG_FIELD_BIN:
 		memcpy(&text_a, at_a, sizeof(text_a));
 		memcpy(&text_b, at_b, sizeof(text_b));
 		return str_eq(text_a, text_b);
 	case MSG_FIELD_STRS:
-	case MSG_FIELD_LIST:
-		return equal_items(field, a, b);
+	case MSG_FIELD_LIST: return equal_items(field, a, b);
 	}
 	ASSERT_NOT_REACHED();
 }

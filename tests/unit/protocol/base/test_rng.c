@@ -18,8 +18,10 @@ static void a_seed_gives_its_sequence(void **state)
 {
 	(void)state;
 	static const uint64_t expected[] = {
-		0x15780b2e0c2ec716u, 0x6104d9866d113a7eu,
-		0xae17533239e499a1u, 0xecb8ad4703b360a1u,
+		0x15780b2e0c2ec716u,
+		0x6104d9866d113a7eu,
+		0xae17533239e499a1u,
+		0xecb8ad4703b360a1u,
 	};
 	struct rng rng, other;
 	rng_seed(&rng, 42);

@@ -111,8 +111,13 @@ static void sizes_have_binary_units(void **state)
 		const char *text;
 		uint64_t bytes;
 	} right[] = {
-		{ "0", 0 }, { "512", 512 }, { "512B", 512 }, { "64K", 65536 },
-		{ "1.5MiB", 1572864 }, { "2G", UINT64_C(2) << 30 }, { "1TiB", UINT64_C(1) << 40 },
+		{ "0", 0 },
+		{ "512", 512 },
+		{ "512B", 512 },
+		{ "64K", 65536 },
+		{ "1.5MiB", 1572864 },
+		{ "2G", UINT64_C(2) << 30 },
+		{ "1TiB", UINT64_C(1) << 40 },
 	};
 	static const char *const wrong[] = { "", "K", "1k", "1KB", "-1", "1 K", "1K1", "x" };
 	uint64_t bytes = 7;
@@ -133,9 +138,15 @@ static void durations_add_up(void **state)
 		const char *text;
 		uint64_t us;
 	} right[] = {
-		{ "0", 0 }, { "90", 90000000 }, { "1.5s", 1500000 }, { "200ms", 200000 },
-		{ "10us", 10 }, { "2m", 120000000 }, { "1h30m", UINT64_C(5400000000) },
-		{ "1d", UINT64_C(86400000000) }, { "1min30sec", 90000000 },
+		{ "0", 0 },
+		{ "90", 90000000 },
+		{ "1.5s", 1500000 },
+		{ "200ms", 200000 },
+		{ "10us", 10 },
+		{ "2m", 120000000 },
+		{ "1h30m", UINT64_C(5400000000) },
+		{ "1d", UINT64_C(86400000000) },
+		{ "1min30sec", 90000000 },
 	};
 	static const char *const wrong[] = { "", "s", "-1s", "1 s", "1y", "1h30x", "1h-1m" };
 	uint64_t us = 7;
@@ -156,16 +167,23 @@ static void durations_and_sizes_are_written_short(void **state)
 		uint64_t us;
 		const char *text;
 	} durations[] = {
-		{ 0, "0 us" }, { 999, "999 us" }, { 1500, "1.5 ms" }, { 340000, "340 ms" },
-		{ 1200000, "1.20 s" }, { 125000000, "2 m 05 s" },
+		{ 0, "0 us" },
+		{ 999, "999 us" },
+		{ 1500, "1.5 ms" },
+		{ 340000, "340 ms" },
+		{ 1200000, "1.20 s" },
+		{ 125000000, "2 m 05 s" },
 		{ UINT64_C(5460000000), "1 h 31 m" },
 	};
 	static const struct {
 		uint64_t bytes;
 		const char *text;
 	} sizes[] = {
-		{ 0, "0 B" }, { 1023, "1023 B" }, { 1536, "1.5 KiB" },
-		{ 1572864, "1.5 MiB" }, { UINT64_C(1) << 50, "1024.0 TiB" },
+		{ 0, "0 B" },
+		{ 1023, "1023 B" },
+		{ 1536, "1.5 KiB" },
+		{ 1572864, "1.5 MiB" },
+		{ UINT64_C(1) << 50, "1024.0 TiB" },
 	};
 	char out[24];
 	for (size_t i = 0; i < N(durations); i++)

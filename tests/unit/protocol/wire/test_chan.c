@@ -353,6 +353,33 @@ static void dropped_requests_are_forgotten(void **state)
 	chan_server_free(server);
 }
 
+static void asking_again_elsewhere_leaves_nothing_behind(void **state)
+{
+	(void)state;
+	struct chan_server *server = listening(ipc);
+	struct chan_client *client = dialled(ipc), *elsewhere = dialled(ipc);
+	struct chan_peer held = { 0, 0 }, newer;
+	echo(server, client, "connected");
+	echo(server, elsewhere, "connected");
+	ask(client, "poll");
+	next_request(server, &newer);
+	chan_server_renew(server, &held, newer);
+	assert_int_equal(chan_client_resend(client), 0);
+	next_request(server, &newer);
+	chan_server_renew(server, &held, newer);
+	assert_int_equal(chan_server_parked(server), 1);
+	ask(elsewhere, "poll");
+	next_request(server, &newer);
+	chan_server_renew(server, &held, newer);
+	assert_int_equal(chan_server_parked(server), 1);
+	assert_int_equal(chan_server_reply(server, &held, STR_LIT("orders")), 0);
+	assert_true(str_eq(next_reply(elsewhere), STR_LIT("orders")));
+	assert_int_equal(chan_server_parked(server), 0);
+	chan_client_free(client);
+	chan_client_free(elsewhere);
+	chan_server_free(server);
+}
+
 static void the_largest_frame_passes_and_no_larger(void **state)
 {
 	(void)state;
@@ -513,11 +540,11 @@ static void hostile_bytes_disturb_nobody(void **state)
 	(void)state;
 	/* ipc frames: a byte 1 (any other aborts the library), a length of 8 bytes, the body */
 	static const struct str attacks[] = {
-		STR_LIT("\1\0\0\0\0\0\0\0\0"),				/* no header */
-		STR_LIT("\1\0\0\0\0\0\0\0\2\x80\0"),			/* half a header */
-		STR_LIT("\1\0\0\0\0\0\0\0\4\0\0\0\1"),			/* a hop, never an end */
-		STR_LIT("\1\0\0\0\0\0\0\0\x8\0\0\0\1\x80\0\0\1"),	/* a device in between */
-		STR_LIT("\1\0\0\1\0\0\0\0\0garbage"),			/* 2^40 bytes to come */
+		STR_LIT("\1\0\0\0\0\0\0\0\0"),			  /* no header */
+		STR_LIT("\1\0\0\0\0\0\0\0\2\x80\0"),		  /* half a header */
+		STR_LIT("\1\0\0\0\0\0\0\0\4\0\0\0\1"),		  /* a hop, never an end */
+		STR_LIT("\1\0\0\0\0\0\0\0\x8\0\0\0\1\x80\0\0\1"), /* a device in between */
+		STR_LIT("\1\0\0\1\0\0\0\0\0garbage"),		  /* 2^40 bytes to come */
 		STR_LIT("\1\xff\xff\xff\xff\xff\xff\xff\xff"),
 	};
 	struct chan_server *server = listening(ipc);
@@ -650,6 +677,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_request_sent_twice_is_answered_once),
 		cmocka_unit_test(reopening_sends_the_outstanding_request_again),
 		cmocka_unit_test(dropped_requests_are_forgotten),
+		cmocka_unit_test(asking_again_elsewhere_leaves_nothing_behind),
 		cmocka_unit_test(the_largest_frame_passes_and_no_larger),
 		cmocka_unit_test(a_request_waits_for_the_server_to_appear),
 		cmocka_unit_test(a_restarted_server_answers_a_resent_request),

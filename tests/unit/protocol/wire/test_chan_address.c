@@ -19,9 +19,14 @@ static void good_addresses_pass(void **state)
 {
 	(void)state;
 	static const char *const good[] = {
-		"ipc:///run/paddock/socket", "ipc:///s",
-		"tcp://127.0.0.1:7077", "tcp://localhost:1", "tcp://[::1]:65535",
-		"tcp://*:7077", "tcp://build-7.example.org:7077", "tcp://eth0:7077",
+		"ipc:///run/paddock/socket",
+		"ipc:///s",
+		"tcp://127.0.0.1:7077",
+		"tcp://localhost:1",
+		"tcp://[::1]:65535",
+		"tcp://*:7077",
+		"tcp://build-7.example.org:7077",
+		"tcp://eth0:7077",
 	};
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
 		struct err err = { 0 };

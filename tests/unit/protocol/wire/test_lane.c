@@ -146,7 +146,7 @@ struct lossy {
 	struct rng *rng;
 };
 
-static void throw(struct lossy *way, uint64_t seq, uint64_t now)
+static void throw(struct lossy * way, uint64_t seq, uint64_t now)
 {
 	for (uint64_t copies = rng_below(way->rng, 3); copies && way->n < 64; copies--)
 		way->flights[way->n++] = (struct flight){ seq, now + rng_below(way->rng, 9000000) };
@@ -181,12 +181,9 @@ static void serve(struct lane_server *server, uint64_t seq, unsigned *work, stru
 		assert_true(str_eq(lane_server_reply(server), str_of(answer)));
 		throw(back, seq, now);
 		break;
-	case LANE_PARKED:
-		fail_msg("answered at once, so never parked");
-		break;
+	case LANE_PARKED: fail_msg("answered at once, so never parked"); break;
 	case LANE_OLD:
-	default:
-		break;
+	default: break;
 	}
 }
 

@@ -149,13 +149,13 @@ static void bombs_take_no_memory(void **state)
 	(void)state;
 	static const struct str bombs[] = {
 		STR_LIT(""),
-		STR_LIT("\xdd\x08\x00\x00\x00"),		/* 2^27 fields */
+		STR_LIT("\xdd\x08\x00\x00\x00"), /* 2^27 fields */
 		STR_LIT("\xdd\xff\xff\xff\xffp\x06"),
-		STR_LIT("\x95p\x06\x01\x01\xdc\x20\x00"),	/* 8192 events in no bytes */
+		STR_LIT("\x95p\x06\x01\x01\xdc\x20\x00"), /* 8192 events in no bytes */
 		STR_LIT("\x95p\x06\x01\x01\xdd\x7f\xff\xff\xff"),
 		STR_LIT("\x97p\x04\x01\x01\x00\x00\xdd\xff\xff\xff\xff"),
-		STR_LIT("\x95p\x06\x01\x01\xc6\xff\xff\xff\xff"),	/* a text for a list */
-		STR_LIT("\x96p\x0c\x01\x01\xc6\xff\xff\xff\xff\x00"),	/* 4 GiB of name */
+		STR_LIT("\x95p\x06\x01\x01\xc6\xff\xff\xff\xff"),     /* a text for a list */
+		STR_LIT("\x96p\x0c\x01\x01\xc6\xff\xff\xff\xff\x00"), /* 4 GiB of name */
 		STR_LIT("\xc1\xc1\xc1\xc1"),
 		STR_LIT("\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91"),
 		STR_LIT("GET / HTTP/1.1\r\n\r\n"),
@@ -224,8 +224,11 @@ static void limits_hold_when_reading_too(void **state)
 static void another_versions_hello_is_readable(void **state)
 {
 	(void)state;
-	static const char hello[] = "\x96p\x01\x02\xc4\x03" "9.9" "\x81\xa1k\xd9\x02xx"
-				    "\xcb" "12345678";
+	static const char hello[] = "\x96p\x01\x02\xc4\x03"
+				    "9.9"
+				    "\x81\xa1k\xd9\x02xx"
+				    "\xcb"
+				    "12345678";
 	struct arena arena = { 0 };
 	struct err err = { 0 };
 	void *back;
@@ -243,7 +246,8 @@ static void another_versions_hello_is_readable(void **state)
 static void our_own_version_must_be_exact(void **state)
 {
 	(void)state;
-	static const char hello[] = "\x94p\x01\x01\xc4\x03" "0.1";
+	static const char hello[] = "\x94p\x01\x01\xc4\x03"
+				    "0.1";
 	struct arena arena = { 0 };
 	struct err err = { 0 };
 	void *back;

@@ -19,7 +19,10 @@ static void a_frame_is_an_array_of_fields(void **state)
 	(void)state;
 	static const char expected[] = "\x96p\x0a\xce\x01\x00\x00\x00\x07\xc4\x03run\xcc\xff";
 	const struct msg_watch watch = {
-		.session = 1 << 24, .seq = 7, .run = STR_LIT("run"), .from = 255,
+		.session = 1 << 24,
+		.seq = 7,
+		.run = STR_LIT("run"),
+		.from = 255,
 	};
 	struct buf frame;
 	buf_init(&frame, LIMIT_FRAME_BYTES);

@@ -57,8 +57,8 @@ static void expected_row(const struct msg_field *field, char row[LINE_BYTES])
 			 field->type == MSG_FIELD_STR ? "text" : "bytes", field->max);
 		break;
 	case MSG_FIELD_STRS:
-		snprintf(row, LINE_BYTES, "| %s | texts | %zu of %" PRIu64 " bytes | ",
-			 field->name, field->max_items, field->max);
+		snprintf(row, LINE_BYTES, "| %s | texts | %zu of %" PRIu64 " bytes | ", field->name,
+			 field->max_items, field->max);
 		break;
 	case MSG_FIELD_LIST:
 		snprintf(row, LINE_BYTES, "| %s | list of %s | %zu | ", field->name,
