@@ -253,7 +253,7 @@ static void test_missing_program(void **state)
 	assert_closed(fakecoord_wait_closed(f.coord, attempt), MSG_CLOSE_LISTING,
 		      "no such executable");
 	f.assign.list = 0;
-	add_case(&f, "A.b", "");
+	add_case(&f, "A.b", "A.b");
 	attempt = fakecoord_order(f.coord, &f.assign);
 	assert_closed(fakecoord_wait_closed(f.coord, attempt), MSG_CLOSE_FINE, "");
 	assert_int_equal(verdict_of(&f, attempt, 0)->outcome, OUTCOME_ERROR);
@@ -295,10 +295,10 @@ static void run_gtest(enum box_level level)
 	set_up(&f, "gtest", fake_gtest, level);
 	f.program.timeout_us = CLOCK_US_PER_S;
 	f.program.grace_us = 10 * CLOCK_US_PER_MS;
-	add_case(&f, "S.ok", "");
-	add_case(&f, "S.dies", "");
-	add_case(&f, "S.hangs", "");
-	add_case(&f, "S.last", "");
+	add_case(&f, "S.ok", "S.ok");
+	add_case(&f, "S.dies", "S.dies");
+	add_case(&f, "S.hangs", "S.hangs");
+	add_case(&f, "S.last", "S.last");
 	uint64_t attempt = fakecoord_order(f.coord, &f.assign);
 	const struct msg_event *closed = fakecoord_wait_closed(f.coord, attempt);
 	assert_closed(closed, MSG_CLOSE_FINE, "");
