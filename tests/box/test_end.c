@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#include "kit/boxkit.h"
+#include "tests/kit/boxkit.h"
 
 static struct boxkit kit;
 static const enum box_level levels[] = { BOX_LEVEL_DEFAULT, BOX_LEVEL_OFF };

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "kit/boxkit.h"
+#include "tests/kit/boxkit.h"
 
 static struct boxkit kit;
 static bool has_memory;

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "kit/boxkit.h"
+#include "tests/kit/boxkit.h"
 
 static struct boxkit kit;
 

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "kit/boxkit.h"
+#include "tests/kit/boxkit.h"
 
 static struct boxkit kit;
 static char folder[256];

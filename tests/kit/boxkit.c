@@ -3,7 +3,7 @@
  * boxkit.c - a keeper, one payload at a time, its output in memory. Reports through cmocka.
  * Not for what needs several payloads at once: those tests use box.h themselves.
  */
-#include "kit/boxkit.h"
+#include "tests/kit/boxkit.h"
 
 #include <dirent.h>
 #include <fcntl.h>
