@@ -95,7 +95,7 @@ bool cg_parse_name(const char *name, uint64_t *ret_pidns, uint64_t *ret_pid, uin
 		util_parse_u64(start, UINT64_MAX, ret_start) == 0;
 }
 
-/* Field 22 of /proc/PID/stat, behind a command name that may hold anything; 0: no such process. */
+/* Field 22 of /proc/PID/stat, behind a command name that may hold anything; 0: no such process, or a dead one. */
 static uint64_t start_time(uint64_t pid)
 {
 	char path[64];
@@ -107,6 +107,9 @@ static uint64_t start_time(uint64_t pid)
 	if (util_read_file(AT_FDCWD, path, text, sizeof(text)) <= 0)
 		return 0;
 	p = strrchr(text, ')');
+	/* A zombie keeps its place until somebody reaps it, which may be never. */
+	if (p && (p[2] == 'Z' || p[2] == 'X'))
+		return 0;
 	for (int field = 2; p && field < 22; field++)
 		p = strchr(p + 1, ' ');
 	if (!p)

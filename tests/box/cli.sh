@@ -1,0 +1,91 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# paddock-box by hand: exit codes, the record, the probe, the help, and what a killed keeper leaves in the cgroups.
+set -u
+box=$PADDOCK_BIN/paddock-box
+work=$(mktemp -d /tmp/box-cli-XXXXXX)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+failed=0
+
+# expect WHAT EXPECTED ACTUAL
+expect()
+{
+	[ "$2" = "$3" ] && return
+	printf 'not ok: %s: expected "%s", got "%s"\n' "$1" "$2" "$3"
+	failed=$((failed + 1))
+}
+
+# code NAME EXPECTED ARG...: the exit code of paddock-box
+code()
+{
+	local name=$1 expected=$2
+	shift 2
+	"$box" "$@" >out 2>err </dev/null
+	expect "$name" "$expected" $?
+}
+
+code "exit code of the command" 3 -- /bin/sh -c 'exit 3'
+code "without --" 4 /bin/sh -c 'exit 4'
+code "killed by a signal" 139 -- /bin/sh -c 'kill -SEGV $$'
+code "past its deadline" 124 --timeout 200ms --grace 100ms -- sleep 30
+expect "a deadline is said" 1 "$(grep -c 'past its deadline' err)"
+code "missing program" 105 -- /no/such/program
+expect "and named" 1 "$(grep -c '/no/such/program' err)"
+code "unknown option" 2 --no-such-option -- true
+expect "and named" 1 "$(grep -c -e '--no-such-option' err)"
+code "bad value" 2 --memory 12X -- true
+code "value left out" 2 --memory
+code "no command" 2 --level strict
+code "a workspace that cannot be" 2 --workspace overlay:/ -- true
+code "level off" 0 --level off -- true
+code "stdin is passed" 0 -- true
+expect "stdin" "hello" "$(echo hello | "$box" -- cat)"
+expect "stdout goes where ours goes" "both" "$("$box" -- sh -c 'echo both')"
+expect "current folder" "$work" "$("$box" -- pwd)"
+"$box" -- sh -c 'echo x >made'
+expect "workspace is private" 1 "$([ -e made ] && echo 0 || echo 1)"
+"$box" --workspace shared -- sh -c 'echo x >made'
+expect "workspace is shared on demand" x "$(cat made)"
+"$box" --json=3 -- sh -c 'exit 7' 3>record
+expect "record" '{"cause":"exit","exit_code":7,' "$(head -c 30 record)"
+expect "record is JSON" 7 "$(python3 -c 'import json; print(json.load(open("record"))["exit_code"])')"
+expect "probe is JSON" True "$("$box" --probe --json | python3 -c '
+import json, sys
+answers = json.load(sys.stdin)
+print(all(set(a) == {"ok", "how", "fix"} and (a["ok"] or a["fix"]) for a in answers.values()))')"
+expect "version" 1 "$("$box" --version | grep -c '^paddock-box [0-9]')"
+
+# Ctrl-C ends it, with its grace.
+"$box" -- sh -c 'trap "echo bye; exit 0" TERM; while :; do sleep 0.01; done' >out &
+pid=$!
+for _ in $(seq 500); do grep -q . /proc/$pid/task/$pid/children 2>/dev/null && break; sleep 0.01; done
+sleep 0.3
+kill -TERM $pid
+wait $pid
+expect "a signal is passed on" bye "$(cat out)"
+
+# Every option of the help is in the manual page, and the other way round.
+if [ -f "$PADDOCK_SOURCE/deploy/man/paddock-box.1" ]; then
+	"$box" --help | grep -o -E '^  --[a-z-]+' | tr -d ' ' | sort >help
+	grep -o -E '^\.B \\-\\-[a-z\\-]+' "$PADDOCK_SOURCE/deploy/man/paddock-box.1" | sed 's/\\//g; s/^\.B //' | sort >man
+	expect "help and manual agree" "" "$(diff help man)"
+fi
+
+# A keeper killed with SIGKILL leaves groups; the next one removes them, and its processes are gone by itself.
+if "$box" --memory 64M -- true 2>/dev/null; then
+	groups() { find /sys/fs/cgroup -maxdepth 6 -type d -name "paddock-*-$1-*" 2>/dev/null | wc -l; }
+	"$box" --memory 64M -- sleep 1000.25 &
+	pid=$!
+	for _ in $(seq 500); do pgrep -f '^sleep 1000.25$' >/dev/null && break; sleep 0.01; done
+	keeper=$(pgrep -P $pid | head -1)
+	expect "groups of a keeper" 1 "$([ "$(groups "$keeper")" -gt 0 ] && echo 1)"
+	kill -KILL $pid "$keeper"
+	wait $pid 2>/dev/null
+	for _ in $(seq 500); do pgrep -f '^sleep 1000.25$' >/dev/null || break; sleep 0.01; done
+	expect "nothing of a dead keeper lives" "" "$(pgrep -f '^sleep 1000.25$')"
+	"$box" --memory 64M -- true
+	expect "groups of a dead keeper are swept" 0 "$(groups "$keeper")"
+fi
+
+[ $failed = 0 ] || { echo "$failed failed"; exit 1; }
