@@ -164,11 +164,11 @@ static struct session *take_request(struct server *server, int lane, uint64_t id
 	session->heard_us = now_us();
 	switch (lane_server_take(&session->lanes[lane], seq)) {
 	case LANE_NEW:
-		session->parked[lane] = *peer;
+		chan_server_renew(server->chans[lane], &session->parked[lane], *peer);
 		session->waits[lane] = true;
 		return session;
 	case LANE_PARKED:
-		session->parked[lane] = *peer;
+		chan_server_renew(server->chans[lane], &session->parked[lane], *peer);
 		return NULL;
 	case LANE_REPEAT:
 		buf_clear(&server->frame);
