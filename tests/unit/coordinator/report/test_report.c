@@ -16,12 +16,12 @@
 
 static void compare_with_golden(const char *golden, struct str text)
 {
-	const char *source = getenv("PADDOCK_SOURCE");
+	const char *source = getenv("PADDOCK_SOURCE"), *bless = getenv("PADDOCK_BLESS");
 	char path[4200];
 	struct err err = { 0 };
 	struct buf wanted;
 	snprintf(path, sizeof(path), "%s/tests/golden/report/%s", source ? source : ".", golden);
-	if (getenv("PADDOCK_BLESS")) {
+	if (bless && *bless) {
 		if (fd_write_file(path, text.data, text.len, &err) != 0)
 			fail_msg("%s", err.text);
 		return;
@@ -134,7 +134,8 @@ static void test_bar_is_never_wider_than_the_terminal(void **state)
 			.program = STR_LIT("p\033[2J"),
 			.slot = i,
 			.name = STR_LIT(
-				"\xe6\xbc\xa2\xe5\xad\x97\xe6\xbc\xa2\xe5\xad\x97\xe6\xbc\xa2\xe5\xad\x97 long\tname of a case"),
+				"\xe6\xbc\xa2\xe5\xad\x97\xe6\xbc\xa2\xe5\xad\x97\xe6\xbc\xa2\xe5"
+				"\xad\x97 long\tname of a case"),
 			.worker = STR_LIT("w"),
 		};
 		ops->event(report, &event);
