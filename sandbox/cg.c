@@ -22,7 +22,6 @@
 #include <linux/magic.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -196,21 +195,15 @@ static void kill_members(const char *dir)
 {
 	char path[PATH_MAX];
 	char text[65536];
+	uint64_t pid;
 	ssize_t n;
 
 	if (util_print(path, sizeof(path), "%s/cgroup.procs", dir) < 0)
 		return;
 	n = util_read_file(AT_FDCWD, path, text, sizeof(text));
-	for (char *p = text; n > 0 && *p;) {
-		char *end = p + strcspn(p, "\n");
-		char *next = *end ? end + 1 : end;
-		uint64_t pid;
-
-		*end = '\0';
-		if (util_parse_u64(p, INT_MAX, &pid) == 0 && pid > 1 && pid != (uint64_t)getpid())
+	for (const char *p = text; n > 0 && util_next_number(&p, &pid);)
+		if (pid > 1 && pid != (uint64_t)getpid())
 			kill((pid_t)pid, SIGKILL);
-		p = next;
-	}
 }
 
 /* Ends a dead keeper's processes in `dir` and removes it; killed ones need a moment to leave. */
@@ -297,20 +290,14 @@ static bool alone_in(const char *dir)
 {
 	char path[1500];
 	char text[4096];
+	uint64_t pid;
 	ssize_t n;
 
 	util_print(path, sizeof(path), "%s/cgroup.procs", dir);
 	n = util_read_file(AT_FDCWD, path, text, sizeof(text));
-	for (char *p = text; n > 0 && *p;) {
-		char *end = p + strcspn(p, "\n");
-		char *next = *end ? end + 1 : end;
-		uint64_t pid;
-
-		*end = '\0';
-		if (util_parse_u64(p, INT_MAX, &pid) < 0 || (pid != (uint64_t)getpid() && pid != (uint64_t)getppid()))
+	for (const char *p = text; n > 0 && util_next_number(&p, &pid);)
+		if (pid != (uint64_t)getpid() && pid != (uint64_t)getppid())
 			return false;
-		p = next;
-	}
 	return n > 0;
 }
 

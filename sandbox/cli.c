@@ -6,7 +6,6 @@
 #include "sandbox/cli.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -14,61 +13,56 @@
 #include "sandbox/spec.h"
 #include "sandbox/util.h"
 
-enum option_id {
-	OPT_LEVEL,
-	OPT_WORKSPACE,
-	OPT_CWD,
-	OPT_HOME,
-	OPT_NETWORK,
-	OPT_BIND,
-	OPT_RW,
-	OPT_MEMORY,
-	OPT_PIDS,
-	OPT_CPU,
-	OPT_TMP,
-	OPT_FSIZE,
-	OPT_CORE,
-	OPT_TIMEOUT,
-	OPT_GRACE,
-	OPT_BEST_EFFORT,
-	OPT_JSON,
-	OPT_PROBE,
-	OPT_SERVE,
-	OPT_SLOTS,
-	OPT_HELP,
-	OPT_VERSION,
+/* How the text of an option becomes a field of struct cli. */
+enum option_kind {
+	KIND_LEVEL,
+	KIND_NETWORK,
+	KIND_WORKSPACE,
+	KIND_PATH,
+	KIND_BIND,
+	KIND_RW,
+	KIND_BYTES,
+	KIND_NUMBER,
+	KIND_DURATION,
+	KIND_FLAG,
+	KIND_JSON,
+	KIND_SLOTS,
+	KIND_VERB, /* at: the verb */
 };
 
 struct option {
-	enum option_id id;
 	const char *name;
-	const char *value;	/* how its value is called; NULL: none; in [] when it may be left out with '=' */
+	const char *value; /* how its value is called; NULL: none; in [] when it may be left out with '=' */
+	enum option_kind kind;
+	size_t at;
 	const char *help;
 };
 
+#define SPEC(field) offsetof(struct cli, spec.field)
+
 static const struct option options[] = {
-	{ OPT_LEVEL, "level", "LEVEL", "strict, default, permissive or off (default: default)" },
-	{ OPT_WORKSPACE, "workspace", "MODE[:PATH]", "overlay, shared or readonly of PATH (default: overlay of the current folder)" },
-	{ OPT_CWD, "cwd", "PATH", "start in PATH (default: the current folder)" },
-	{ OPT_HOME, "home", "PATH", "use PATH as HOME (default: a private, empty one)" },
-	{ OPT_NETWORK, "network", "KIND", "loopback, none or host (default: loopback)" },
-	{ OPT_BIND, "bind", "PATH", "show PATH read-only; repeatable" },
-	{ OPT_RW, "rw", "PATH", "show PATH writable; repeatable" },
-	{ OPT_MEMORY, "memory", "SIZE", "memory limit, swap included, such as 512M (default: none)" },
-	{ OPT_PIDS, "pids", "N", "limit of processes and threads (default: 4096)" },
-	{ OPT_CPU, "cpu", "MILLI", "processor quota in thousandths of one (default: none)" },
-	{ OPT_TMP, "tmp", "SIZE", "size of /tmp, HOME and the workspace's changes together (default: half of --memory, or 2G)" },
-	{ OPT_FSIZE, "fsize", "SIZE", "largest file that may be written (default: any)" },
-	{ OPT_CORE, "core", "SIZE", "largest core dump (default: 0)" },
-	{ OPT_TIMEOUT, "timeout", "TIME", "deadline, such as 90s or 500ms; ends with exit code 124 (default: none)" },
-	{ OPT_GRACE, "grace", "TIME", "between TERM and KILL (default: 2s)" },
-	{ OPT_BEST_EFFORT, "best-effort", NULL, "run without the limits this host cannot enforce, and say so" },
-	{ OPT_JSON, "json", "[FD]", "write the record as JSON to file descriptor FD (default: 2)" },
-	{ OPT_PROBE, "probe", NULL, "print what this host can enforce; with --json for programs" },
-	{ OPT_SERVE, "serve", NULL, "be the keeper of a paddock-worker, on descriptor 3" },
-	{ OPT_SLOTS, "slots", "N", "with --serve: how many payloads at once (default: 1)" },
-	{ OPT_HELP, "help", NULL, "print this" },
-	{ OPT_VERSION, "version", NULL, "print the version" },
+	{ "level", "LEVEL", KIND_LEVEL, 0, "strict, default, permissive or off (default: default)" },
+	{ "workspace", "MODE[:PATH]", KIND_WORKSPACE, 0, "overlay, shared or readonly of PATH (default: overlay of the current folder)" },
+	{ "cwd", "PATH", KIND_PATH, SPEC(cwd), "start in PATH (default: the current folder)" },
+	{ "home", "PATH", KIND_PATH, SPEC(home), "use PATH as HOME (default: a private, empty one)" },
+	{ "network", "KIND", KIND_NETWORK, 0, "loopback, none or host (default: loopback)" },
+	{ "bind", "PATH", KIND_BIND, 0, "show PATH read-only; repeatable" },
+	{ "rw", "PATH", KIND_RW, 0, "show PATH writable; repeatable" },
+	{ "memory", "SIZE", KIND_BYTES, SPEC(memory_bytes), "memory limit, swap included, such as 512M (default: none)" },
+	{ "pids", "N", KIND_NUMBER, SPEC(pids), "limit of processes and threads (default: 4096)" },
+	{ "cpu", "MILLI", KIND_NUMBER, SPEC(cpu_milli), "processor quota in thousandths of one (default: none)" },
+	{ "tmp", "SIZE", KIND_BYTES, SPEC(tmp_bytes), "size of all private files together (default: half of --memory, or 2G)" },
+	{ "fsize", "SIZE", KIND_BYTES, SPEC(file_bytes), "largest file that may be written (default: any)" },
+	{ "core", "SIZE", KIND_BYTES, SPEC(core_bytes), "largest core dump (default: 0)" },
+	{ "timeout", "TIME", KIND_DURATION, SPEC(wall_us), "deadline, such as 90s or 500ms; exit code 124 (default: none)" },
+	{ "grace", "TIME", KIND_DURATION, SPEC(grace_us), "between TERM and KILL (default: 2s)" },
+	{ "best-effort", NULL, KIND_FLAG, SPEC(best_effort), "run without the limits this host cannot enforce, and say so" },
+	{ "json", "[FD]", KIND_JSON, 0, "write the record as JSON to file descriptor FD (default: 2)" },
+	{ "probe", NULL, KIND_VERB, CLI_PROBE, "print what this host can enforce; with --json for programs" },
+	{ "serve", NULL, KIND_VERB, CLI_SERVE, "be the keeper of a paddock-worker, on descriptor 3" },
+	{ "slots", "N", KIND_SLOTS, 0, "with --serve: how many payloads at once (default: 1)" },
+	{ "help", NULL, KIND_VERB, CLI_HELP, "print this" },
+	{ "version", NULL, KIND_VERB, CLI_VERSION, "print the version" },
 };
 
 static int bad(struct box_error *err, const char *name, const char *value, const char *next)
@@ -132,70 +126,41 @@ static int set_slots(struct cli *cli, const char *value)
 	return 0;
 }
 
-static int set_limit(struct box_spec *spec, enum option_id id, const char *value)
+static int set(struct cli *cli, const struct option *option, const char *value)
 {
-	switch (id) {
-	case OPT_MEMORY:
-		return util_parse_bytes(value, &spec->memory_bytes);
-	case OPT_PIDS:
-		return util_parse_u64(value, SPEC_PIDS_MAX, &spec->pids);
-	case OPT_CPU:
-		return util_parse_u64(value, SPEC_CPU_MILLI_MAX, &spec->cpu_milli);
-	case OPT_TMP:
-		return util_parse_bytes(value, &spec->tmp_bytes);
-	case OPT_FSIZE:
-		return util_parse_bytes(value, &spec->file_bytes);
-	case OPT_CORE:
-		return util_parse_bytes(value, &spec->core_bytes);
-	case OPT_TIMEOUT:
-		return util_parse_duration(value, &spec->wall_us);
-	case OPT_GRACE:
-		return util_parse_duration(value, &spec->grace_us);
-	default:
-		return -EINVAL;
-	}
-}
+	void *field = (char *)cli + option->at;
 
-static int set(struct cli *cli, enum option_id id, const char *value)
-{
-	switch (id) {
-	case OPT_LEVEL:
+	switch (option->kind) {
+	case KIND_LEVEL:
 		return set_enum(box_level_parse(value), &cli->spec.level);
-	case OPT_NETWORK:
+	case KIND_NETWORK:
 		return set_enum(box_network_parse(value), &cli->spec.network);
-	case OPT_WORKSPACE:
+	case KIND_WORKSPACE:
 		return set_workspace(cli, value);
-	case OPT_CWD:
-		cli->spec.cwd = value;
+	case KIND_PATH:
+		*(const char **)field = value;
 		return 0;
-	case OPT_HOME:
-		cli->spec.home = value;
+	case KIND_BIND:
+	case KIND_RW:
+		return set_bind(cli, value, option->kind == KIND_RW);
+	case KIND_BYTES:
+		return util_parse_bytes(value, field);
+	case KIND_NUMBER:
+		return util_parse_u64(value, UINT64_MAX, field);
+	case KIND_DURATION:
+		return util_parse_duration(value, field);
+	case KIND_FLAG:
+		*(bool *)field = true;
 		return 0;
-	case OPT_BIND:
-	case OPT_RW:
-		return set_bind(cli, value, id == OPT_RW);
-	case OPT_BEST_EFFORT:
-		cli->spec.best_effort = true;
-		return 0;
-	case OPT_JSON:
+	case KIND_JSON:
 		return set_json(cli, value);
-	case OPT_SLOTS:
+	case KIND_SLOTS:
 		return set_slots(cli, value);
-	case OPT_PROBE:
-		cli->verb = CLI_PROBE;
+	case KIND_VERB:
+		cli->verb = (enum cli_verb)option->at;
 		return 0;
-	case OPT_SERVE:
-		cli->verb = CLI_SERVE;
-		return 0;
-	case OPT_HELP:
-		cli->verb = CLI_HELP;
-		return 0;
-	case OPT_VERSION:
-		cli->verb = CLI_VERSION;
-		return 0;
-	default:
-		return set_limit(&cli->spec, id, value);
 	}
+	return -EINVAL;
 }
 
 static const struct option *find(const char *word, size_t length)
@@ -226,7 +191,7 @@ static int take_option(int argc, char **argv, int *at, struct cli *cli, struct b
 			return bad(err, option->name, NULL, "it needs a value");
 		value = argv[(*at)++];
 	}
-	return set(cli, option->id, value) < 0 ? bad(err, option->name, value, option->help) : 0;
+	return set(cli, option, value) < 0 ? bad(err, option->name, value, option->help) : 0;
 }
 
 /* Paths are the same inside and outside, so the current folder is where one expects to be. */

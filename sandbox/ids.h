@@ -3,7 +3,6 @@
 #ifndef PADDOCK_SANDBOX_IDS_H
 #define PADDOCK_SANDBOX_IDS_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

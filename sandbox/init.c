@@ -15,7 +15,6 @@
 #include <limits.h>
 #include <linux/close_range.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>

@@ -12,7 +12,6 @@
  */
 #include "sandbox/layout.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "sandbox/util.h"

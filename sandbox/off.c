@@ -13,7 +13,6 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -47,20 +46,13 @@ static uint32_t kill_children(void)
 	char text[16384];
 	char path[64];
 	uint32_t n = 0;
+	uint64_t pid;
 	ssize_t length;
 
 	util_print(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
 	length = util_read_file(AT_FDCWD, path, text, sizeof(text));
-	for (const char *p = text; length > 0 && *p;) {
-		const char *end = p + strcspn(p, " \n");
-		char word[16] = "";
-		uint64_t pid;
-
-		util_copy(word, (size_t)(end - p) + 1 < sizeof(word) ? (size_t)(end - p) + 1 : sizeof(word), p);
-		if (util_parse_u64(word, INT_MAX, &pid) == 0 && pid > 1)
-			n += kill((pid_t)pid, SIGKILL) == 0;
-		p = *end ? end + 1 : end;
-	}
+	for (const char *p = text; length > 0 && util_next_number(&p, &pid);)
+		n += pid > 1 && kill((pid_t)pid, SIGKILL) == 0;
 	return n;
 }
 

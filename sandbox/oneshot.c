@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
@@ -43,7 +42,7 @@ static int fork_keeper(int *ret_fd, pid_t *ret_pid)
 		if (pair[1] != PROTO_FD)
 			close(pair[1]);
 		close(moved);
-		exit(serve_run(1, true));
+		_exit(serve_run(1, true));
 	}
 	close(pair[1]);
 	*ret_fd = pair[0];

@@ -2,11 +2,9 @@
 /* result.c - prints a record. Not for deciding what is in it: see watch.c. */
 #include "sandbox/result.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
-#include "sandbox/util.h"
 
 void result_json_string(const char *text, FILE *out)
 {

@@ -14,10 +14,8 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "sandbox/util.h"
 
@@ -216,13 +214,11 @@ static void term_boxed(pid_t init)
 {
 	char path[64];
 	char text[64];
+	const char *at = text;
 	uint64_t pid;
 
 	util_print(path, sizeof(path), "/proc/%d/task/%d/children", (int)init, (int)init);
-	if (util_read_file(AT_FDCWD, path, text, sizeof(text)) <= 0)
-		return;
-	text[strcspn(text, " \n")] = '\0';
-	if (util_parse_u64(text, INT_MAX, &pid) == 0 && pid > 1)
+	if (util_read_file(AT_FDCWD, path, text, sizeof(text)) > 0 && util_next_number(&at, &pid) && pid > 1)
 		kill(-(pid_t)pid, SIGTERM);
 }
 

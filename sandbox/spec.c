@@ -322,16 +322,3 @@ void spec_done(struct spec_store *store)
 	free(store->memory);
 	*store = (struct spec_store){ 0 };
 }
-
-void spec_dump(const struct box_spec *spec, FILE *out)
-{
-#define SPEC_NUMBER(field, type, max) fprintf(out, "%s=%llu\n", #field, (unsigned long long)spec->field);
-#define SPEC_PATH(field) fprintf(out, "%s=%s\n", #field, spec->field ? spec->field : "");
-#include "sandbox/spec.def"
-#undef SPEC_NUMBER
-#undef SPEC_PATH
-	for (size_t i = 0; i < spec->n_binds; i++)
-		fprintf(out, "%s=%s\n", spec->binds[i].writable ? "rw" : "bind", spec->binds[i].path);
-	for (size_t i = 0; spec->argv && spec->argv[i]; i++)
-		fprintf(out, "argv[%zu]=%s\n", i, spec->argv[i]);
-}

@@ -4,8 +4,6 @@
 #define PADDOCK_SANDBOX_SPEC_H
 
 #include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
 
 #include "sandbox/box.h"
 
@@ -40,8 +38,5 @@ void spec_defaults(struct box_spec *spec);
 
 /* Frees the arrays of a store; accepts a zeroed one. */
 void spec_done(struct spec_store *store);
-
-/* Prints one line per field, for --dry-run and for debugging. */
-void spec_dump(const struct box_spec *spec, FILE *out);
 
 #endif

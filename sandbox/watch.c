@@ -7,8 +7,6 @@
  */
 #include "sandbox/watch.h"
 
-#include <signal.h>
-#include <string.h>
 #include <sys/wait.h>
 
 #include "sandbox/util.h"
