@@ -336,6 +336,7 @@ struct core_run_status core_run_status(const struct core *core, uint64_t number)
 	status.red = run->red;
 	status.found = run->n_found;
 	status.left_us = run->left_us;
+	status.steps = run->steps;
 	memcpy(status.outcomes, run->outcomes, sizeof(status.outcomes));
 	return status;
 }

@@ -104,7 +104,8 @@ struct core_run_status {
 	uint64_t programs, programs_listed;
 	uint64_t cases, finished, running;	/* listed cases */
 	uint64_t red, found;
-	uint64_t left_us;			/* estimated work not yet done */
+	uint64_t left_us;			/* estimated work not yet handed out */
+	uint64_t steps;				/* comparisons its queues made: what deciding cost, counted */
 	uint64_t outcomes[OUTCOME_MAX];
 };
 struct core_run_status core_run_status(const struct core *core, uint64_t run); /* of a run, as above */

@@ -9,15 +9,16 @@
 
 #include <errno.h>
 
-static bool before(const struct core_run *run, uint32_t a, uint32_t b)
+static bool before(struct core_run *run, uint32_t a, uint32_t b)
 {
+	run->steps++;
 	const struct core_case *x = &run->cases.items[a], *y = &run->cases.items[b];
 	if (x->repeat != y->repeat)	/* one repetition after the other: a shard holds a name once */
 		return x->repeat < y->repeat;
 	return x->order != y->order ? x->order < y->order : a < b;
 }
 
-int queue_push(const struct core_run *run, struct core_heap *heap, uint32_t index)
+int queue_push(struct core_run *run, struct core_heap *heap, uint32_t index)
 {
 	if (VEC_PUSH(heap, index) < 0)
 		return -ENOMEM;
@@ -30,7 +31,7 @@ int queue_push(const struct core_run *run, struct core_heap *heap, uint32_t inde
 	return 0;
 }
 
-void queue_pop(const struct core_run *run, struct core_heap *heap)
+void queue_pop(struct core_run *run, struct core_heap *heap)
 {
 	ASSERT(heap->len > 0);
 	uint32_t last = heap->items[--heap->len];
@@ -50,7 +51,7 @@ void queue_pop(const struct core_run *run, struct core_heap *heap)
 		heap->items[at] = last;
 }
 
-uint32_t queue_peek(const struct core_run *run, struct core_heap *heap)
+uint32_t queue_peek(struct core_run *run, struct core_heap *heap)
 {
 	while (heap->len) {
 		uint32_t index = heap->items[0];

@@ -162,6 +162,7 @@ struct core_run {
 	uint64_t left_us;		/* estimated work not handed out */
 	bool serial_running, stopped, finished, held;	/* held: a partition waits for all listings */
 	char why_stopped[256];
+	uint64_t steps;			/* comparisons made by its queues */
 	uint64_t red, n_found;
 	uint64_t failures;		/* red verdicts that count for --max-fail: not those that never ran */
 	uint64_t outcomes[OUTCOME_MAX];
@@ -204,13 +205,13 @@ struct core_worker *core_find_worker(const struct core *core, uint64_t number);
 /* ---- queue.c: order and readiness ---- */
 
 /* Put a case index into a heap ordered by `order`. 0 or -ENOMEM. */
-int queue_push(const struct core_run *run, struct core_heap *heap, uint32_t index);
+int queue_push(struct core_run *run, struct core_heap *heap, uint32_t index);
 
 /* The best READY case of a heap without taking it; stale entries fall out. UINT32_MAX when empty. */
-uint32_t queue_peek(const struct core_run *run, struct core_heap *heap);
+uint32_t queue_peek(struct core_run *run, struct core_heap *heap);
 
 /* Take the top entry off. */
-void queue_pop(const struct core_run *run, struct core_heap *heap);
+void queue_pop(struct core_run *run, struct core_heap *heap);
 
 /* Make a case ready (all it waits for has ended) and file it where it belongs. */
 void queue_make_ready(struct core *core, struct core_run *run, uint32_t index);

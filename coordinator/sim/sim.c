@@ -154,6 +154,7 @@ static void drain(struct sim *sim)
 		case CORE_ACTION_RUN_DONE:
 			sim->results[run].ended = true;
 			sim->results[run].exit_code = action.exit_code;
+			sim->results[run].steps = core_run_status(sim->core, action.run).steps;
 			sim->ended++;
 			break;
 		}

@@ -93,6 +93,7 @@ struct sim_result {
 	uint64_t outcomes[OUTCOME_MAX];
 	uint64_t work_us;		/* sum of the durations of all attempts at cases */
 	uint64_t shards;		/* handed out, listings not counted */
+	uint64_t steps;			/* comparisons of the core's queues */
 	char bounded_by[256];
 };
 
