@@ -61,7 +61,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct tree *tree = *state;
-	char command[128];
+	char command[192];
 	discover_done(&tree->found);
 	snprintf(command, sizeof(command), "chmod -R u+rwx %s && rm -rf %s", tree->folder,
 		 tree->folder);
