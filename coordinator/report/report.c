@@ -8,8 +8,8 @@
 #include <string.h>
 
 static const struct report_ops *const reporters[] = {
-	&table_bar, &table_lines, &table_jsonl,	 &table_junit,
-	&table_tap, &table_trace, &table_github,
+	&table_bar, &table_lines, &table_jsonl, &table_junit,
+	&table_tap, &table_html,  &table_trace, &table_github,
 };
 
 const struct report_ops *report_nth(size_t i)

@@ -9,10 +9,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -657,6 +659,39 @@ static void test_what_waits_is_bounded(void **state)
 	free(big);
 }
 
+static int count_event(void *data, const struct msg_run_event *event)
+{
+	assert_true(event->kind < MSG_RUN_KIND_MAX);
+	(*(unsigned *)data)++;
+	return 0;
+}
+
+/* No room for the file to grow: the commit fails, what waits is still there, and goes in when there
+ * is room again. */
+static void test_a_commit_that_failed_is_repeated(void **state)
+{
+	struct fixture *f = *state;
+	struct rlimit old, none;
+	unsigned n = 0;
+	uint64_t run = begin(f, "r");
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	none = (struct rlimit){ .rlim_cur = 4096, .rlim_max = old.rlim_max };
+	struct sigaction ignore = { .sa_handler = SIG_IGN }, before;
+	assert_int_equal(sigaction(SIGXFSZ, &ignore, &before), 0);
+	add(f, run, verdict("a", OUTCOME_PASS, 1));
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+	int r = store_commit(f->store, &f->err);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+	assert_int_equal(sigaction(SIGXFSZ, &before, NULL), 0);
+	assert_true(r < 0);
+	assert_non_null(strstr(f->err.text, f->path));
+	assert_true(store_pending_bytes(f->store) > 0);
+	add(f, run, verdict("b", OUTCOME_PASS, 1));
+	assert_int_equal(store_commit(f->store, &f->err), 0);
+	assert_int_equal(store_run_replay(f->store, run, count_event, &n, &f->err), 0);
+	assert_int_equal(n, 2);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, set_up, tear_down)
 
 int main(void)
@@ -682,6 +717,7 @@ int main(void)
 		TEST(another_programs_database_is_refused),
 		TEST(a_folder_that_cannot_be_made_is_named),
 		TEST(what_waits_is_bounded),
+		TEST(a_commit_that_failed_is_repeated),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -74,6 +74,12 @@ static void test_tap(void **state)
 	check_golden("tap", "sample.tap", sample_options(sample_path("tap")));
 }
 
+static void test_html(void **state)
+{
+	(void)state;
+	check_golden("html", "sample.html", sample_options(sample_path("html")));
+}
+
 static void test_trace(void **state)
 {
 	(void)state;
@@ -188,10 +194,11 @@ static void test_junit_is_the_same_for_every_order(void **state)
 	check_order("junit");
 }
 
-static void test_tap_is_the_same_for_every_order(void **state)
+static void test_tap_and_html_are_the_same_for_every_order(void **state)
 {
 	(void)state;
 	check_order("tap");
+	check_order("html");
 }
 
 static void test_a_run_that_was_cut_off_shows_in_junit(void **state)
@@ -254,11 +261,12 @@ int main(void)
 		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_lines_verbose_and_coloured),
 		cmocka_unit_test(test_tap),
+		cmocka_unit_test(test_html),
 		cmocka_unit_test(test_trace),
 		cmocka_unit_test(test_github),
 		cmocka_unit_test(test_bar),
 		cmocka_unit_test(test_bar_is_never_wider_than_the_terminal),
-		cmocka_unit_test(test_tap_is_the_same_for_every_order),
+		cmocka_unit_test(test_tap_and_html_are_the_same_for_every_order),
 		cmocka_unit_test(test_junit_is_the_same_for_every_order),
 		cmocka_unit_test(test_a_run_that_was_cut_off_shows_in_junit),
 		cmocka_unit_test(test_a_file_appears_whole_or_not_at_all),
