@@ -129,8 +129,8 @@ static void read_verdict(struct line *line, struct msg_run_event *event)
 	event->signal = number(line, "signal_number", 127);
 	event->exit_code = number(line, "exit_code", 255);
 	event->out = text(line, "stdout",
-			  3 * LIMIT_CHUNK_BYTES); /* replacing took up to three for one */
-	event->err = text(line, "stderr", 3 * LIMIT_CHUNK_BYTES);
+			  3 * LIMIT_OUTPUT_BYTES); /* replacing took up to three for one */
+	event->err = text(line, "stderr", 3 * LIMIT_OUTPUT_BYTES);
 	event->dropped_bytes = number(line, "dropped_bytes", INT64_MAX);
 }
 

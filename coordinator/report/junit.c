@@ -165,7 +165,6 @@ static void put_counts(struct report *report, const struct counts *counts)
 	attribute_number(report, "tests", counts->tests);
 	attribute_number(report, "failures", counts->failures);
 	attribute_number(report, "errors", counts->errors);
-	attribute_number(report, "skipped", counts->skipped);
 	attribute_time(report, "time", counts->time_us);
 }
 
@@ -205,7 +204,9 @@ static void put_attempts(struct report *report, const struct collect_case *one)
 		else
 			start(report, is_error(attempt) ? "rerunError" : "rerunFailure");
 		put_reason(report, attempt);
-		element(report, "stackTrace", attempt->message);
+		start(report, "stackTrace");	/* readers want one, even empty */
+		content(report, attempt->message);
+		end(report);
 		element(report, "system-out", attempt->out);
 		element(report, "system-err", attempt->err);
 		end(report);
@@ -305,6 +306,7 @@ static size_t put_suite(struct report *report, size_t first)
 	start(report, "testsuite");
 	attribute(report, "name", buf_str(&name));
 	put_counts(report, &counts);
+	attribute_number(report, "skipped", counts.skipped);
 	put_timestamp(report);
 	for (size_t k = first; k < i; k++) {
 		collect_nth(report->collect, k, &one);
@@ -330,6 +332,7 @@ static void put_cut_off(struct report *report)
 	start(report, "testsuite");
 	attribute(report, "name", STR_LIT("paddock::run"));
 	put_counts(report, &counts);
+	attribute_number(report, "skipped", 0);
 	put_case(report, &(struct collect_case){ .verdict = &lost });
 	end(report);
 }
@@ -351,7 +354,6 @@ static void put_document(struct report *report)
 	    run->end.makespan_us) /* elapsed; the suites say what their cases add up to */
 		counts.time_us = run->end.makespan_us;
 	put_counts(report, &counts);
-	put_timestamp(report);
 	for (size_t i = 0; collect_nth(report->collect, i, &one);)
 		i = put_suite(report, i);
 	if (!run->finished)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * tap.c - TAP version 14: one point per case, sorted, with a YAML block below each that is not a plain
+ * tap.c - TAP version 14: one point per case, sorted, with a YAML block below each that is not a
  * pass. Strings in the block are JSON's, which are YAML's too. A quarantined failure has the to-do
  * directive; a case that never ran is "not ok"; a run that was cut off bails out.
  */
