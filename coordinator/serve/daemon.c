@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* daemon.c - `paddock serve`: addresses, the store, signals. One coordinator per store and per socket. */
+/*
+ * daemon.c - `paddock serve`: addresses, the store, signals. One coordinator per store and per
+ * socket.
+ */
 #include "coordinator/serve/daemon.h"
 
 #include "coordinator/history/store.h"
@@ -36,7 +39,7 @@ static void on_signal(void *data, int signum)
 
 static void on_event(void *data, const struct msg_run_event *event)
 {
-	(void)data;	/* a daemon has no run of its own */
+	(void)data; /* a daemon has no run of its own */
 	(void)event;
 }
 
@@ -57,9 +60,12 @@ static int state_folder(const struct daemon_options *options, char out[PATH_MAX]
 	else if (home && home[0] == '/')
 		n = snprintf(out, PATH_MAX, "%s/.local/state/paddock", home);
 	if (n < 0 || n >= PATH_MAX - 32)
-		return err_set(err, -EINVAL, "no folder for the coordinator's state: give one with --state DIR");
+		return err_set(err, -EINVAL,
+			       "no folder for the coordinator's state: give one with --state DIR");
 	int r = fd_make_dirs(out);
-	return r < 0 ? err_errno(err, r, "making the state folder %s (give another with --state DIR)", out) : 0;
+	return r < 0 ? err_errno(err, r,
+				 "making the state folder %s (give another with --state DIR)", out)
+		     : 0;
 }
 
 /* Two coordinators on one state folder would both believe they own its runs. */
@@ -71,8 +77,11 @@ static int lock_folder(struct service *service, const char *folder, struct err *
 	if (service->lock < 0)
 		return err_errno(err, -errno, "opening %s", path);
 	if (flock(service->lock, LOCK_EX | LOCK_NB) < 0)
-		return err_set(err, -EADDRINUSE, "another coordinator serves from %s: stop it, or give this one another "
-			       "--state DIR", folder);
+		return err_set(
+			err, -EADDRINUSE,
+			"another coordinator serves from %s: stop it, or give this one another "
+			"--state DIR",
+			folder);
 	return 0;
 }
 
@@ -84,14 +93,22 @@ static int check_urls(const struct daemon_options *options, struct err *err)
 		if (r < 0)
 			return r;
 		if (!chan_address_is_local(url))
-			return err_set(err, -EPERM, "refusing to listen at %s: without keys only addresses of this machine "
-				       "are served (tcp://127.0.0.1:PORT or ipc://PATH, with --insecure)", url);
+			return err_set(
+				err, -EPERM,
+				"refusing to listen at %s: without keys only addresses of this "
+				"machine are served (tcp://127.0.0.1:PORT or ipc://PATH, with "
+				"--insecure)",
+				url);
 		if (!options->insecure)
-			return err_set(err, -EPERM, "refusing to listen at %s without keys: give --insecure here and at "
-				       "the workers to serve this machine only", url);
+			return err_set(err, -EPERM,
+				       "refusing to listen at %s without keys: give --insecure "
+				       "here and at the workers to serve this machine only",
+				       url);
 	}
-	return options->n_urls ? 0 : err_set(err, -EINVAL, "nowhere to listen: give --listen URL, such as "
-					     "tcp://127.0.0.1:7200");
+	return options->n_urls ? 0
+			       : err_set(err, -EINVAL,
+					 "nowhere to listen: give --listen URL, such as "
+					 "tcp://127.0.0.1:7200");
 }
 
 static int start(struct service *service, const struct daemon_options *options, struct err *err)
@@ -107,13 +124,19 @@ static int start(struct service *service, const struct daemon_options *options, 
 	if (r == 0)
 		r = loop_new(&service->loop);
 	if (r == 0)
-		r = loop_signal_new(service->loop, SIGTERM, on_signal, service, &service->signals[0]);
+		r = loop_signal_new(service->loop, SIGTERM, on_signal, service,
+				    &service->signals[0]);
 	if (r == 0)
-		r = loop_signal_new(service->loop, SIGINT, on_signal, service, &service->signals[1]);
+		r = loop_signal_new(service->loop, SIGINT, on_signal, service,
+				    &service->signals[1]);
 	if (r == 0)
-		r = server_new(service->loop, &(struct server_options){
-			.store = service->store, .must_store = true, .data = service, .on_event = on_event,
-			.on_done = on_done }, &service->server, err);
+		r = server_new(service->loop,
+			       &(struct server_options){ .store = service->store,
+							 .must_store = true,
+							 .data = service,
+							 .on_event = on_event,
+							 .on_done = on_done },
+			       &service->server, err);
 	for (size_t i = 0; r == 0 && i < options->n_urls; i++) {
 		r = server_listen(service->server, options->urls[i], err);
 		if (r == 0)

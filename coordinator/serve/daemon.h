@@ -9,10 +9,10 @@
 #include <stddef.h>
 
 struct daemon_options {
-	const char *const *urls;	/* control addresses to listen on, at least one */
+	const char *const *urls; /* control addresses to listen on, at least one */
 	size_t n_urls;
-	const char *state;		/* folder of the store; NULL: $XDG_STATE_HOME/paddock */
-	bool insecure;			/* without keys: on this machine's own addresses only */
+	const char *state; /* folder of the store; NULL: $XDG_STATE_HOME/paddock */
+	bool insecure;	   /* without keys: on this machine's own addresses only */
 };
 
 /* Serve until SIGTERM or SIGINT. Returns an exit code, with err filled when it could not start. */

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * embed.c - `paddock run` on one machine: the server on a socket in a private folder, one worker child, the reports.
- * The worker is a process of its own because it must not share the coordinator's threads with the sandbox's keeper. A
- * worker that dies is replaced a few times; its shards run again.
+ * embed.c - `paddock run` on one machine: the server on a socket in a private folder, one worker
+ * child, the reports. The worker is a process of its own because it must not share the
+ * coordinator's threads with the sandbox's keeper. A worker that dies is replaced a few times; its
+ * shards run again.
  */
 #include "coordinator/serve/embed.h"
 
@@ -25,9 +26,9 @@
 #include <unistd.h>
 
 enum {
-	WORKER_STARTS_MAX = 4,		/* of the child in one run: one that keeps dying takes the run with it */
-	TICK_US = 100000,		/* of the live display */
-	WORKER_END_US = 5000000,	/* for the child's farewell */
+	WORKER_STARTS_MAX = 4,	 /* in one run: a worker that keeps dying takes it along */
+	TICK_US = 100000,	 /* of the live display */
+	WORKER_END_US = 5000000, /* for the child's farewell */
 };
 
 #define WORKER_NAME "local"
@@ -68,12 +69,13 @@ static int start_worker(struct embed *embed)
 	char program[PATH_MAX], slots[16];
 	worker_program(program);
 	snprintf(slots, sizeof(slots), "%u", embed->options->jobs);
-	char *argv[] = { program, "--coordinator", embed->url, "--slots", slots, "--name", WORKER_NAME, "--embedded",
-			 "--insecure", NULL };
+	char *argv[] = { program,  "--coordinator", embed->url,	  "--slots",	slots,
+			 "--name", WORKER_NAME,	    "--embedded", "--insecure", NULL };
 	int r = posix_spawnp(&embed->worker, program, NULL, NULL, argv, environ);
 	if (r) {
 		embed->worker = 0;
-		return err_errno(embed->err, -r, "starting %s (it belongs beside paddock; install both)", program);
+		return err_errno(embed->err, -r,
+				 "starting %s (it belongs beside paddock; install both)", program);
 	}
 	embed->starts++;
 	return 0;
@@ -112,7 +114,8 @@ static void on_child(void *data, int signum)
 	if (refused || embed->starts >= WORKER_STARTS_MAX || start_worker(embed) < 0) {
 		if (!embed->err->text[0])
 			err_set(embed->err, -ECHILD, "%s: see what it printed above", why);
-		bool told = refused && (WEXITSTATUS(status) == EXIT_CODE_SANDBOX || WEXITSTATUS(status) == EXIT_CODE_SETUP);
+		bool told = refused && (WEXITSTATUS(status) == EXIT_CODE_SANDBOX ||
+					WEXITSTATUS(status) == EXIT_CODE_SETUP);
 		stop_all(embed, why, told ? WEXITSTATUS(status) : EXIT_CODE_INCOMPLETE);
 	}
 }
@@ -172,7 +175,8 @@ static int make_folder(struct embed *embed)
 		base = "/tmp";
 	snprintf(embed->folder, sizeof(embed->folder), "%s/paddock-XXXXXX", base);
 	if (!mkdtemp(embed->folder))
-		return err_errno(embed->err, -errno, "making a private folder for sockets in %s", base);
+		return err_errno(embed->err, -errno, "making a private folder for sockets in %s",
+				 base);
 	snprintf(embed->url, sizeof(embed->url), "ipc://%s/s", embed->folder);
 	return 0;
 }
@@ -222,9 +226,12 @@ static int set_up(struct embed *embed)
 	if (r == 0)
 		r = open_store(embed);
 	if (r == 0)
-		r = server_new(embed->loop, &(struct server_options){
-			.store = embed->store, .data = embed, .on_event = on_event, .on_done = on_done },
-			&embed->server, embed->err);
+		r = server_new(embed->loop,
+			       &(struct server_options){ .store = embed->store,
+							 .data = embed,
+							 .on_event = on_event,
+							 .on_done = on_done },
+			       &embed->server, embed->err);
 	return r < 0 ? r : server_listen(embed->server, embed->url, embed->err);
 }
 

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* embed.h - a run on this machine: an embedded coordinator on a private ipc endpoint and a worker child. */
+/*
+ * embed.h - a run on this machine: an embedded coordinator on a private ipc endpoint and a worker
+ * child.
+ */
 #ifndef PADDOCK_SERVE_EMBED_H
 #define PADDOCK_SERVE_EMBED_H
 
@@ -17,17 +20,19 @@ struct embed_report {
 };
 
 struct embed_options {
-	unsigned jobs;			/* slots of the worker */
-	const char *store_path;		/* history and journal; NULL: none */
-	bool must_store;		/* the path was asked for: an unusable one is an error, else a warning */
+	unsigned jobs;		/* slots of the worker */
+	const char *store_path; /* history and journal; NULL: none */
+	bool must_store; /* the path was asked for: an unusable one is an error, else a warning */
 	const struct embed_report *reports;
 	size_t n_reports;
 };
 
 /*
- * Run `submit` here, feeding the reports. Returns the exit code of the contract, with err filled when something beside
- * the tests went wrong. SIGINT and SIGTERM stop the run (128 + n, everything reported that is known); a second one at once.
+ * Run `submit` here, feeding the reports. Returns the exit code of the contract, with err filled
+ * when something beside the tests went wrong. SIGINT and SIGTERM stop the run (128 + n, everything
+ * reported that is known); a second one at once.
  */
-int embed_run(const struct embed_options *options, const struct msg_submit *submit, struct err *err);
+int embed_run(const struct embed_options *options, const struct msg_submit *submit,
+	      struct err *err);
 
 #endif

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* feed.c - segments of events, each with an arena of its own, so that forgetting is one free per few hundred events. */
+/*
+ * feed.c - segments of events, each with an arena of its own, so that forgetting is one free per
+ * few hundred events.
+ */
 #include "coordinator/serve/feed.h"
 
 #include "protocol/base/assert.h"
@@ -11,7 +14,7 @@
 
 enum {
 	SEGMENT_EVENTS = 256,
-	OUTPUT_MAX = 64 << 10,	/* of each stream, so that one event always fits in a frame */
+	OUTPUT_MAX = 64 << 10, /* of each stream, so that one event always fits in a frame */
 };
 
 struct feed_segment {
@@ -78,7 +81,8 @@ int feed_add(struct feed *feed, const struct msg_run_event *event)
 	struct msg_run_event small = *event;
 	small.out = shorten(event->out, &segment->arena);
 	small.err = shorten(event->err, &segment->arena);
-	int r = record_copy(&msg_record_run_event, &small, &segment->events[segment->n], &segment->arena);
+	int r = record_copy(&msg_record_run_event, &small, &segment->events[segment->n],
+			    &segment->arena);
 	if (r < 0)
 		return r;
 	segment->n++;
@@ -88,11 +92,13 @@ int feed_add(struct feed *feed, const struct msg_run_event *event)
 
 void feed_forget(struct feed *feed, uint64_t from)
 {
-	while (feed->first && feed->first->n == SEGMENT_EVENTS && feed->begin + feed->first->n <= from)
+	while (feed->first && feed->first->n == SEGMENT_EVENTS &&
+	       feed->begin + feed->first->n <= from)
 		drop_first(feed);
 }
 
-size_t feed_fetch(const struct feed *feed, uint64_t from, struct msg_run_event *events, size_t max, size_t max_bytes)
+size_t feed_fetch(const struct feed *feed, uint64_t from, struct msg_run_event *events, size_t max,
+		  size_t max_bytes)
 {
 	size_t n = 0, bytes = 0;
 	uint64_t number = feed->begin;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * feed.h - the events of a run kept for a client that fetches them in pieces. Numbered from 0; asking from N says that
- * everything below N arrived, so it is forgotten.
+ * feed.h - the events of a run kept for a client that fetches them in pieces. Numbered from 0;
+ * asking from N says that everything below N arrived, so it is forgotten.
  */
 #ifndef PADDOCK_SERVE_FEED_H
 #define PADDOCK_SERVE_FEED_H
@@ -16,7 +16,7 @@ struct feed_segment;
 
 struct feed {
 	struct feed_segment *first, *last;
-	uint64_t begin, end;	/* numbers held: [begin, end) */
+	uint64_t begin, end; /* numbers held: [begin, end) */
 };
 
 /* Free everything and zero. Accepts a zeroed one. */
@@ -29,9 +29,10 @@ int feed_add(struct feed *feed, const struct msg_run_event *event);
 void feed_forget(struct feed *feed, uint64_t from);
 
 /*
- * Copy the events from number `from` into events[0..max), as many as fit in max_bytes on the wire; shallow: valid until
- * the next add or forget. Returns how many.
+ * Copy the events from number `from` into events[0..max), as many as fit in max_bytes on the wire;
+ * shallow: valid until the next add or forget. Returns how many.
  */
-size_t feed_fetch(const struct feed *feed, uint64_t from, struct msg_run_event *events, size_t max, size_t max_bytes);
+size_t feed_fetch(const struct feed *feed, uint64_t from, struct msg_run_event *events, size_t max,
+		  size_t max_bytes);
 
 #endif

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * remote.c - the client of a coordinator elsewhere: hello, submit in pieces, then watch; every answer is fed to the same
- * reports a local run has. A lost connection is dialled again; silence past the patience is exit 111.
+ * remote.c - the client of a coordinator elsewhere: hello, submit in pieces, then watch; every
+ * answer is fed to the same reports a local run has. A lost connection is dialled again; silence
+ * past the patience is exit 111.
  */
 #include "coordinator/serve/remote.h"
 
@@ -21,7 +22,7 @@
 #include <unistd.h>
 
 enum {
-	PATIENCE_US = 20000000,	/* without any answer the coordinator is out of reach */
+	PATIENCE_US = 20000000, /* without any answer the coordinator is out of reach */
 	TICK_US = 100000,
 	PIECE_BYTES = 512 << 10,
 };
@@ -42,7 +43,7 @@ struct remote {
 	struct arena arena;
 	enum remote_state state;
 	uint64_t session, next_event, heard_us, poll_us;
-	size_t submitted;	/* programs sent so far */
+	size_t submitted; /* programs sent so far */
 	unsigned interrupts;
 	int exit_code;
 	struct err *err;
@@ -106,16 +107,21 @@ static void watch(struct remote *remote)
 {
 	uint64_t seq;
 	struct buf *frame = lane_client_begin(&remote->lanes[DATA], &seq);
-	send_message(remote, DATA, MSG_WATCH, &(struct msg_watch){
-		.session = remote->session, .seq = seq, .from = remote->next_event }, frame, remote->poll_us);
+	send_message(remote, DATA, MSG_WATCH,
+		     &(struct msg_watch){
+			     .session = remote->session, .seq = seq, .from = remote->next_event },
+		     frame, remote->poll_us);
 }
 
 static void say_stop(struct remote *remote)
 {
 	uint64_t seq;
 	struct buf *frame = lane_client_begin(&remote->lanes[CONTROL], &seq);
-	send_message(remote, CONTROL, MSG_STOP, &(struct msg_stop){
-		.session = remote->session, .seq = seq, .reason = STR_LIT("interrupted") }, frame, 0);
+	send_message(remote, CONTROL, MSG_STOP,
+		     &(struct msg_stop){ .session = remote->session,
+					 .seq = seq,
+					 .reason = STR_LIT("interrupted") },
+		     frame, 0);
 }
 
 static void on_welcome(struct remote *remote, const struct msg_welcome *welcome)
@@ -145,7 +151,8 @@ static void on_news(struct remote *remote, const struct msg_news *news)
 	for (size_t i = 0; i < news->n_events; i++) {
 		reports_event(remote->reports, &news->events[i]);
 		if (news->events[i].kind == MSG_RUN_FINISHED)
-			remote->exit_code = outcome_worse_exit(remote->exit_code, (int)news->events[i].exit_code);
+			remote->exit_code = outcome_worse_exit(remote->exit_code,
+							       (int)news->events[i].exit_code);
 	}
 	remote->next_event = news->next;
 	if (news->done)
@@ -169,7 +176,8 @@ static void on_frame(struct remote *remote, int lane, struct str frame)
 	remote->heard_us = clock_mono_us();
 	if (type < 0) {
 		*remote->err = err;
-		err_wrap(remote->err, "the coordinator answered with something else than paddock's protocol");
+		err_wrap(remote->err,
+			 "the coordinator answered with something else than paddock's protocol");
 		finish(remote, EXIT_CODE_INCOMPLETE);
 		return;
 	}
@@ -212,13 +220,16 @@ static void on_tick(void *data)
 	uint64_t now = clock_mono_us();
 	reports_tick(remote->reports, now);
 	if (now - remote->heard_us > PATIENCE_US) {
-		err_set(remote->err, -EHOSTUNREACH, "the coordinator does not answer for %d s: is it running, and is this its "
-			"address?", PATIENCE_US / 1000000);
+		err_set(remote->err, -EHOSTUNREACH,
+			"the coordinator does not answer for %d s: is it running, and is this its "
+			"address?",
+			PATIENCE_US / 1000000);
 		finish(remote, EXIT_CODE_INCOMPLETE);
 		return;
 	}
 	for (int lane = 0; lane < LANES; lane++)
-		if (lane_client_due(&remote->lanes[lane], now) && chan_client_resend(remote->chans[lane]) < 0)
+		if (lane_client_due(&remote->lanes[lane], now) &&
+		    chan_client_resend(remote->chans[lane]) < 0)
 			LOG_WARN("resend_failed", "lane=%d", lane);
 	loop_timer_set(remote->tick, TICK_US);
 }
@@ -239,10 +250,12 @@ static int dial(struct remote *remote, const char *url)
 	int r = chan_address_data(url, data_url, remote->err);
 	for (int lane = 0; r == 0 && lane < LANES; lane++) {
 		lane_client_init(&remote->lanes[lane], (uint64_t)getpid() * 2 + (uint64_t)lane);
-		r = chan_client_new(lane == CONTROL ? url : data_url, &remote->chans[lane], remote->err);
+		r = chan_client_new(lane == CONTROL ? url : data_url, &remote->chans[lane],
+				    remote->err);
 		if (r == 0)
 			r = loop_fd_new(remote->loop, chan_client_fd(remote->chans[lane]),
-					lane == CONTROL ? on_control : on_data, remote, &remote->watches[lane]);
+					lane == CONTROL ? on_control : on_data, remote,
+					&remote->watches[lane]);
 	}
 	return r;
 }
@@ -251,9 +264,11 @@ static int set_up(struct remote *remote, const char *url)
 {
 	int r = loop_new(&remote->loop);
 	if (r == 0)
-		r = loop_signal_new(remote->loop, SIGINT, on_interrupt, remote, &remote->signals[0]);
+		r = loop_signal_new(remote->loop, SIGINT, on_interrupt, remote,
+				    &remote->signals[0]);
 	if (r == 0)
-		r = loop_signal_new(remote->loop, SIGTERM, on_interrupt, remote, &remote->signals[1]);
+		r = loop_signal_new(remote->loop, SIGTERM, on_interrupt, remote,
+				    &remote->signals[1]);
 	if (r == 0)
 		r = loop_timer_new(remote->loop, on_tick, remote, &remote->tick);
 	if (r == 0)
@@ -281,18 +296,25 @@ static int check_address(const char *url, bool insecure, struct err *err)
 {
 	int r = chan_address_check(url, err);
 	if (r == 0 && !chan_address_is_local(url))
-		r = err_set(err, -EPERM, "refusing to dial %s: without keys only a coordinator on this machine is spoken to", url);
+		r = err_set(err, -EPERM,
+			    "refusing to dial %s: without keys only a coordinator on "
+			    "this machine is spoken to",
+			    url);
 	if (r == 0 && !insecure)
-		r = err_set(err, -EPERM, "refusing to dial %s without keys: give --insecure to speak to this machine's own "
-			    "coordinator", url);
+		r = err_set(err, -EPERM,
+			    "refusing to dial %s without keys: give --insecure to speak "
+			    "to this machine's own coordinator",
+			    url);
 	return r;
 }
 
-int remote_run(const char *url, bool insecure, const struct embed_options *options, const struct msg_submit *submit,
-	       struct err *err)
+int remote_run(const char *url, bool insecure, const struct embed_options *options,
+	       const struct msg_submit *submit, struct err *err)
 {
 	struct err own = { 0 };
-	struct remote remote = { .submit = submit, .err = err ? err : &own, .heard_us = clock_mono_us() };
+	struct remote remote = { .submit = submit,
+				 .err = err ? err : &own,
+				 .heard_us = clock_mono_us() };
 	if (check_address(url, insecure, remote.err) < 0)
 		return EXIT_CODE_USAGE;
 	if (reports_open(options->reports, options->n_reports, &remote.reports, remote.err) < 0)

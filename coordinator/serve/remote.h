@@ -6,10 +6,11 @@
 #include "coordinator/serve/embed.h"
 
 /*
- * As embed_run, but through the coordinator at `url`; options->jobs and the store are not used. Without `insecure`
- * nothing is sent (keys come later); with it only to an address of this machine. Unreachable for 20 s: 111.
+ * As embed_run, but through the coordinator at `url`; options->jobs and the store are not used.
+ * Without `insecure` nothing is sent (keys come later); with it only to an address of this machine.
+ * Unreachable for 20 s: 111.
  */
-int remote_run(const char *url, bool insecure, const struct embed_options *options, const struct msg_submit *submit,
-	       struct err *err);
+int remote_run(const char *url, bool insecure, const struct embed_options *options,
+	       const struct msg_submit *submit, struct err *err);
 
 #endif

@@ -13,7 +13,8 @@ struct reports {
 	} items[];
 };
 
-int reports_open(const struct embed_report *wanted, size_t n, struct reports **ret_reports, struct err *err)
+int reports_open(const struct embed_report *wanted, size_t n, struct reports **ret_reports,
+		 struct err *err)
 {
 	struct reports *reports = calloc(1, sizeof(*reports) + n * sizeof(reports->items[0]));
 	if (!reports)
@@ -21,7 +22,7 @@ int reports_open(const struct embed_report *wanted, size_t n, struct reports **r
 	for (size_t i = 0; i < n; i++) {
 		int r = wanted[i].ops->open(&wanted[i].options, &reports->items[i].report, err);
 		if (r < 0) {
-			(void)reports_close(reports, NULL);	/* the first error is the one to tell */
+			(void)reports_close(reports, NULL); /* the first error is the one to tell */
 			return r;
 		}
 		reports->items[i].ops = wanted[i].ops;

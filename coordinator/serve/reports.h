@@ -10,7 +10,8 @@
 struct reports;
 
 /* Open all of them, or none: 0, or -errno with err of the first that cannot be written. */
-int reports_open(const struct embed_report *wanted, size_t n, struct reports **ret_reports, struct err *err);
+int reports_open(const struct embed_report *wanted, size_t n, struct reports **ret_reports,
+		 struct err *err);
 
 /* Feed one event to all. */
 void reports_event(struct reports *reports, const struct msg_run_event *event);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * server.c - from frames to core events and from core actions to frames. Callbacks take frames in and feed the core; the
- * step after each round drains its actions, sends orders, commits the journal once for all that came, and only then
- * acknowledges (persist, then reply).
+ * server.c - from frames to core events and from core actions to frames. Callbacks take frames in
+ * and feed the core; the step after each round drains its actions, sends orders, commits the
+ * journal once for all that came, and only then acknowledges (persist, then reply).
  */
 #include "coordinator/serve/server.h"
 
@@ -21,21 +21,22 @@
 #include <sys/random.h>
 
 enum {
-	POLL_US = 2000000,		/* parked polls are answered at least so often: below the core's suspicion (5 s) */
-	CLIENT_LOST_US = 60000000,	/* a client not heard for so long has gone: its run is stopped */
-	NEWS_BYTES = 640 << 10,		/* of one piece of news: leaves room in the frame */
+	POLL_US = 2000000,	   /* parked polls are answered at least so often: below the core's
+				      suspicion (5 s) */
+	CLIENT_LOST_US = 60000000, /* a client not heard for so long has gone: its run is stopped */
+	NEWS_BYTES = 640 << 10,	   /* of one piece of news: leaves room in the frame */
 	NEWS_EVENTS = 512,
 };
 
 /* A run of the core, and where its events go. */
 struct served_run {
-	uint64_t number;		/* the core's; 0: free */
+	uint64_t number; /* the core's; 0: free */
 	char name[IDS_RUN_BYTES];
-	uint64_t stored;		/* the store's number */
+	uint64_t stored; /* the store's number */
 	bool in_store, mine, done;
 	int exit_code;
-	uint64_t client;		/* session that watches; 0: none */
-	struct feed feed;		/* for the client */
+	uint64_t client;  /* session that watches; 0: none */
+	struct feed feed; /* for the client */
 };
 
 struct server {
@@ -46,9 +47,12 @@ struct server {
 	struct loop_fd *watches[SESSION_LANES];
 	struct loop_timer *timer;
 	struct sessions sessions;
-	struct { struct served_run *items; size_t len, cap; } runs;
+	struct {
+		struct served_run *items;
+		size_t len, cap;
+	} runs;
 	struct buf frame;
-	struct arena arena;		/* of the message being handled */
+	struct arena arena; /* of the message being handled */
 	bool draining, store_failed, commit_due;
 	size_t receipts_due;
 };
@@ -83,17 +87,25 @@ static void send_frame(struct server *server, int lane, struct chan_peer *peer)
 		LOG_WARN("reply_failed", "errno=%d (%s)", -r, strerror(-r));
 }
 
-static void refuse(struct server *server, int lane, struct chan_peer *peer, enum exit_code code, uint64_t session,
-		   uint64_t seq, const char *text)
+/* What is answered: where it came from, and its number when it had one. */
+struct request {
+	int lane;
+	struct chan_peer *peer;
+	uint64_t session, seq;
+};
+
+static void refuse(struct server *server, const struct request *request, enum exit_code code,
+		   const char *text)
 {
 	struct msg_refused refused;
-	hello_refuse(&refused, code, session, seq, text);
+	hello_refuse(&refused, code, request->session, request->seq, text);
 	if (msg_encode(MSG_REFUSED, &refused, &server->frame, NULL) == 0)
-		send_frame(server, lane, peer);
+		send_frame(server, request->lane, request->peer);
 }
 
 /* Answer what waits on a session's lane with `message`, and keep the answer for a repetition. */
-static void answer(struct server *server, struct session *session, int lane, enum msg_type type, const void *message)
+static void answer(struct server *server, struct session *session, int lane, enum msg_type type,
+		   const void *message)
 {
 	struct err err = { 0 };
 	ASSERT(session->waits[lane]);
@@ -101,7 +113,8 @@ static void answer(struct server *server, struct session *session, int lane, enu
 		LOG_ERROR("encode_failed", "%s", err.text);
 		return;
 	}
-	if (lane_server_answer(&session->lanes[lane], session->lanes[lane].seq, buf_str(&server->frame)) < 0)
+	if (lane_server_answer(&session->lanes[lane], session->lanes[lane].seq,
+			       buf_str(&server->frame)) < 0)
 		LOG_ERROR("out_of_memory", "keeping a reply");
 	session->waits[lane] = false;
 	send_frame(server, lane, &session->parked[lane]);
@@ -119,7 +132,8 @@ static void end_session(struct server *server, struct session *session, const ch
 		run->client = 0;
 		feed_done(&run->feed);
 		if (!run->done)
-			core_run_stop(server->core, now_us(), run->number, "its client is gone", EXIT_CODE_INCOMPLETE, true);
+			core_run_stop(server->core, now_us(), run->number, "its client is gone",
+				      EXIT_CODE_INCOMPLETE, true);
 	}
 	for (int lane = 0; lane < SESSION_LANES; lane++)
 		if (session->waits[lane])
@@ -134,7 +148,8 @@ static void on_hello(struct server *server, const struct msg_hello *hello, struc
 	struct err err = { 0 };
 	if (hello_check(hello, &err) < 0) {
 		LOG_WARN("hello_refused", "name=%.*s %s", STR_ARG(hello->name), err.text);
-		refuse(server, SESSION_CONTROL, peer, EXIT_CODE_INCOMPLETE, 0, 0, err.text);
+		refuse(server, &(struct request){ SESSION_CONTROL, peer, 0, 0 },
+		       EXIT_CODE_INCOMPLETE, err.text);
 		return;
 	}
 	struct session *before = session_find(&server->sessions, hello->resume);
@@ -142,8 +157,10 @@ static void on_hello(struct server *server, const struct msg_hello *hello, struc
 		end_session(server, before, "it said hello again");
 	struct session *session = session_new(&server->sessions, hello, random_u64(), now_us());
 	if (!session) {
-		refuse(server, SESSION_CONTROL, peer, EXIT_CODE_INCOMPLETE, 0, 0,
-		       "the coordinator has no room for another peer: end some, or start another coordinator");
+		refuse(server, &(struct request){ SESSION_CONTROL, peer, 0, 0 },
+		       EXIT_CODE_INCOMPLETE,
+		       "the coordinator has no room for another peer: end some, or start "
+		       "another coordinator");
 		return;
 	}
 	struct msg_welcome welcome;
@@ -152,12 +169,16 @@ static void on_hello(struct server *server, const struct msg_hello *hello, struc
 		send_frame(server, SESSION_CONTROL, peer);
 }
 
-/* The session of a numbered request, when the request is to be worked on now; NULL: it was dealt with. */
-static struct session *take_request(struct server *server, int lane, uint64_t id, uint64_t seq, struct chan_peer *peer)
+/*
+ * The session of a numbered request, when the request is to be worked on now; NULL: it was dealt
+ * with.
+ */
+static struct session *take_request(struct server *server, int lane, uint64_t id, uint64_t seq,
+				    struct chan_peer *peer)
 {
 	struct session *session = session_find(&server->sessions, id);
 	if (!session) {
-		refuse(server, lane, peer, EXIT_CODE_INCOMPLETE, id, seq,
+		refuse(server, &(struct request){ lane, peer, id, seq }, EXIT_CODE_INCOMPLETE,
 		       "this session is not known here (any more): say hello again");
 		return NULL;
 	}
@@ -176,8 +197,7 @@ static struct session *take_request(struct server *server, int lane, uint64_t id
 			send_frame(server, lane, peer);
 		return NULL;
 	case LANE_OLD:
-	case LANE_VERDICT_MAX:
-		break;
+	case LANE_VERDICT_MAX: break;
 	}
 	chan_server_drop(server->chans[lane], peer);
 	return NULL;
@@ -185,15 +205,20 @@ static struct session *take_request(struct server *server, int lane, uint64_t id
 
 static void on_poll(struct server *server, const struct msg_poll *poll, struct chan_peer *peer)
 {
-	struct session *session = take_request(server, SESSION_CONTROL, poll->session, poll->seq, peer);
+	struct session *session = take_request(server, SESSION_CONTROL, poll->session, poll->seq,
+					       peer);
 	if (!session)
 		return;
 	session->answer_by_us = now_us() + POLL_US;
 	if (!session->worker) {
-		session->worker = core_worker_joined(server->core, now_us(), &(struct core_worker_spec){
-			.name = str_of(session->name), .slots = session->slots, .tags = session->tags,
-			.n_tags = session->n_tags });
-		LOG_DEBUG("worker_joined", "name=%s slots=%u", session->name, (unsigned)session->slots);
+		session->worker = core_worker_joined(server->core, now_us(),
+						     &(struct core_worker_spec){
+							     .name = str_of(session->name),
+							     .slots = session->slots,
+							     .tags = session->tags,
+							     .n_tags = session->n_tags });
+		LOG_DEBUG("worker_joined", "name=%s slots=%u", session->name,
+			  (unsigned)session->slots);
 	}
 	if (poll->draining && !session->draining) {
 		session->draining = true;
@@ -202,14 +227,17 @@ static void on_poll(struct server *server, const struct msg_poll *poll, struct c
 	core_worker_ready(server->core, now_us(), session->worker, poll->free_slots);
 }
 
-static void on_report(struct server *server, const struct msg_report *report, struct chan_peer *peer)
+static void on_report(struct server *server, const struct msg_report *report,
+		      struct chan_peer *peer)
 {
-	struct session *session = take_request(server, SESSION_DATA, report->session, report->seq, peer);
+	struct session *session = take_request(server, SESSION_DATA, report->session, report->seq,
+					       peer);
 	if (!session)
 		return;
 	struct err err = { 0 };
 	for (size_t i = 0; i < report->n_events; i++)
-		if (core_worker_event(server->core, now_us(), session->worker, &report->events[i], &err) < 0) {
+		if (core_worker_event(server->core, now_us(), session->worker, &report->events[i],
+				      &err) < 0) {
 			LOG_ERROR("bad_event", "worker=%s %s", session->name, err.text);
 			end_session(server, session, "it sent an event that makes no sense");
 			return;
@@ -220,17 +248,19 @@ static void on_report(struct server *server, const struct msg_report *report, st
 
 /* ---- clients ---- */
 
-static uint64_t start_run(struct server *server, const struct msg_submit *submit, bool mine, uint64_t client,
-			  char *ret_name, struct err *err)
+static uint64_t start_run(struct server *server, const struct msg_submit *submit, bool mine,
+			  uint64_t client, char *ret_name, struct err *err)
 {
 	struct served_run run = { .mine = mine, .client = client };
 	struct estimate_table history = { 0 };
 	ids_run(run.name, clock_wall_us(), random_u64());
-	struct store *store = server->store_failed || submit->list_only ? NULL : server->options.store;
+	struct store *store = server->store_failed || submit->list_only ? NULL
+									: server->options.store;
 	if (server->options.store && !server->store_failed &&
 	    store_load_estimates(server->options.store, NULL, 0, &history, err) < 0)
 		LOG_WARN("history_unusable", "%s; going on without", err->text);
-	if (store && store_run_begin(store, str_of(run.name), clock_wall_us(), submit->name, &run.stored, err) < 0)
+	if (store && store_run_begin(store, str_of(run.name), clock_wall_us(), submit->name,
+				     &run.stored, err) < 0)
 		LOG_WARN("journal_unusable", "%s; going on without", err->text);
 	else
 		run.in_store = store != NULL;
@@ -251,21 +281,25 @@ static int keep_piece(struct session *session, const struct msg_submit *submit)
 {
 	for (size_t i = 0; i < submit->n_programs; i++) {
 		struct msg_program copy;
-		if (record_copy(&msg_record_program, &submit->programs[i], &copy, &session->arena) < 0 ||
+		if (record_copy(&msg_record_program, &submit->programs[i], &copy, &session->arena) <
+			    0 ||
 		    VEC_PUSH(&session->programs, copy) < 0)
 			return -ENOMEM;
 	}
 	return 0;
 }
 
-static void on_submit(struct server *server, const struct msg_submit *submit, struct chan_peer *peer)
+static void on_submit(struct server *server, const struct msg_submit *submit,
+		      struct chan_peer *peer)
 {
-	struct session *session = take_request(server, SESSION_CONTROL, submit->session, submit->seq, peer);
+	struct session *session = take_request(server, SESSION_CONTROL, submit->session,
+					       submit->seq, peer);
 	char name[IDS_RUN_BYTES] = "";
 	struct err err = { 0 };
 	if (!session)
 		return;
-	int r = session->run ? err_set(&err, -EEXIST, "this session has a run already") : keep_piece(session, submit);
+	int r = session->run ? err_set(&err, -EEXIST, "this session has a run already")
+			     : keep_piece(session, submit);
 	if (r == 0 && !submit->more) {
 		struct msg_submit whole = *submit;
 		whole.programs = session->programs.items;
@@ -275,17 +309,21 @@ static void on_submit(struct server *server, const struct msg_submit *submit, st
 	}
 	if (r < 0) {
 		session->waits[SESSION_CONTROL] = false;
-		refuse(server, SESSION_CONTROL, &session->parked[SESSION_CONTROL], EXIT_CODE_USAGE, session->id,
-		       submit->seq, err.text[0] ? err.text : "the coordinator has no memory for this run");
+		const struct request request = { SESSION_CONTROL, &session->parked[SESSION_CONTROL],
+						 session->id, submit->seq };
+		refuse(server, &request, EXIT_CODE_USAGE,
+		       err.text[0] ? err.text : "the coordinator has no memory for this run");
 		return;
 	}
-	answer(server, session, SESSION_CONTROL, MSG_ACCEPTED, &(struct msg_accepted){
-		.session = session->id, .seq = submit->seq, .run = str_of(name) });
+	answer(server, session, SESSION_CONTROL, MSG_ACCEPTED,
+	       &(struct msg_accepted){
+		       .session = session->id, .seq = submit->seq, .run = str_of(name) });
 }
 
 static void on_watch(struct server *server, const struct msg_watch *watch, struct chan_peer *peer)
 {
-	struct session *session = take_request(server, SESSION_DATA, watch->session, watch->seq, peer);
+	struct session *session = take_request(server, SESSION_DATA, watch->session, watch->seq,
+					       peer);
 	if (!session)
 		return;
 	struct served_run *run = find_run(server, session->run);
@@ -297,20 +335,23 @@ static void on_watch(struct server *server, const struct msg_watch *watch, struc
 
 static void on_stop(struct server *server, const struct msg_stop *stop, struct chan_peer *peer)
 {
-	struct session *session = take_request(server, SESSION_CONTROL, stop->session, stop->seq, peer);
+	struct session *session = take_request(server, SESSION_CONTROL, stop->session, stop->seq,
+					       peer);
 	if (!session)
 		return;
-	answer(server, session, SESSION_CONTROL, MSG_RECEIPT, &(struct msg_receipt){
-		.session = session->id, .seq = stop->seq });
+	answer(server, session, SESSION_CONTROL, MSG_RECEIPT,
+	       &(struct msg_receipt){ .session = session->id, .seq = stop->seq });
 	if (session->role == HELLO_WORKER)
 		end_session(server, session, "it said goodbye");
 	else if (session->run)
-		core_run_stop(server->core, now_us(), session->run, "stopped by its client", EXIT_CODE_OK, true);
+		core_run_stop(server->core, now_us(), session->run, "stopped by its client",
+			      EXIT_CODE_OK, true);
 }
 
 /* ---- frames ---- */
 
-static void dispatch(struct server *server, int lane, int type, const void *message, struct chan_peer *peer)
+static void dispatch(struct server *server, int lane, int type, const void *message,
+		     struct chan_peer *peer)
 {
 	if (lane == SESSION_CONTROL && type == MSG_HELLO)
 		on_hello(server, message, peer);
@@ -325,7 +366,8 @@ static void dispatch(struct server *server, int lane, int type, const void *mess
 	else if (lane == SESSION_DATA && type == MSG_WATCH)
 		on_watch(server, message, peer);
 	else
-		refuse(server, lane, peer, EXIT_CODE_INCOMPLETE, 0, 0, "this message is not served at this endpoint");
+		refuse(server, &(struct request){ lane, peer, 0, 0 }, EXIT_CODE_INCOMPLETE,
+		       "this message is not served at this endpoint");
 }
 
 static void on_frames(struct server *server, int lane)
@@ -340,7 +382,8 @@ static void on_frames(struct server *server, int lane)
 		int type = msg_decode(frame, &server->arena, &message, &err);
 		if (type < 0) {
 			LOG_WARN("bad_frame", "%s", err.text);
-			refuse(server, lane, &peer, EXIT_CODE_INCOMPLETE, 0, 0, err.text);
+			refuse(server, &(struct request){ lane, &peer, 0, 0 }, EXIT_CODE_INCOMPLETE,
+			       err.text);
 			continue;
 		}
 		dispatch(server, lane, type, message, &peer);
@@ -361,7 +404,7 @@ static void on_data(void *data)
 
 static void on_timer(void *data)
 {
-	(void)data;	/* the step that follows looks at the clock */
+	(void)data; /* the step that follows looks at the clock */
 }
 
 /* ---- the step ---- */
@@ -369,7 +412,8 @@ static void on_timer(void *data)
 static struct session *session_of_worker(const struct server *server, uint64_t worker)
 {
 	for (size_t i = 0; i < server->sessions.table.len; i++)
-		if (server->sessions.table.items[i] && server->sessions.table.items[i]->worker == worker)
+		if (server->sessions.table.items[i] &&
+		    server->sessions.table.items[i]->worker == worker)
 			return server->sessions.table.items[i];
 	return NULL;
 }
@@ -379,8 +423,9 @@ static int keep_order(struct session *session, const struct core_action *action)
 	struct arena *arena = &session->orders_arena;
 	if (action->kind == CORE_ACTION_ASSIGN) {
 		struct msg_assign copy;
-		return record_copy(&msg_record_assign, action->assign, &copy, arena) < 0 ? -ENOMEM
-											 : VEC_PUSH(&session->assigns, copy);
+		return record_copy(&msg_record_assign, action->assign, &copy, arena) < 0
+			       ? -ENOMEM
+			       : VEC_PUSH(&session->assigns, copy);
 	}
 	struct msg_cancel copy = *action->cancel;
 	char *reason = arena_copy(arena, copy.reason);
@@ -399,7 +444,8 @@ static void store_trouble(struct server *server, const struct err *err)
 static void commit(struct server *server)
 {
 	struct err err = { 0 };
-	if (!server->options.store || server->store_failed || !store_pending_bytes(server->options.store))
+	if (!server->options.store || server->store_failed ||
+	    !store_pending_bytes(server->options.store))
 		return;
 	if (store_commit(server->options.store, &err) < 0)
 		store_trouble(server, &err);
@@ -410,7 +456,8 @@ static void pass_event(struct server *server, const struct core_action *action)
 	struct served_run *run = find_run(server, action->run);
 	if (!run)
 		return;
-	if (run->in_store && !server->store_failed && store_run_event(server->options.store, run->stored, action->event) < 0) {
+	if (run->in_store && !server->store_failed &&
+	    store_run_event(server->options.store, run->stored, action->event) < 0) {
 		commit(server);
 		struct err err = { .text = "too much waits to be written" };
 		if (store_run_event(server->options.store, run->stored, action->event) < 0)
@@ -430,7 +477,8 @@ static void finish_run(struct server *server, const struct core_action *action)
 	run->done = true;
 	run->exit_code = action->exit_code;
 	if (run->in_store && !server->store_failed &&
-	    store_run_finish(server->options.store, run->stored, clock_wall_us(), run->exit_code, &err) < 0)
+	    store_run_finish(server->options.store, run->stored, clock_wall_us(), run->exit_code,
+			     &err) < 0)
 		store_trouble(server, &err);
 	if (run->in_store && server->store_failed)
 		run->exit_code = outcome_worse_exit(run->exit_code, EXIT_CODE_REPORT);
@@ -453,12 +501,8 @@ static void drain_core(struct server *server)
 			if (session && keep_order(session, &action) < 0)
 				LOG_ERROR("out_of_memory", "keeping an order");
 			break;
-		case CORE_ACTION_EVENT:
-			pass_event(server, &action);
-			break;
-		case CORE_ACTION_RUN_DONE:
-			finish_run(server, &action);
-			break;
+		case CORE_ACTION_EVENT: pass_event(server, &action); break;
+		case CORE_ACTION_RUN_DONE: finish_run(server, &action); break;
 		}
 	}
 }
@@ -480,18 +524,25 @@ static void send_orders(struct server *server, struct session *session)
 {
 	bool drain = server->draining && !session->drain_told;
 	bool something = session->assigns.len || session->cancels.len || drain;
-	if (!session->waits[SESSION_CONTROL] || !session->worker || (!something && now_us() < session->answer_by_us))
+	if (!session->waits[SESSION_CONTROL] || !session->worker ||
+	    (!something && now_us() < session->answer_by_us))
 		return;
 	size_t n = orders_that_fit(session);
-	size_t n_cancels = session->cancels.len < LIMIT_ORDERS ? session->cancels.len : LIMIT_ORDERS;
-	answer(server, session, SESSION_CONTROL, MSG_ORDERS, &(struct msg_orders){
-		.session = session->id, .seq = session->lanes[SESSION_CONTROL].seq,
-		.assigns = session->assigns.items, .n_assigns = n,
-		.cancels = session->cancels.items, .n_cancels = n_cancels, .drain = server->draining });
+	size_t n_cancels = session->cancels.len < LIMIT_ORDERS ? session->cancels.len
+							       : LIMIT_ORDERS;
+	answer(server, session, SESSION_CONTROL, MSG_ORDERS,
+	       &(struct msg_orders){ .session = session->id,
+				     .seq = session->lanes[SESSION_CONTROL].seq,
+				     .assigns = session->assigns.items,
+				     .n_assigns = n,
+				     .cancels = session->cancels.items,
+				     .n_cancels = n_cancels,
+				     .drain = server->draining });
 	session->drain_told = server->draining;
 	session->cancels.len -= n_cancels;
 	session->assigns.len -= n;
-	memmove(session->assigns.items, session->assigns.items + n, session->assigns.len * sizeof(*session->assigns.items));
+	memmove(session->assigns.items, session->assigns.items + n,
+		session->assigns.len * sizeof(*session->assigns.items));
 	if (!session->assigns.len && !session->cancels.len)
 		arena_clear(&session->orders_arena);
 }
@@ -503,8 +554,9 @@ static void send_receipt(struct server *server, struct session *session)
 	session->receipt_due = false;
 	server->receipts_due--;
 	if (session->waits[SESSION_DATA])
-		answer(server, session, SESSION_DATA, MSG_RECEIPT, &(struct msg_receipt){
-			.session = session->id, .seq = session->lanes[SESSION_DATA].seq });
+		answer(server, session, SESSION_DATA, MSG_RECEIPT,
+		       &(struct msg_receipt){ .session = session->id,
+					      .seq = session->lanes[SESSION_DATA].seq });
 }
 
 static void send_news(struct server *server, struct session *session)
@@ -517,12 +569,19 @@ static void send_news(struct server *server, struct session *session)
 	bool last = run->done && session->watch_from + n >= run->feed.end;
 	if (!n && !last && now_us() < session->answer_by_us)
 		return;
-	answer(server, session, SESSION_DATA, MSG_NEWS, &(struct msg_news){
-		.session = session->id, .seq = session->lanes[SESSION_DATA].seq, .next = session->watch_from + n,
-		.done = last, .events = events, .n_events = n });
+	answer(server, session, SESSION_DATA, MSG_NEWS,
+	       &(struct msg_news){ .session = session->id,
+				   .seq = session->lanes[SESSION_DATA].seq,
+				   .next = session->watch_from + n,
+				   .done = last,
+				   .events = events,
+				   .n_events = n });
 }
 
-/* A client that is silent and has nothing parked for a minute is gone; so is a worker the core gave up. */
+/*
+ * A client that is silent and has nothing parked for a minute is gone; so is a worker the core gave
+ * up.
+ */
 static void check_peer(struct server *server, struct session *session)
 {
 	bool waits = session->waits[SESSION_CONTROL] || session->waits[SESSION_DATA];
@@ -569,7 +628,8 @@ void server_step(void *data)
 
 /* ---- life ---- */
 
-int server_new(struct loop *loop, const struct server_options *options, struct server **ret_server, struct err *err)
+int server_new(struct loop *loop, const struct server_options *options, struct server **ret_server,
+	       struct err *err)
 {
 	struct server *server = calloc(1, sizeof(*server));
 	if (!server)
@@ -582,13 +642,16 @@ int server_new(struct loop *loop, const struct server_options *options, struct s
 	for (int lane = 0; r == 0 && lane < SESSION_LANES; lane++)
 		r = chan_server_new(&server->chans[lane], err);
 	for (int lane = 0; r == 0 && lane < SESSION_LANES; lane++)
-		r = loop_fd_new(loop, chan_server_fd(server->chans[lane]), lane == SESSION_CONTROL ? on_control : on_data,
-				server, &server->watches[lane]);
+		r = loop_fd_new(loop, chan_server_fd(server->chans[lane]),
+				lane == SESSION_CONTROL ? on_control : on_data, server,
+				&server->watches[lane]);
 	if (r == 0)
 		r = loop_timer_new(loop, on_timer, server, &server->timer);
 	if (r < 0) {
 		server_free(server);
-		return err && err->text[0] ? r : err_errno(err, r, "starting the coordinator's event loop");
+		return err && err->text[0]
+			       ? r
+			       : err_errno(err, r, "starting the coordinator's event loop");
 	}
 	*ret_server = server;
 	return 0;
@@ -633,7 +696,8 @@ void server_stop_run(struct server *server, const char *why, int exit_code, bool
 {
 	for (size_t i = 0; i < server->runs.len; i++)
 		if (server->runs.items[i].mine && !server->runs.items[i].done)
-			core_run_stop(server->core, now_us(), server->runs.items[i].number, why, exit_code, immediate);
+			core_run_stop(server->core, now_us(), server->runs.items[i].number, why,
+				      exit_code, immediate);
 }
 
 void server_drain(struct server *server)
@@ -654,6 +718,7 @@ size_t server_workers(const struct server *server)
 {
 	size_t n = 0;
 	for (size_t i = 0; i < server->sessions.table.len; i++)
-		n += server->sessions.table.items[i] && server->sessions.table.items[i]->role == HELLO_WORKER;
+		n += server->sessions.table.items[i] &&
+		     server->sessions.table.items[i]->role == HELLO_WORKER;
 	return n;
 }

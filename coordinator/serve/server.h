@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * server.h - hands and ears of the core: it feeds core.h from two nanomsg endpoints (control and data), carries out its
- * actions, journals events before it acknowledges them, and tells whoever owns it what happens. The daemon, and the
- * coordinator embedded in a local run, are this server with different owners.
+ * server.h - hands and ears of the core: it feeds core.h from two nanomsg endpoints (control and
+ * data), carries out its actions, journals events before it acknowledges them, and tells whoever
+ * owns it what happens. The daemon, and the coordinator embedded in a local run, are this server
+ * with different owners.
  */
 #ifndef PADDOCK_SERVE_SERVER_H
 #define PADDOCK_SERVE_SERVER_H
@@ -19,8 +20,9 @@
 struct server;
 
 struct server_options {
-	struct store *store;	/* borrowed; NULL: nothing is kept */
-	bool must_store;	/* acknowledge results only once durable; else go on without the store when it fails */
+	struct store *store; /* borrowed; NULL: nothing is kept */
+	bool must_store; /* acknowledge results only once durable; else go on without the store when
+			    it fails */
 	void *data;
 	/* An event of a run submitted by server_submit; valid during the call. */
 	void (*on_event)(void *data, const struct msg_run_event *event);
@@ -28,8 +30,12 @@ struct server_options {
 	void (*on_done)(void *data, int exit_code);
 };
 
-/* A server attached to `loop` that listens nowhere yet. 0 with a server to free with server_free, or -errno with err. */
-int server_new(struct loop *loop, const struct server_options *options, struct server **ret_server, struct err *err);
+/*
+ * A server attached to `loop` that listens nowhere yet. 0 with a server to free with server_free,
+ * or -errno with err.
+ */
+int server_new(struct loop *loop, const struct server_options *options, struct server **ret_server,
+	       struct err *err);
 
 /* Close all endpoints and free. Accepts NULL. Runs in progress are forgotten. */
 void server_free(struct server *server);

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* session.c - a table of peers. The low 16 bits of an id are its place, so that finding one costs nothing. */
+/*
+ * session.c - a table of peers. The low 16 bits of an id are its place, so that finding one costs
+ * nothing.
+ */
 #include "coordinator/serve/session.h"
 
 #include "protocol/base/assert.h"
@@ -30,12 +33,14 @@ void session_table_done(struct sessions *sessions)
 	*sessions = (struct sessions){ 0 };
 }
 
-struct session *session_new(struct sessions *sessions, const struct msg_hello *hello, uint64_t random, uint64_t now_us)
+struct session *session_new(struct sessions *sessions, const struct msg_hello *hello,
+			    uint64_t random, uint64_t now_us)
 {
 	size_t place = 0;
 	while (place < sessions->table.len && sessions->table.items[place])
 		place++;
-	if (place > 0xffff || (place == sessions->table.len && VEC_PUSH(&sessions->table, NULL) < 0))
+	if (place > 0xffff ||
+	    (place == sessions->table.len && VEC_PUSH(&sessions->table, NULL) < 0))
 		return NULL;
 	struct session *session = calloc(1, sizeof(*session));
 	if (!session)
@@ -46,7 +51,8 @@ struct session *session_new(struct sessions *sessions, const struct msg_hello *h
 	session->heard_us = now_us;
 	session->name = str_dup(hello->name);
 	struct msg_hello copy = { 0 };
-	if (!session->name || record_copy(msg_describe(MSG_HELLO), hello, &copy, &session->arena) < 0) {
+	if (!session->name ||
+	    record_copy(msg_describe(MSG_HELLO), hello, &copy, &session->arena) < 0) {
 		done(session);
 		return NULL;
 	}

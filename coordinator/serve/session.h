@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * session.h - the peers of a server: one session per hello, with its two lanes, what is parked on them and what waits
- * to be sent. A table with stable numbers; no decisions.
+ * session.h - the peers of a server: one session per hello, with its two lanes, what is parked on
+ * them and what waits to be sent. A table with stable numbers; no decisions.
  */
 #ifndef PADDOCK_SERVE_SESSION_H
 #define PADDOCK_SERVE_SESSION_H
@@ -20,38 +20,51 @@
 enum { SESSION_CONTROL, SESSION_DATA, SESSION_LANES };
 
 struct session {
-	uint64_t id;			/* 0: free; random above, place in the table below */
+	uint64_t id; /* 0: free; random above, place in the table below */
 	enum hello_role role;
 	char *name;
 	uint64_t slots;
-	struct str *tags;		/* in arena */
+	struct str *tags; /* in arena */
 	size_t n_tags;
-	struct arena arena;		/* lives as long as the session: hello, pieces of a submission */
+	struct arena arena; /* lives as long as the session: hello, pieces of a submission */
 	struct lane_server lanes[SESSION_LANES];
 	struct chan_peer parked[SESSION_LANES];
-	bool waits[SESSION_LANES];	/* a request is parked or to be answered */
-	uint64_t answer_by_us;		/* of the parked poll or watch */
+	bool waits[SESSION_LANES]; /* a request is parked or to be answered */
+	uint64_t answer_by_us;	   /* of the parked poll or watch */
 	uint64_t heard_us;
-	uint64_t worker;		/* the core's number, 0 before its first poll */
-	bool receipt_due;		/* answer the data lane after the commit */
+	uint64_t worker;  /* the core's number, 0 before its first poll */
+	bool receipt_due; /* answer the data lane after the commit */
 	bool drain_told, draining;
-	struct arena orders_arena;	/* what waits for its next poll */
-	struct { struct msg_assign *items; size_t len, cap; } assigns;
-	struct { struct msg_cancel *items; size_t len, cap; } cancels;
-	struct { struct msg_program *items; size_t len, cap; } programs;	/* of a submission in pieces */
+	struct arena orders_arena; /* what waits for its next poll */
+	struct {
+		struct msg_assign *items;
+		size_t len, cap;
+	} assigns;
+	struct {
+		struct msg_cancel *items;
+		size_t len, cap;
+	} cancels;
+	struct {
+		struct msg_program *items;
+		size_t len, cap;
+	} programs; /* of a submission in pieces */
 	uint64_t watch_from;
-	uint64_t run;			/* a client's, the core's number */
+	uint64_t run; /* a client's, the core's number */
 };
 
 struct sessions {
-	struct { struct session **items; size_t len, cap; } table;
+	struct {
+		struct session **items;
+		size_t len, cap;
+	} table;
 };
 
 /* Free all. Accepts a zeroed one. */
 void session_table_done(struct sessions *sessions);
 
 /* A session for a hello that passed; `random` makes its id hard to guess. NULL on no memory. */
-struct session *session_new(struct sessions *sessions, const struct msg_hello *hello, uint64_t random, uint64_t now_us);
+struct session *session_new(struct sessions *sessions, const struct msg_hello *hello,
+			    uint64_t random, uint64_t now_us);
 
 /* The session `id`, or NULL. */
 struct session *session_find(const struct sessions *sessions, uint64_t id);

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* arena.c - a chain of blocks, each twice the last up to 1 MiB; a request larger than a block gets one of its own. */
+/*
+ * arena.c - a chain of blocks, each twice the last up to 1 MiB; a request larger than a block gets
+ * one of its own.
+ */
 #include "protocol/base/arena.h"
 
 #include <stdalign.h>

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* assert.c - the end of the line for a broken contract. Does not allocate, so that it works on a full heap. */
+/*
+ * assert.c - the end of the line for a broken contract. Does not allocate, so that it works on a
+ * full heap.
+ */
 #include "protocol/base/assert.h"
 
 #include <stdio.h>

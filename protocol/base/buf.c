@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * buf.c - growable bytes. Invariants: len <= cap_bytes; data != NULL implies data[len] == 0 and size > len.
- * Growth doubles, so a stream of appends costs amortised constant time.
+ * buf.c - growable bytes. Invariants: len <= cap_bytes; data != NULL implies data[len] == 0 and
+ * size > len. Growth doubles, so a stream of appends costs amortised constant time.
  */
 #include "protocol/base/buf.h"
 

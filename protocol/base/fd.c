@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* fd.c - small wrappers that make the descriptor rules cheap to keep. All calls may block on the file system. */
+/*
+ * fd.c - small wrappers that make the descriptor rules cheap to keep. All calls may block on the
+ * file system.
+ */
 #include "protocol/base/fd.h"
 
 #include "protocol/base/assert.h"
@@ -67,7 +70,9 @@ int fd_read_file(const char *path, size_t cap_bytes, struct buf *ret_buf)
 		ssize_t n = read(fd, chunk, sizeof(chunk));
 		if (n < 0 && errno == EINTR)
 			continue;
-		int r = n < 0 ? -errno : (size_t)n > room ? -EFBIG : buf_append(&buf, chunk, (size_t)n);
+		int r = n < 0		   ? -errno
+			: (size_t)n > room ? -EFBIG
+					   : buf_append(&buf, chunk, (size_t)n);
 		if (r < 0) {
 			buf_done(&buf);
 			return r;
@@ -81,7 +86,8 @@ int fd_read_file(const char *path, size_t cap_bytes, struct buf *ret_buf)
 
 static int write_and_sync(const char *temporary, const void *data, size_t n)
 {
-	FD_CLEANUP int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
+	FD_CLEANUP int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
+				 0666);
 	if (fd < 0)
 		return -errno;
 	int r = fd_write_all(fd, data, n);
@@ -93,20 +99,25 @@ static int write_and_sync(const char *temporary, const void *data, size_t n)
 int fd_write_file(const char *path, const void *data, size_t n, struct err *err)
 {
 	struct stat st;
-	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {	/* /dev/stdout, a pipe: nothing to rename over */
+	if (stat(path, &st) == 0 &&
+	    !S_ISREG(st.st_mode)) { /* /dev/stdout, a pipe: nothing to rename over */
 		FD_CLEANUP int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
 		int r = fd < 0 ? -errno : fd_write_all(fd, data, n);
 		return r < 0 ? err_errno(err, r, "writing %s", path) : 0;
 	}
 	char temporary[PATH_MAX];
-	if (snprintf(temporary, sizeof(temporary), "%s.%ld.tmp", path, (long)getpid()) >= (int)sizeof(temporary))
+	if (snprintf(temporary, sizeof(temporary), "%s.%ld.tmp", path, (long)getpid()) >=
+	    (int)sizeof(temporary))
 		return err_set(err, -ENAMETOOLONG, "writing %s: the path is too long", path);
 	int r = write_and_sync(temporary, data, n);
 	if (r == 0 && rename(temporary, path) < 0)
 		r = -errno;
 	if (r < 0) {
 		unlink(temporary);
-		return err_errno(err, r, "writing %s (nothing was changed; free space or choose another path)", path);
+		return err_errno(
+			err, r,
+			"writing %s (nothing was changed; free space or choose another path)",
+			path);
 	}
 	return 0;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * fd.h - file descriptors: close-on-exec from birth, closed by `cleanup`, handed over with take_fd, and files written
- * whole or not at all (temporary name, fsync, rename).
+ * fd.h - file descriptors: close-on-exec from birth, closed by `cleanup`, handed over with take_fd,
+ * and files written whole or not at all (temporary name, fsync, rename).
  */
 #ifndef PADDOCK_BASE_FD_H
 #define PADDOCK_BASE_FD_H
@@ -30,12 +30,15 @@ int fd_pipe(int *ret_read, int *ret_write);
 /* Write all n bytes, retrying on EINTR and short writes. 0 or -errno. Blocks on a blocking fd. */
 int fd_write_all(int fd, const void *data, size_t n);
 
-/* Read a whole file of at most cap_bytes into buf (initialised here, the caller's to free). 0, -EFBIG past the cap, -errno. */
+/*
+ * Read a whole file of at most cap_bytes into buf (initialised here, the caller's to free). 0,
+ * -EFBIG past the cap, -errno.
+ */
 int fd_read_file(const char *path, size_t cap_bytes, struct buf *ret_buf);
 
 /*
- * Replace `path` by `n` bytes: written to a temporary file beside it, synced, renamed; on failure the old file is
- * untouched and the temporary one gone. 0, or -errno with `err` filled.
+ * Replace `path` by `n` bytes: written to a temporary file beside it, synced, renamed; on failure
+ * the old file is untouched and the temporary one gone. 0, or -errno with `err` filled.
  */
 int fd_write_file(const char *path, const void *data, size_t n, struct err *err);
 

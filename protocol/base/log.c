@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* log.c - the only global state of the ground: where this process logs. One write(2) per line, so lines never interleave. */
+/*
+ * log.c - the only global state of the ground: where this process logs. One write(2) per line, so
+ * lines never interleave.
+ */
 #include "protocol/base/log.h"
 
 #include "protocol/base/assert.h"
@@ -38,7 +41,10 @@ bool log_enabled(enum log_level level)
 	return level >= sink.lowest;
 }
 
-/* Copy text into out with control bytes (and for JSON quotes and backslashes) escaped. Stops when out is full. */
+/*
+ * Copy text into out with control bytes (and for JSON quotes and backslashes) escaped. Stops when
+ * out is full.
+ */
 static size_t escape(char *out, size_t size, const char *text, bool json)
 {
 	size_t n = 0;
@@ -69,11 +75,14 @@ void log_write(enum log_level level, const char *event, const char *fmt, ...)
 	int n;
 	if (sink.json)
 		n = snprintf(line, sizeof(line),
-			     "{\"time\":\"%s\",\"level\":\"%s\",\"program\":\"%s\",\"event\":\"%s\",\"text\":\"%s\"}\n",
-			     clock_format_utc(when, sizeof(when), clock_wall_us()), level_names[level], sink.program,
-			     event, safe);
+			     "{\"time\":\"%s\",\"level\":\"%s\",\"program\":\"%s\","
+			     "\"event\":\"%s\",\"text\":\"%s\"}\n",
+			     clock_format_utc(when, sizeof(when), clock_wall_us()),
+			     level_names[level], sink.program, event, safe);
 	else
-		n = snprintf(line, sizeof(line), "%s: %s: %s: %s\n", sink.program, level_names[level], event, safe);
+		n = snprintf(line, sizeof(line), "%s: %s: %s: %s\n", sink.program,
+			     level_names[level], event, safe);
 	if (n > 0)
-		(void)fd_write_all(sink.fd, line, (size_t)n < sizeof(line) ? (size_t)n : sizeof(line) - 1);
+		(void)fd_write_all(sink.fd, line,
+				   (size_t)n < sizeof(line) ? (size_t)n : sizeof(line) - 1);
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * log.h - one line per event: level, event name, key=value pairs. Text or JSON, always to stderr (or the fd given).
- * Control bytes are escaped, so that a hostile name cannot forge a line. Library-like rooms never log above debug.
+ * log.h - one line per event: level, event name, key=value pairs. Text or JSON, always to stderr
+ * (or the fd given). Control bytes are escaped, so that a hostile name cannot forge a line.
+ * Library-like rooms never log above debug.
  *
  *	LOG_INFO("worker_joined", "worker=%s slots=%u", name, slots);
  */
@@ -24,12 +25,16 @@ void log_setup(const char *program, int fd, enum log_level lowest, bool json);
 /* Is this level written at all? For skipping costly arguments. */
 bool log_enabled(enum log_level level);
 
-/* Write one line. `event` is a literal name; the text is key=value pairs, or a sentence. Never fails, never blocks for long. */
-void log_write(enum log_level level, const char *event, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/*
+ * Write one line. `event` is a literal name; the text is key=value pairs, or a sentence. Never
+ * fails, never blocks for long.
+ */
+void log_write(enum log_level level, const char *event, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 
 #define LOG_DEBUG(event, ...) log_write(LOG_LEVEL_DEBUG, event, __VA_ARGS__)
-#define LOG_INFO(event, ...) log_write(LOG_LEVEL_INFO, event, __VA_ARGS__)
-#define LOG_WARN(event, ...) log_write(LOG_LEVEL_WARN, event, __VA_ARGS__)
+#define LOG_INFO(event, ...)  log_write(LOG_LEVEL_INFO, event, __VA_ARGS__)
+#define LOG_WARN(event, ...)  log_write(LOG_LEVEL_WARN, event, __VA_ARGS__)
 #define LOG_ERROR(event, ...) log_write(LOG_LEVEL_ERROR, event, __VA_ARGS__)
 
 #endif

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * loop.c - a thin skin over libuv; the only file that knows it. Handles are closed asynchronously by libuv, so each
- * watch is one allocation that its close callback frees. No thread pool work is ever queued.
+ * loop.c - a thin skin over libuv; the only file that knows it. Handles are closed asynchronously
+ * by libuv, so each watch is one allocation that its close callback frees. No thread pool work is
+ * ever queued.
  */
 #include "protocol/base/loop.h"
 
@@ -65,7 +66,8 @@ void loop_free(struct loop *loop)
 	if (!loop)
 		return;
 	uv_walk(&loop->uv, close_handle, NULL);
-	loop->uv.stop_flag = 0;	/* a stop nobody ran into would end this run before it closed anything */
+	loop->uv.stop_flag =
+		0; /* a stop nobody ran into would end this run before it closed anything */
 	uv_run(&loop->uv, UV_RUN_DEFAULT);
 	int r = uv_loop_close(&loop->uv);
 	ASSERT(r == 0);
@@ -93,7 +95,7 @@ void loop_stop(struct loop *loop)
 
 static void on_fd(uv_poll_t *handle, int status, int events)
 {
-	(void)status;	/* an error is found again, with its errno, by the read that follows */
+	(void)status; /* an error is found again, with its errno, by the read that follows */
 	(void)events;
 	struct loop_fd *watch = handle->data;
 	watch->fn(watch->data);
@@ -176,7 +178,8 @@ static void on_signal(uv_signal_t *handle, int signum)
 	signal->fn(signal->data, signum);
 }
 
-int loop_signal_new(struct loop *loop, int signum, loop_signal_fn *fn, void *data, struct loop_signal **ret_signal)
+int loop_signal_new(struct loop *loop, int signum, loop_signal_fn *fn, void *data,
+		    struct loop_signal **ret_signal)
 {
 	ASSERT(fn && signum > 0);
 	struct loop_signal *signal = calloc(1, sizeof(*signal));

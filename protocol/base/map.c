@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* map.c - open addressing with linear probing over an insertion-ordered entry array; load factor at most one half. No removal. */
+/*
+ * map.c - open addressing with linear probing over an insertion-ordered entry array; load factor at
+ * most one half. No removal.
+ */
 #include "protocol/base/map.h"
 
 #include "protocol/base/assert.h"

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* rng.c - xoshiro256** and splitmix64 by Blackman and Vigna (public domain algorithms, prng.di.unimi.it). */
+/*
+ * rng.c - xoshiro256** and splitmix64 by Blackman and Vigna (public domain algorithms,
+ * prng.di.unimi.it).
+ */
 #include "protocol/base/rng.h"
 
 #include "protocol/base/assert.h"

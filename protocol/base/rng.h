@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* rng.h - seeded random numbers (xoshiro256**, seeded by splitmix64): same seed, same sequence, on every machine. Not for secrets. */
+/*
+ * rng.h - seeded random numbers (xoshiro256**, seeded by splitmix64): same seed, same sequence, on
+ * every machine. Not for secrets.
+ */
 #ifndef PADDOCK_BASE_RNG_H
 #define PADDOCK_BASE_RNG_H
 

@@ -167,8 +167,16 @@ static int parse_with_unit(struct str *text, const struct unit *units, double *r
 int str_parse_size(struct str text, uint64_t *ret_bytes)
 {
 	static const struct unit units[] = {
-		{ "", 1 }, { "B", 1 }, { "K", 1024. }, { "KiB", 1024. }, { "M", 1048576. }, { "MiB", 1048576. },
-		{ "G", 1073741824. }, { "GiB", 1073741824. }, { "T", 1099511627776. }, { "TiB", 1099511627776. },
+		{ "", 1 },
+		{ "B", 1 },
+		{ "K", 1024. },
+		{ "KiB", 1024. },
+		{ "M", 1048576. },
+		{ "MiB", 1048576. },
+		{ "G", 1073741824. },
+		{ "GiB", 1073741824. },
+		{ "T", 1099511627776. },
+		{ "TiB", 1099511627776. },
 		{ NULL, 0 },
 	};
 	double value;
@@ -186,7 +194,7 @@ int str_parse_size(struct str text, uint64_t *ret_bytes)
 int str_parse_duration(struct str text, uint64_t *ret_us)
 {
 	static const struct unit units[] = {
-		{ "", 1e6 }, { "s", 1e6 }, { "sec", 1e6 }, { "ms", 1e3 }, { "us", 1 },
+		{ "", 1e6 },  { "s", 1e6 },   { "sec", 1e6 }, { "ms", 1e3 },	{ "us", 1 },
 		{ "m", 6e7 }, { "min", 6e7 }, { "h", 3.6e9 }, { "d", 8.64e10 }, { NULL, 0 },
 	};
 	double total = 0, value;
@@ -211,7 +219,8 @@ const char *str_format_duration(char *out, size_t size, uint64_t us)
 	else if (us < 60000000)
 		snprintf(out, size, "%.2f s", (double)us / 1e6);
 	else if (us < 3600000000u)
-		snprintf(out, size, "%u m %02u s", (unsigned)(us / 60000000u), (unsigned)(us / 1000000u % 60));
+		snprintf(out, size, "%u m %02u s", (unsigned)(us / 60000000u),
+			 (unsigned)(us / 1000000u % 60));
 	else
 		snprintf(out, size, "%llu h %02u m", (unsigned long long)(us / 3600000000u),
 			 (unsigned)(us / 60000000u % 60));

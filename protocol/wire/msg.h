@@ -28,6 +28,7 @@ enum {
 	MSG_HEAD_FIELDS = 2,
 };
 
+// clang-format off
 #define RECORD(name) struct msg_##name {
 #define MESSAGE(name, number) struct msg_##name {
 #define U64(field, max) uint64_t field;
@@ -36,6 +37,7 @@ enum {
 #define STRS(field, items, max) const struct str *field; size_t n_##field;
 #define LIST(field, record, items) struct msg_##record *field; size_t n_##field;
 #define END };
+// clang-format on
 #include "protocol/wire/msg.def"
 
 /* Message numbers: MSG_HELLO = 1, ... */
@@ -67,26 +69,26 @@ enum msg_event_kind {
 /* Why an attempt closed badly: which exit code it stands for. */
 enum msg_close_cause {
 	MSG_CLOSE_FINE,
-	MSG_CLOSE_LISTING,	/* 104 */
-	MSG_CLOSE_SETUP,	/* 105 */
-	MSG_CLOSE_SANDBOX,	/* 113 */
+	MSG_CLOSE_LISTING, /* 104 */
+	MSG_CLOSE_SETUP,   /* 105 */
+	MSG_CLOSE_SANDBOX, /* 113 */
 	MSG_CLOSE_CANCELLED,
-	MSG_CLOSE_WORKER,	/* the worker could not go on: disk full, keeper died */
+	MSG_CLOSE_WORKER, /* the worker could not go on: disk full, keeper died */
 	MSG_CLOSE_MAX,
 };
 
 enum msg_run_kind {
-	MSG_RUN_STARTED,	/* name: the run's; count: programs; slots */
-	MSG_RUN_LISTED,		/* a program was listed: count cases */
-	MSG_RUN_LIST_FAILED,	/* ... or could not be: message */
+	MSG_RUN_STARTED,     /* name: the run's; count: programs; slots */
+	MSG_RUN_LISTED,	     /* a program was listed: count cases */
+	MSG_RUN_LIST_FAILED, /* ... or could not be: message */
 	MSG_RUN_CASE_STARTED,
-	MSG_RUN_CASE_RETRIED,	/* an attempt ended red, another follows: outcome, message */
-	MSG_RUN_CASE_FINISHED,	/* the verdict: one for each listed case, one for each found case */
-	MSG_RUN_WORKER_JOINED,	/* worker, slots */
-	MSG_RUN_WORKER_LEFT,	/* worker, message */
-	MSG_RUN_WARNING,	/* message */
-	MSG_RUN_FINISHED,	/* count, exit_code, makespan_us, bound_us, what bounded it */
-	MSG_RUN_CASE_LISTED,	/* list_only: one case with its estimate */
+	MSG_RUN_CASE_RETRIED,  /* an attempt ended red, another follows: outcome, message */
+	MSG_RUN_CASE_FINISHED, /* the verdict: one for each listed case, one for each found case */
+	MSG_RUN_WORKER_JOINED, /* worker, slots */
+	MSG_RUN_WORKER_LEFT,   /* worker, message */
+	MSG_RUN_WARNING,       /* message */
+	MSG_RUN_FINISHED,      /* count, exit_code, makespan_us, bound_us, what bounded it */
+	MSG_RUN_CASE_LISTED,   /* list_only: one case with its estimate */
 	MSG_RUN_KIND_MAX,
 };
 
@@ -108,17 +110,17 @@ struct msg_record;
 struct msg_field {
 	const char *name;
 	enum msg_field_type type;
-	size_t offset;			/* of the value, or of the list pointer */
-	size_t count_offset;		/* of n_<field>, for lists */
-	uint64_t max;			/* value, or bytes of a text */
-	size_t max_items;		/* of a list */
-	const struct msg_record *record;	/* of LIST's items */
+	size_t offset;			 /* of the value, or of the list pointer */
+	size_t count_offset;		 /* of n_<field>, for lists */
+	uint64_t max;			 /* value, or bytes of a text */
+	size_t max_items;		 /* of a list */
+	const struct msg_record *record; /* of LIST's items */
 };
 
 struct msg_record {
 	const char *name;
-	size_t bytes;			/* sizeof the struct */
-	unsigned number;		/* of a message; 0 for a record */
+	size_t bytes;	 /* sizeof the struct */
+	unsigned number; /* of a message; 0 for a record */
 	const struct msg_field *fields;
 	size_t n_fields;
 };

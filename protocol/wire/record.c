@@ -36,8 +36,8 @@ static int copy_list(const struct msg_record *describe, void **list, size_t n, s
 	if (n && !copy)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++)
-		if (record_copy(describe, (const char *)*list + i * describe->bytes, copy + i * describe->bytes,
-				arena) < 0)
+		if (record_copy(describe, (const char *)*list + i * describe->bytes,
+				copy + i * describe->bytes, arena) < 0)
 			return -ENOMEM;
 	*list = copy;
 	return 0;
@@ -54,15 +54,10 @@ int record_copy(const struct msg_record *describe, const void *from, void *to, s
 		if (field->type == MSG_FIELD_STRS || field->type == MSG_FIELD_LIST)
 			memcpy(&n, (char *)to + field->count_offset, sizeof(n));
 		switch (field->type) {
-		case MSG_FIELD_U64:
-			break;
+		case MSG_FIELD_U64: break;
 		case MSG_FIELD_STR:
-		case MSG_FIELD_BIN:
-			r = copy_text((struct str *)(void *)at, arena);
-			break;
-		case MSG_FIELD_STRS:
-			r = copy_texts((struct str **)(void *)at, n, arena);
-			break;
+		case MSG_FIELD_BIN: r = copy_text((struct str *)(void *)at, arena); break;
+		case MSG_FIELD_STRS: r = copy_texts((struct str **)(void *)at, n, arena); break;
 		case MSG_FIELD_LIST:
 			r = copy_list(field->record, (void **)(void *)at, n, arena);
 			break;
