@@ -107,3 +107,10 @@ wait_for() { # SECONDS COMMAND...
 		read -r -t 0.02 <> <(:) || :
 	done
 }
+
+# The verdicts of an events file, one "case outcome" a line, sorted.
+verdicts() { # EVENTS
+	python3 -c 'import json, sys
+events = map(json.loads, open(sys.argv[1], encoding="utf-8"))
+for line in sorted(e["case"] + " " + e["outcome"] for e in events if e["event"] == "case"): print(line)' "$1"
+}
