@@ -87,8 +87,8 @@ static void homes_are_found(void **state)
 		const char *scratch;
 	} table[] = {
 		{ "/root", true, "/root", "root" },
-		{ "/home/ann", true, "/home/ann", "home/ann" },
-		{ "/home/ann", false, "/home/ann", "home/ann" },
+		{ "/home/user", true, "/home/user", "home/user" },
+		{ "/home/user", false, "/home/user", "home/user" },
 		{ "/tmp/x/home", true, "/tmp/x/home", "tmp/x/home" },
 		{ "/var/lib/thing", true, "/var/lib/thing", "ownhome" },
 		{ "/nonexistent", false, "/run/home", "run/home" },
