@@ -51,14 +51,14 @@ static int json_row(struct buf *buf, struct str key, const struct estimate_histo
 	if (r == 0)
 		r = escape_json(buf, key);
 	if (r == 0)
-		r = buf_printf(
-			buf,
-			"\",\"runs\":%u,\"failures\":%u,\"flakes\":%u,\"failed_last\":%s,"
-			"\"isolate\":%s,"
-			"\"peak_bytes\":%" PRIu64 ",\"cpu_us\":%" PRIu64 ",\"samples_us\":[",
-			history->runs, history->failures, history->flakes,
-			history->failed_last ? "true" : "false",
-			history->isolate ? "true" : "false", history->peak_bytes, history->cpu_us);
+		r = buf_printf(buf,
+			       "\",\"runs\":%u,\"failures\":%u,\"flakes\":%u,\"failed_last\":%s,"
+			       "\"isolate\":%s,"
+			       "\"peak_bytes\":%" PRIu64 ",\"cpu_us\":%" PRIu64 ",\"samples_us\":[",
+			       history->runs, history->failures, history->flakes,
+			       history->failed_last ? "true" : "false",
+			       history->isolate ? "true" : "false", history->peak_bytes,
+			       history->cpu_us);
 	if (r == 0)
 		r = put_numbers(buf, history, ",");
 	return r == 0 ? buf_puts(buf, "]}") : r;
@@ -106,9 +106,8 @@ int export_table(const struct estimate_table *table, enum export_format format,
 {
 	static const char *const heads[EXPORT_FORMAT_MAX] = {
 		[EXPORT_JSON] = "{\"version\":1,\"cases\":[",
-		[EXPORT_CSV] =
-			"key,runs,failures,flakes,failed_last,isolate,peak_bytes,cpu_us,"
-			"samples_us\r\n",
+		[EXPORT_CSV] = "key,runs,failures,flakes,failed_last,isolate,peak_bytes,cpu_us,"
+			       "samples_us\r\n",
 	};
 	struct exporting exporting = { .put = put, .data = data };
 	int (*row)(struct buf *, struct str, const struct estimate_history *,

@@ -491,12 +491,11 @@ int import_bytes(struct import *import, const char *name, struct str bytes,
 	if (format == IMPORT_AUTO)
 		format = detect(bytes);
 	if (format == IMPORT_AUTO)
-		return err_set(
-			err, -EPROTO,
-			"reading %s: it is in no format known here; say which with --format"
-			" (junit, "
-			"ctest, prove, lit, pytest-split)",
-			name);
+		return err_set(err, -EPROTO,
+			       "reading %s: it is in no format known here; say which with --format"
+			       " (junit, "
+			       "ctest, prove, lit, pytest-split)",
+			       name);
 	return formats[format].read(&reading, bytes);
 }
 

@@ -42,6 +42,7 @@ struct journal {
 	struct map programs, cases; /* names -> row */
 	struct buf key;
 	uint64_t seq_run, next_seq; /* the run written last, and its next number */
+	uint64_t sweeps;	    /* of the names, as far as known */
 };
 
 struct journal *journal_new(size_t cap_bytes)
@@ -221,18 +222,21 @@ static int next_seq(struct journal *journal, struct db *db, uint64_t run, uint64
 		    struct err *err)
 {
 	if (journal->seq_run != run) {
-		struct db_query *last = db_query(db, "SELECT max(seq) FROM events WHERE run=?",
-						 err);
+		struct db_query *last =
+			db_query(db, "SELECT max(id) FROM events WHERE " JOURNAL_OF_RUN, err);
 		if (!last)
 			return -EIO;
 		db_put_u64(last, run);
 		int r = db_step(last, err);
 		if (r < 0)
 			return r;
-		journal->next_seq = (r ? db_get_u64(last) : 0) + 1;
+		journal->next_seq = (r ? db_get_u64(last) & UINT32_MAX : 0) + 1;
 		journal->seq_run = run;
 		db_reset(last);
 	}
+	if (journal->next_seq > UINT32_MAX)
+		return err_set(err, -EFBIG, "writing the history %s: a run has too many events",
+			       db_path(db));
 	*ret_seq = journal->next_seq++;
 	return 0;
 }
@@ -241,15 +245,14 @@ static int next_seq(struct journal *journal, struct db *db, uint64_t run, uint64
 static int insert(struct db *db, uint64_t run, uint64_t seq, uint64_t case_id,
 		  const struct msg_run_event *event, struct err *err)
 {
-	struct db_query *add =
-		db_query(db,
-			 "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-			 "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-			 err);
+	struct db_query *add = db_query(
+		db,
+		"INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+		" ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		err);
 	if (!add)
 		return -EIO;
-	db_put_u64(add, run);
-	db_put_u64(add, seq);
+	db_put_u64(add, run << 32 | seq);
 	db_put_u64(add, event->kind);
 	db_put_u64(add, event->at_us);
 	db_put_u64(add, case_id);
@@ -301,12 +304,31 @@ static int note_finished(struct db *db, uint64_t run, const struct msg_run_event
 	return db_run(set, err);
 }
 
+/* Another process deleted names that are not used any more: the numbers known here may be among
+ * them. */
+static int heed_sweeps(struct journal *journal, struct db *db, struct err *err)
+{
+	struct db_query *row = db_query(db, "SELECT value FROM counters WHERE name='sweeps'", err);
+	int r = row ? db_step(row, err) : -EIO;
+	if (r < 0)
+		return r;
+	uint64_t sweeps = r ? db_get_u64(row) : 0;
+	db_reset(row);
+	if (sweeps != journal->sweeps)
+		forget_rows(journal);
+	journal->sweeps = sweeps;
+	return 0;
+}
+
 int journal_flush(struct journal *journal, struct db *db, struct err *err)
 {
+	int r = heed_sweeps(journal, db, err);
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < journal->pending.len; i++) {
 		const struct pending *item = &journal->pending.items[i];
 		uint64_t case_id = 0, seq = 0;
-		int r = case_row(journal, db, &item->event, &case_id, err);
+		r = case_row(journal, db, &item->event, &case_id, err);
 		if (r == 0)
 			r = next_seq(journal, db, item->run, &seq, err);
 		if (r == 0)
@@ -381,7 +403,7 @@ int journal_replay(struct db *db, uint64_t run,
 		" makespan_us, bound_us,"
 		" slots, busy_us, p.suite, p.name, p.adapter, p.file, c.name FROM events"
 		" LEFT JOIN cases c ON c.id = case_id LEFT JOIN programs p ON p.id = c.program"
-		" WHERE run=? ORDER BY seq",
+		" WHERE " JOURNAL_OF_RUN " ORDER BY events.id",
 		err);
 	if (!rows)
 		return -EIO;

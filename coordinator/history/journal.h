@@ -13,6 +13,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* SQL: the events of run number ?1, ?2; places in a run count from 1. */
+#define JOURNAL_OF_RUN	 "events.id BETWEEN ?1 << 32 AND (?1 << 32) + 4294967295"
+#define JOURNAL_OF_RUN_2 "events.id BETWEEN ?2 << 32 AND (?2 << 32) + 4294967295"
+
 struct journal;
 
 /* A journal that refuses to hold more than cap_bytes. NULL on no memory. */

@@ -16,6 +16,7 @@
  */
 #include "coordinator/history/samples.h"
 
+#include "coordinator/history/journal.h"
 #include "protocol/base/arena.h"
 #include "protocol/base/assert.h"
 #include "protocol/base/buf.h"
@@ -140,7 +141,7 @@ int samples_gather(struct samples *samples, struct db *db, uint64_t run, struct 
 		"SELECT kind, outcome, flags & 1, duration_us, cpu_us, peak_bytes, p.suite,"
 		" p.name, c.name FROM events"
 		" JOIN cases c ON c.id = case_id JOIN programs p ON p.id = c.program"
-		" WHERE run=? AND kind IN (?, ?)",
+		" WHERE " JOURNAL_OF_RUN " AND kind IN (?, ?)",
 		err);
 	if (!rows)
 		return -EIO;

@@ -61,6 +61,28 @@ static const char *const steps[] = {
 	" WITHOUT ROWID;"
 	"CREATE TABLE startups (program TEXT PRIMARY KEY, startup_us INTEGER NOT NULL) WITHOUT"
 	" ROWID;",
+	/* Large outputs thin out the pages of an index: events move to a table of their own order.
+	 */
+	"CREATE TABLE events_2 ("
+	" id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, at_us INTEGER NOT NULL,"
+	" case_id INTEGER NOT NULL, label TEXT NOT NULL, case_index INTEGER NOT NULL,"
+	" count INTEGER NOT NULL, outcome INTEGER NOT NULL, flags INTEGER NOT NULL,"
+	" attempt INTEGER NOT NULL, estimate_us INTEGER NOT NULL, duration_us INTEGER NOT NULL,"
+	" cpu_us INTEGER NOT NULL, peak_bytes INTEGER NOT NULL, worker TEXT NOT NULL,"
+	" slot INTEGER NOT NULL, exit_code INTEGER NOT NULL, signal INTEGER NOT NULL,"
+	" dropped_bytes INTEGER NOT NULL, message BLOB NOT NULL, out BLOB NOT NULL,"
+	" err BLOB NOT NULL, makespan_us INTEGER NOT NULL, bound_us INTEGER NOT NULL,"
+	" slots INTEGER NOT NULL, busy_us INTEGER NOT NULL);"
+	"INSERT INTO events_2 SELECT (run << 32) + seq, kind, at_us, case_id, label, case_index,"
+	" count, outcome, flags, attempt, estimate_us, duration_us, cpu_us, peak_bytes, worker,"
+	" slot,"
+	" exit_code, signal, dropped_bytes, message, out, err, makespan_us, bound_us, slots,"
+	" busy_us"
+	" FROM events;"
+	"DROP TABLE events;"
+	"ALTER TABLE events_2 RENAME TO events;"
+	"CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
+	"INSERT INTO counters VALUES ('sweeps', 0);",
 };
 
 enum { VERSION = sizeof(steps) / sizeof(steps[0]) };
@@ -82,19 +104,17 @@ static int refuse(struct db *db, uint64_t version, uint64_t application, uint64_
 		  struct err *err)
 {
 	if (application == APPLICATION_ID && version > VERSION)
-		return err_set(
-			err, -EPROTO,
-			"opening the history %s: a newer paddock wrote it (format %" PRIu64
-			", this one knows up to %d); use that version, or another file with"
-			" --history",
-			db_path(db), version, VERSION);
+		return err_set(err, -EPROTO,
+			       "opening the history %s: a newer paddock wrote it (format %" PRIu64
+			       ", this one knows up to %d); use that version, or another file with"
+			       " --history",
+			       db_path(db), version, VERSION);
 	if (application != APPLICATION_ID && (application || tables))
-		return err_set(
-			err, -EBADMSG,
-			"opening the history %s: it is a database of another program; choose"
-			" another file "
-			"with --history",
-			db_path(db));
+		return err_set(err, -EBADMSG,
+			       "opening the history %s: it is a database of another program; choose"
+			       " another file "
+			       "with --history",
+			       db_path(db));
 	return 0;
 }
 

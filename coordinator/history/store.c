@@ -170,7 +170,9 @@ static int mark_finished(struct store *store, uint64_t run, uint64_t wall_us, in
 		"UPDATE runs SET finished_us=?, exit_code=?,"
 		" (cases, red, flaky) = (SELECT count(*), ifnull(sum(outcome NOT IN (?, ?, ?)),"
 		" 0), ifnull(sum(flags & 1), 0)"
-		" FROM events WHERE run=runs.id AND kind=?) WHERE id=?",
+		" FROM events WHERE events.id BETWEEN runs.id << 32 AND (runs.id << 32) +"
+		" 4294967295"
+		" AND kind=?) WHERE id=?",
 		err);
 	if (!set)
 		return -EIO;
@@ -338,8 +340,8 @@ int store_run_failed(struct store *store, uint64_t run,
 	struct db_query *rows = db_query(
 		store->db,
 		"SELECT outcome, p.suite, p.name, c.name FROM events JOIN cases c ON c.id = case_id"
-		" JOIN programs p ON p.id = c.program WHERE run=? AND kind=? AND NOT flags & 2"
-		" ORDER BY seq",
+		" JOIN programs p ON p.id = c.program WHERE " JOURNAL_OF_RUN
+		" AND kind=? AND NOT flags & 2 ORDER BY events.id",
 		err);
 	if (!rows)
 		return -EIO;
@@ -364,17 +366,16 @@ int store_changes(struct store *store, uint64_t before, uint64_t after,
 		store->db,
 		"WITH old AS (SELECT p.suite s, p.name p, c.name n, outcome FROM events JOIN"
 		" cases c ON c.id = case_id"
-		"  JOIN programs p ON p.id = c.program WHERE run=? AND kind=?),"
+		"  JOIN programs p ON p.id = c.program WHERE " JOURNAL_OF_RUN " AND kind=?3),"
 		" new AS (SELECT p.suite s, p.name p, c.name n, outcome FROM events JOIN cases c"
 		" ON c.id = case_id"
-		"  JOIN programs p ON p.id = c.program WHERE run=? AND kind=?)"
+		"  JOIN programs p ON p.id = c.program WHERE " JOURNAL_OF_RUN_2 " AND kind=?3)"
 		" SELECT s, p, n, old.outcome, new.outcome FROM old JOIN new USING (s, p, n)"
 		" WHERE old.outcome <> new.outcome ORDER BY s, p, n",
 		err);
 	if (!rows)
 		return -EIO;
 	db_put_u64(rows, before);
-	db_put_u64(rows, MSG_RUN_CASE_FINISHED);
 	db_put_u64(rows, after);
 	db_put_u64(rows, MSG_RUN_CASE_FINISHED);
 	int r;
@@ -417,39 +418,67 @@ int store_add_samples(struct store *store, const struct store_sample *list, size
 	return r;
 }
 
-static int run_with(struct db *db, const char *sql, uint64_t a, uint64_t b, struct err *err)
+static int run_with(struct db *db, const char *sql, uint64_t value, struct err *err)
 {
 	struct db_query *query = db_query(db, sql, err);
 	if (!query)
 		return -EIO;
-	db_put_u64(query, a);
-	db_put_u64(query, b);
+	db_put_u64(query, value);
 	return db_run(query, err);
 }
 
-static int prune_rows(struct store *store, uint64_t runs_before_us, uint64_t keep_runs,
-		      uint64_t keys_before_us, struct err *err)
+struct run_list {
+	uint64_t *items;
+	size_t len, cap;
+};
+
+/* Runs past their age, and finished ones that are not among the newest. */
+static int find_old_runs(struct db *db, uint64_t before_us, uint64_t keep_runs,
+			 struct run_list *runs, struct err *err)
 {
-	struct db *db = store->db;
-	int r = run_with(
+	struct db_query *rows = db_query(
 		db,
-		"DELETE FROM events WHERE run IN (SELECT id FROM runs WHERE started_us < ?1 OR id"
-		" NOT IN"
-		" (SELECT id FROM runs ORDER BY started_us DESC, id DESC LIMIT ?2))",
-		runs_before_us, keep_runs, err);
-	if (r == 0)
-		r = run_with(db,
-			     "DELETE FROM runs WHERE started_us < ?1 OR id NOT IN"
-			     " (SELECT id FROM runs ORDER BY started_us DESC, id DESC LIMIT ?2)",
-			     runs_before_us, keep_runs, err);
+		"SELECT id FROM runs WHERE started_us < ? OR (finished_us > 0 AND id NOT IN"
+		" (SELECT id FROM runs ORDER BY started_us DESC, id DESC LIMIT ?))",
+		err);
+	if (!rows)
+		return -EIO;
+	db_put_u64(rows, before_us);
+	db_put_u64(rows, keep_runs);
+	int r;
+	while ((r = db_step(rows, err)) == 1)
+		if (VEC_PUSH(runs, db_get_u64(rows)) < 0)
+			break;
+	db_reset(rows);
+	return r == 1 ? err_errno(err, -ENOMEM, "pruning the history %s", db_path(db)) : r;
+}
+
+/* Names that no event uses any more. A whole scan, so only when there are many. */
+static int sweep_names(struct db *db, struct err *err)
+{
+	int r = run_with(db,
+			 "DELETE FROM cases WHERE (SELECT count(*) FROM cases) > ?"
+			 " AND id NOT IN (SELECT case_id FROM events)",
+			 CASES_SWEEP, err);
 	if (r == 0 && db_changes(db))
-		r = run_with(db,
-			     "DELETE FROM cases WHERE (SELECT count(*) FROM cases) > ?1"
-			     " AND id NOT IN (SELECT case_id FROM events) AND ?2",
-			     CASES_SWEEP, 1, err);
-	if (r == 0)
-		r = run_with(db, "DELETE FROM history WHERE seen_us < ?1 AND ?2", keys_before_us, 1,
+		r = run_with(db, "UPDATE counters SET value = value + ? WHERE name='sweeps'", 1,
 			     err);
+	return r;
+}
+
+static int prune_rows(struct db *db, const struct run_list *runs, uint64_t keys_before_us,
+		      struct err *err)
+{
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < runs->len; i++) {
+		r = run_with(db, "DELETE FROM events WHERE " JOURNAL_OF_RUN, runs->items[i], err);
+		if (r == 0)
+			r = run_with(db, "DELETE FROM runs WHERE id=?", runs->items[i], err);
+	}
+	if (r == 0 && runs->len)
+		r = sweep_names(db, err);
+	if (r == 0)
+		r = run_with(db, "DELETE FROM history WHERE seen_us < ?", keys_before_us, err);
 	return r;
 }
 
@@ -461,11 +490,14 @@ int store_prune(struct store *store, uint64_t wall_us, uint64_t keep_days, uint6
 		runs_before_us = wall_us - age_us;
 	if (KEEP_KEYS_DAYS * DAY_US < wall_us)
 		keys_before_us = wall_us - KEEP_KEYS_DAYS * DAY_US;
+	struct run_list runs = { 0 };
 	int r = db_begin(store->db, err);
-	if (r < 0)
-		return r;
-	r = db_end(store->db, prune_rows(store, runs_before_us, keep_runs, keys_before_us, err),
-		   err);
-	journal_flushed(store->journal, false); /* interned names may be gone */
+	if (r == 0) {
+		r = find_old_runs(store->db, runs_before_us, keep_runs, &runs, err);
+		if (r == 0)
+			r = prune_rows(store->db, &runs, keys_before_us, err);
+		r = db_end(store->db, r, err);
+	}
+	VEC_DONE(&runs);
 	return r == 0 ? db_exec(store->db, "PRAGMA incremental_vacuum(2000)", err) : r;
 }

@@ -204,7 +204,7 @@ static void put_attempts(struct report *report, const struct collect_case *one)
 		else
 			start(report, is_error(attempt) ? "rerunError" : "rerunFailure");
 		put_reason(report, attempt);
-		start(report, "stackTrace");	/* readers want one, even empty */
+		start(report, "stackTrace"); /* readers want one, even empty */
 		content(report, attempt->message);
 		end(report);
 		element(report, "system-out", attempt->out);

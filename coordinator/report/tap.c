@@ -115,7 +115,8 @@ static void put_directive(struct out *out, const struct msg_run_event *event)
 		out_note(out, buf_puts(&out->buf, event->message.len ? " # SKIP " : " # SKIP"));
 		put_words(out, event->message);
 	} else if (red && event->quarantined) {
-		out_note(out, buf_puts(&out->buf, " # TO" "DO quarantined"));
+		out_note(out, buf_puts(&out->buf, " # TO"
+						  "DO quarantined"));
 	}
 }
 

@@ -692,6 +692,42 @@ static void test_a_commit_that_failed_is_repeated(void **state)
 	assert_int_equal(n, 2);
 }
 
+/* A file of format 1 as it was written then: nothing is lost on the way up. */
+static void test_an_older_file_is_migrated(void **state)
+{
+	struct fixture *f = *state;
+	const char *source = getenv("PADDOCK_SOURCE");
+	char path[4200];
+	struct buf bytes;
+	struct order order = { 0 };
+	struct estimate_table table;
+	uint64_t run = 0;
+	snprintf(path, sizeof(path), "%s/tests/fixtures/history-v1.db", source ? source : ".");
+	assert_int_equal(fd_read_file(path, 1 << 20, &bytes), 0);
+	store_close(f->store);
+	f->store = NULL;
+	assert_int_equal(fd_write_file(f->path, bytes.data, bytes.len, &f->err), 0);
+	buf_done(&bytes);
+	for (int i = 0; i < 2; i++) { /* the second time there is nothing to do */
+		store_close(f->store);
+		f->store = NULL;
+		if (store_open(f->path, &f->store, &f->err) != 0)
+			fail_msg("%s", f->err.text);
+	}
+	assert_int_equal(store_run_find(f->store, STR_LIT("20261122"), &run, &f->err), 0);
+	assert_int_equal(run, 7);
+	assert_int_equal(store_run_replay(f->store, run, note, &order, &f->err), 0);
+	assert_int_equal(order.n, 2);
+	assert_string_equal(order.name, "20261122-101112-7f3a");
+	assert_int_equal(history(f, &table, "s::p::a")->samples_us[0], 42);
+	estimate_table_done(&table);
+	add(f, run, verdict("b", OUTCOME_PASS, 1));
+	finish(f, run, 0);
+	order.n = 0;
+	assert_int_equal(store_run_replay(f->store, run, note, &order, &f->err), 0);
+	assert_int_equal(order.n, 3);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, set_up, tear_down)
 
 int main(void)
@@ -718,6 +754,7 @@ int main(void)
 		TEST(a_folder_that_cannot_be_made_is_named),
 		TEST(what_waits_is_bounded),
 		TEST(a_commit_that_failed_is_repeated),
+		TEST(an_older_file_is_migrated),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
