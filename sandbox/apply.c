@@ -2,26 +2,25 @@
 /*
  * apply.c - the mounts of one run.
  *
- * Runs in the future init, single-threaded, with the rights of the keeper over its own namespaces; the payload does
- * not exist yet. Every privileged operation is safe because it acts on a private mount namespace (nothing
- * propagates: the template is MS_PRIVATE) and because host paths are opened once, in the host's view, and only then
- * attached by fd: nothing inside the sandbox can redirect them.
+ * Runs in the future init, single-threaded, with the rights of the keeper over its own namespaces;
+ * the payload does not exist yet. Every privileged operation is safe because it acts on a private
+ * mount namespace (nothing propagates: the template is MS_PRIVATE) and because host paths are
+ * opened once, in the host's view, and only then attached by fd: nothing inside the sandbox can
+ * redirect them.
  *
- * Uses the fd-based mount calls (kernel 5.12 and later), since they need no unmount and no parsing of mountinfo.
+ * Uses the fd-based mount calls (kernel 5.12 and later), since they need no unmount and no parsing
+ * of mountinfo.
  */
 #include "sandbox/apply.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <sched.h>
-#include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "sandbox/util.h"
 
-/* The host's tree at `path` as a detached mount; submounts come along only where the kernel insists. */
+/* The host's tree at `path` as a detached mount; submounts come along only where the kernel
+ * insists. */
 static int clone_tree(const char *path, bool recursive)
 {
 	unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
@@ -29,7 +28,8 @@ static int clone_tree(const char *path, bool recursive)
 
 	if (!recursive) {
 		fd = open_tree(AT_FDCWD, path, flags);
-		/* In a user namespace of its own a tree whose submounts are locked can only be taken whole. */
+		/* In a user namespace of its own a tree whose submounts are locked can only be
+		 * taken whole. */
 		if (fd >= 0 || errno != EINVAL)
 			return fd < 0 ? -errno : fd;
 	}
@@ -38,9 +38,10 @@ static int clone_tree(const char *path, bool recursive)
 }
 
 /*
- * Shows the files of a detached mount with the payload's numbers, so that what belongs to the invoking user on disk
- * belongs to the payload inside, and the other way round for what it writes. File systems that cannot
- * (overlayfs, some network ones) keep the host's numbers: there only the mode bits for others help.
+ * Shows the files of a detached mount with the payload's numbers, so that what belongs to the
+ * invoking user on disk belongs to the payload inside, and the other way round for what it writes.
+ * File systems that cannot (overlayfs, some network ones) keep the host's numbers: there only the
+ * mode bits for others help.
  */
 static void map_ids(int fd, int idmap_fd)
 {
@@ -92,12 +93,15 @@ static int mount_scratch(const struct layout_op *op)
 
 	if (inodes < 65536)
 		inodes = 65536;
-	util_print(options, sizeof(options), "mode=0755,size=%llu,nr_inodes=%llu", (unsigned long long)op->bytes,
-		(unsigned long long)inodes);
-	return mount("tmpfs", LAYOUT_SCRATCH_AT, "tmpfs", MS_NOSUID | MS_NODEV, options) < 0 ? -errno : 0;
+	util_print(options, sizeof(options), "mode=0755,size=%llu,nr_inodes=%llu",
+		   (unsigned long long)op->bytes, (unsigned long long)inodes);
+	return mount("tmpfs", LAYOUT_SCRATCH_AT, "tmpfs", MS_NOSUID | MS_NODEV, options) < 0
+		       ? -errno
+		       : 0;
 }
 
-/* Every missing folder of `path`; new ones belong to the payload, so that it can work around its own workspace. */
+/* Every missing folder of `path`; new ones belong to the payload, so that it can work around its
+ * own workspace. */
 static int make_parents(const struct apply *apply, char *path)
 {
 	for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
@@ -146,7 +150,8 @@ static int show(const struct layout_op *op)
 	return fd < 0 ? -errno : attach(fd, op->path);
 }
 
-/* The upper folder becomes the root of the overlay: it needs the owner and mode of the folder below. */
+/* The upper folder becomes the root of the overlay: it needs the owner and mode of the folder
+ * below. */
 static int dress_upper(const struct apply *apply, int lower)
 {
 	struct stat st;
@@ -161,7 +166,8 @@ static int dress_upper(const struct apply *apply, int lower)
 		uid = apply->uid;
 		gid = apply->gid;
 	}
-	if (chown(LAYOUT_SCRATCH_AT "/upper", uid, gid) < 0 && chown(LAYOUT_SCRATCH_AT "/upper", apply->uid, apply->gid) < 0)
+	if (chown(LAYOUT_SCRATCH_AT "/upper", uid, gid) < 0 &&
+	    chown(LAYOUT_SCRATCH_AT "/upper", apply->uid, apply->gid) < 0)
 		return -errno;
 	return chmod(LAYOUT_SCRATCH_AT "/upper", st.st_mode & 07777) < 0 ? -errno : 0;
 }
@@ -185,8 +191,8 @@ static int make_overlay(struct apply *apply, int i)
 	if (fs < 0)
 		return -errno;
 	if ((r = set_option(fs, "lowerdir", LAYOUT_SCRATCH_AT "/lower")) < 0 ||
-		(r = set_option(fs, "upperdir", LAYOUT_SCRATCH_AT "/upper")) < 0 ||
-		(r = set_option(fs, "workdir", LAYOUT_SCRATCH_AT "/work")) < 0)
+	    (r = set_option(fs, "upperdir", LAYOUT_SCRATCH_AT "/upper")) < 0 ||
+	    (r = set_option(fs, "workdir", LAYOUT_SCRATCH_AT "/work")) < 0)
 		return r;
 	/* redirect_dir lets a test rename a folder of the source tree, as it could outside. */
 	if (apply->user_xattr)
@@ -203,7 +209,8 @@ static int make_overlay(struct apply *apply, int i)
 	return 0;
 }
 
-/* A place to attach to: the folder or file itself when it is there, else made in the private parts of the tree. */
+/* A place to attach to: the folder or file itself when it is there, else made in the private parts
+ * of the tree. */
 static int make_point(const struct apply *apply, const char *point, int source)
 {
 	char path[PATH_MAX];
@@ -242,7 +249,8 @@ static int mount_pts(const struct apply *apply, const char *path)
 	if (apply->tty_gid == IDS_NONE)
 		util_print(options, sizeof(options), "newinstance,ptmxmode=0666,mode=0620");
 	else
-		util_print(options, sizeof(options), "newinstance,ptmxmode=0666,mode=0620,gid=%u", apply->tty_gid);
+		util_print(options, sizeof(options), "newinstance,ptmxmode=0666,mode=0620,gid=%u",
+			   apply->tty_gid);
 	return mount("devpts", path, "devpts", MS_NOSUID | MS_NOEXEC, options) < 0 ? -errno : 0;
 }
 
@@ -250,25 +258,24 @@ static int run_op(struct apply *apply, int i)
 {
 	const struct layout_op *op = &apply->layout->ops[i];
 
-	slate_at(apply->slate, SLATE_MOUNT, op->path ? op->path : op->source ? op->source : LAYOUT_SCRATCH_AT);
+	slate_at(apply->slate, SLATE_MOUNT,
+		 op->path     ? op->path
+		 : op->source ? op->source
+			      : LAYOUT_SCRATCH_AT);
 	switch (op->kind) {
-	case LAYOUT_SCRATCH:
-		return mount_scratch(op);
-	case LAYOUT_DIR:
-		return make_dir(apply, op);
+	case LAYOUT_SCRATCH: return mount_scratch(op);
+	case LAYOUT_DIR: return make_dir(apply, op);
 	case LAYOUT_OVERLAY:
 		slate_at(apply->slate, SLATE_WORKSPACE, op->source);
 		return make_overlay(apply, i);
-	case LAYOUT_SHOW:
-		return show(op);
-	case LAYOUT_ATTACH:
-		return attach_opened(apply, op);
-	case LAYOUT_OPEN:
-		return 0;
+	case LAYOUT_SHOW: return show(op);
+	case LAYOUT_ATTACH: return attach_opened(apply, op);
+	case LAYOUT_OPEN: return 0;
 	case LAYOUT_PROC:
-		return mount("proc", op->path, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0 ? -errno : 0;
-	case LAYOUT_PTS:
-		return mount_pts(apply, op->path);
+		return mount("proc", op->path, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0
+			       ? -errno
+			       : 0;
+	case LAYOUT_PTS: return mount_pts(apply, op->path);
 	}
 	return -EINVAL;
 }

@@ -2,10 +2,11 @@
 /*
  * box.h - the one public header of the sandbox.
  *
- * A *keeper* is one long-lived, single-threaded `paddock-box --serve` process. Whoever wants sandboxes starts it
- * once (before it has threads of its own), then asks it for sandboxes over a SOCK_SEQPACKET socketpair that also
- * carries the file descriptors of the payload. The keeper is the parent of every sandbox, watches deadlines, and
- * sends exactly one result per accepted spawn. It dies with its owner, and every sandbox dies with it.
+ * A *keeper* is one long-lived, single-threaded `paddock-box --serve` process. Whoever wants
+ * sandboxes starts it once (before it has threads of its own), then asks it for sandboxes over a
+ * SOCK_SEQPACKET socketpair that also carries the file descriptors of the payload. The keeper is
+ * the parent of every sandbox, watches deadlines, and sends exactly one result per accepted spawn.
+ * It dies with its owner, and every sandbox dies with it.
  *
  * Life of a handle:   box_open -> { box_spawn ... box_receive } * -> box_close
  *
@@ -29,91 +30,102 @@ enum box_level {
 
 /* What happens to writes below the workspace. */
 enum box_workspace {
-	BOX_WORKSPACE_OVERLAY,	/* private copy-on-write, thrown away at the end */
-	BOX_WORKSPACE_SHARED,	/* the host's own folder, writable */
+	BOX_WORKSPACE_OVERLAY, /* private copy-on-write, thrown away at the end */
+	BOX_WORKSPACE_SHARED,  /* the host's own folder, writable */
 	BOX_WORKSPACE_READONLY,
 	BOX_WORKSPACE_MAX,
 };
 
 enum box_network {
-	BOX_NETWORK_LOOPBACK,	/* own network namespace with lo up, v4 and v6 */
-	BOX_NETWORK_NONE,	/* own network namespace, lo down */
+	BOX_NETWORK_LOOPBACK, /* own network namespace with lo up, v4 and v6 */
+	BOX_NETWORK_NONE,     /* own network namespace, lo down */
 	BOX_NETWORK_HOST,
 	BOX_NETWORK_MAX,
 };
 
 /* Why a sandbox ended, decided from the keeper's own facts, never from the payload's exit code. */
 enum box_cause {
-	BOX_CAUSE_EXIT,		/* the payload called exit: exit_code */
-	BOX_CAUSE_SIGNAL,	/* the payload was killed by term_signal, not by us */
-	BOX_CAUSE_TIMEOUT,	/* past wall_us */
-	BOX_CAUSE_KILLED,	/* box_kill */
-	BOX_CAUSE_OOM,		/* the memory limit killed a process and the payload died by a signal */
-	BOX_CAUSE_SETUP,	/* the payload never ran: step, object and setup_errno say why */
-	BOX_CAUSE_REFUSED,	/* isolation asked for cannot be enforced here: step and object say which */
+	BOX_CAUSE_EXIT,	   /* the payload called exit: exit_code */
+	BOX_CAUSE_SIGNAL,  /* the payload was killed by term_signal, not by us */
+	BOX_CAUSE_TIMEOUT, /* past wall_us */
+	BOX_CAUSE_KILLED,  /* box_kill */
+	BOX_CAUSE_OOM,	   /* the memory limit killed a process and the payload died by a signal */
+	BOX_CAUSE_SETUP,   /* the payload never ran: step, object and setup_errno say why */
+	BOX_CAUSE_REFUSED, /* isolation asked for cannot be enforced here: step and object say which
+			    */
 	BOX_CAUSE_MAX,
 };
 
 enum {
-	BOX_FDS_MAX = 8,	/* fds given to one payload: 0, 1, 2 and up to five more */
+	BOX_FDS_MAX = 8, /* fds given to one payload: 0, 1, 2 and up to five more */
 	BOX_BINDS_MAX = 16,
-	BOX_ARGS_MAX = 16384,	/* argv and envp entries, each */
-	BOX_SPEC_BYTES_MAX = 4 << 20, /* one encoded spec (passed as a sealed memfd when it outgrows a packet) */
+	BOX_ARGS_MAX = 16384, /* argv and envp entries, each */
+	/* One encoded spec; it is passed as a sealed memfd when it outgrows a packet. */
+	BOX_SPEC_BYTES_MAX = 4 << 20,
 };
 
 /* A host folder or file shown inside at the same path. */
 struct box_bind {
-	const char *path;	/* absolute; must exist */
-	bool writable;		/* the payload may write; what it writes is readable by the owner of the keeper */
+	const char *path; /* absolute; must exist */
+	bool writable;	  /* what the payload writes belongs to the owner of the keeper */
 };
 
-/* One sandbox, as data. Zero means the default of each field. Pointers are borrowed for the call only. */
+/*
+ * One sandbox, as data. Zero means the default of each field. Pointers are borrowed for the call
+ * only.
+ */
 struct box_spec {
 	enum box_level level;
 	enum box_workspace workspace;
 	enum box_network network;
-	bool best_effort;	/* degrade instead of refusing when a control cannot be enforced */
-	unsigned slot;		/* which slot runs it: 0..1023; one payload per slot at a time */
-	const char *workspace_path;	/* absolute; NULL: none */
-	const char *cwd;	/* absolute; NULL: the workspace, else the private /tmp */
-	const char *home;	/* absolute; NULL: a private writable HOME is made and exported */
-	const char *const *argv;	/* NULL-terminated; argv[0] is searched in envp's PATH when it has no slash */
-	const char *const *envp;	/* NULL-terminated, complete; HOME, TMPDIR, XDG_* are added when private */
+	bool best_effort; /* degrade instead of refusing when a control cannot be enforced */
+	unsigned slot;	  /* which slot runs it: 0..1023; one payload per slot at a time */
+	const char *workspace_path; /* absolute, not "/", not below /proc, /sys, /dev; NULL: none */
+	const char *cwd;  /* absolute; NULL: the workspace, else /tmp (off: the keeper's own) */
+	const char *home; /* absolute; NULL: a private writable HOME is made and exported */
+	/* NULL-terminated; argv[0] is searched in envp's PATH when it has no slash. */
+	const char *const *argv;
+	/*
+	 * NULL-terminated, complete. When HOME is private, HOME and TMPDIR are set, and XDG_*
+	 * variables that are there are moved into the private places.
+	 */
+	const char *const *envp;
 	const struct box_bind *binds;
 	size_t n_binds;
 	uint64_t wall_us;	/* 0: no deadline */
 	uint64_t grace_us;	/* between TERM and KILL; 0: 2 s */
-	uint64_t leak_grace_us;	/* how long children may outlive the payload before they count as left over; 0: 200 ms */
+	uint64_t leak_grace_us; /* children alive so long after it are left over; 0: 200 ms */
 	uint64_t memory_bytes;	/* 0: no limit; swap is counted in */
 	uint64_t pids;		/* 0: 4096 */
 	uint64_t cpu_milli;	/* cpu quota in thousandths of a processor; 0: no quota */
-	uint64_t tmp_bytes;	/* size of the private tmpfs mounts together; 0: half of memory_bytes or 2 GiB */
+	uint64_t tmp_bytes;	/* all private files together; 0: half of memory_bytes or 2 GiB */
 	uint64_t file_bytes;	/* RLIMIT_FSIZE; 0: no limit */
 	uint64_t core_bytes;	/* RLIMIT_CORE; 0: no cores */
 };
 
 /* What became of one sandbox. Strings are NUL-terminated. */
 struct box_result {
-	uint64_t id;		/* as given to box_spawn */
+	uint64_t id; /* as given to box_spawn */
 	enum box_cause cause;
-	int exit_code;		/* valid with EXIT */
-	int term_signal;	/* valid with SIGNAL, TIMEOUT, KILLED, OOM */
-	bool oom;		/* a limit of memory was hit, whatever the cause */
-	bool pids_limit;	/* a fork was refused by the pids limit */
-	uint32_t leftovers;	/* processes alive leak_grace_us after the payload ended (they are dead now) */
-	uint64_t wall_us;	/* from start of the payload to its end */
-	uint64_t user_us;	/* processor time of everything inside */
+	int exit_code;	    /* valid with EXIT */
+	int term_signal;    /* valid with SIGNAL, TIMEOUT, KILLED, OOM */
+	bool oom;	    /* a limit of memory was hit, whatever the cause */
+	bool pids_limit;    /* a fork was refused by the pids limit */
+	uint32_t leftovers; /* processes alive leak_grace_us after the payload ended (they are dead
+			       now) */
+	uint64_t wall_us;   /* from start of the payload to its end */
+	uint64_t user_us;   /* processor time of everything inside */
 	uint64_t system_us;
-	uint64_t peak_bytes;	/* peak memory of everything inside; 0: unknown here */
-	uint32_t setup_us;	/* from request to exec of the payload */
-	int setup_errno;	/* SETUP, REFUSED */
+	uint64_t peak_bytes; /* peak memory of everything inside; 0: unknown here */
+	uint32_t setup_us;   /* from request to exec of the payload */
+	int setup_errno;     /* SETUP, REFUSED */
 	char setup_step[32];
 	char setup_object[256];
-	char degraded[128];	/* controls that best_effort dropped, comma separated; "" none */
+	char degraded[128]; /* controls that best_effort dropped, comma separated; "" none */
 };
 
 struct box_error {
-	char text[512];		/* what was tried, on which object, why it failed, what to do next */
+	char text[512]; /* what was tried, on which object, why it failed, what to do next */
 };
 
 struct box;
@@ -128,9 +140,10 @@ int box_workspace_parse(const char *name);
 int box_network_parse(const char *name);
 
 /*
- * Start the keeper: exec `program` (an absolute path to paddock-box) with --serve. `slots` is how many payloads may
- * run at once. Call before the process has threads. Returns 0 and a handle the caller frees with box_close, or
- * -errno with `err` filled. Blocks until the keeper said hello (milliseconds).
+ * Start the keeper: exec `program` (an absolute path to paddock-box) with --serve. `slots` is how
+ * many payloads may run at once. Call before the process has threads. Returns 0 and a handle the
+ * caller frees with box_close, or -errno with `err` filled. Blocks until the keeper said hello
+ * (milliseconds).
  */
 int box_open(const char *program, unsigned slots, struct box **ret_box, struct box_error *err);
 
@@ -141,17 +154,20 @@ void box_close(struct box *box);
 int box_fd(const struct box *box);
 
 /*
- * Ask for one sandbox. fds[0..n_fds) become 0..n_fds-1 of the payload and stay open in the caller, who closes
- * its copies when it likes. Returns 0 when the request was accepted - exactly one result with `id` follows - or -errno:
- * -EINVAL a spec out of bounds, -EBUSY the slot runs something, -EPIPE the keeper is gone. Does not block for the payload.
+ * Ask for one sandbox. fds[0..n_fds) become 0..n_fds-1 of the payload and stay open in the caller,
+ * who closes its copies when it likes. Returns 0 when the request was accepted - exactly one result
+ * with `id` follows - or -errno: -EINVAL a spec out of bounds, -EBUSY the slot runs something,
+ * -EPIPE the keeper is gone. Does not block for the payload.
  */
-int box_spawn(struct box *box, uint64_t id, const struct box_spec *spec, const int *fds, size_t n_fds);
+int box_spawn(struct box *box, uint64_t id, const struct box_spec *spec, const int *fds,
+	      size_t n_fds);
 
-/* End sandbox `id`: TERM, its grace, KILL; grace_us overrides the spec's when not UINT64_MAX (0: KILL at once).
- * Returns 0, also when it already ended; -EPIPE: the keeper is gone. */
+/* End sandbox `id`: TERM, its grace, KILL; grace_us overrides the spec's when not UINT64_MAX (0:
+ * KILL at once). Returns 0, also when it already ended; -EPIPE: the keeper is gone. */
 int box_kill(struct box *box, uint64_t id, uint64_t grace_us);
 
-/* Take one result without blocking. Returns 1 with *ret_result filled, 0 when there is none, -EPIPE when the keeper died. */
+/* Take one result without blocking. Returns 1 with *ret_result filled, 0 when there is none, -EPIPE
+ * when the keeper died. */
 int box_receive(struct box *box, struct box_result *ret_result);
 
 #endif

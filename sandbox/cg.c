@@ -1,36 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * cg.c - control groups. The one file that includes libcgroup, which finds the hierarchies and makes groups; the hot
- * path (limits, counters) uses descriptors kept open, at a tenth of the cost.
+ * cg.c - control groups. The one file that includes libcgroup, which finds the hierarchies and
+ * makes groups; the hot path (limits, counters) uses descriptors kept open, at a tenth of the cost.
  *
- * Layout, per hierarchy:  OWN/paddock-PIDNS-PID-START/slotN, OWN being the keeper's own cgroup, so that limits above
- * us keep holding. A name says whose it is: a later keeper removes the groups of dead ones.
+ * Layout, per hierarchy:  OWN/paddock-PIDNS-PID-START/slotN, OWN being the keeper's own cgroup, so
+ * that limits above us keep holding. A name says whose it is: a later keeper removes the groups of
+ * dead ones.
  *
- * On v2 a group with processes cannot hand controllers to its children, so when only our owner and we are in ours
- * (a delegated unit), both move aside into OWN/paddock-main first.
+ * On v2 a group with processes cannot hand controllers to its children, so when only our owner and
+ * we are in ours (a delegated unit), both move aside into OWN/paddock-main first.
  *
- * Invariants: per controller one version; a slot's groups hold its zygote and what was cloned from it, nothing else;
- * a group is only removed once its processes are dead. Not for limits and counters: see cg_slot.c.
+ * Invariants: per controller one version; a slot's groups hold its zygote and what was cloned from
+ * it, nothing else; a group is only removed once its processes are dead. Not for limits and
+ * counters: see cg_slot.c.
  */
 #include "sandbox/cg.h"
 
 #include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <libcgroup.h>
 #include <limits.h>
 #include <linux/magic.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
-#include <unistd.h>
 
 #include "sandbox/util.h"
 
-#define MAIN_LEAF "paddock-main"
+#define MAIN_LEAF   "paddock-main"
 #define NAME_PREFIX "paddock-"
 
 static const char *const controller_names[CG_CONTROLLERS] = {
@@ -41,9 +39,9 @@ static const char *const controller_names[CG_CONTROLLERS] = {
 };
 
 struct hierarchy {
-	int version;		/* 0: not available */
+	int version; /* 0: not available */
 	char mount[256];
-	char own[1024];		/* path of our own group below the mount */
+	char own[1024]; /* path of our own group below the mount */
 	char why[160];
 };
 
@@ -51,8 +49,6 @@ struct cg {
 	struct hierarchy in[CG_CONTROLLERS];
 	char name[96];
 };
-
-/* --- names and paths ------------------------------------------------------------------------------------------- */
 
 int cg_find_path(const char *text, const char *controller, char *buf, size_t size)
 {
@@ -69,7 +65,8 @@ int cg_find_path(const char *text, const char *controller, char *buf, size_t siz
 			size_t n = strcspn(item, ",:");
 
 			if (n == length && memcmp(item, controller, n) == 0)
-				return util_print(buf, size, "%.*s", (int)(end - path - 1), path + 1);
+				return util_print(buf, size, "%.*s", (int)(end - path - 1),
+						  path + 1);
 			item += n + 1;
 		}
 	}
@@ -90,11 +87,13 @@ bool cg_parse_name(const char *name, uint64_t *ret_pidns, uint64_t *ret_pid, uin
 		return false;
 	*pid++ = '\0';
 	*start++ = '\0';
-	return util_parse_u64(rest, UINT64_MAX, ret_pidns) == 0 && util_parse_u64(pid, INT_MAX, ret_pid) == 0 &&
-		util_parse_u64(start, UINT64_MAX, ret_start) == 0;
+	return util_parse_u64(rest, UINT64_MAX, ret_pidns) == 0 &&
+	       util_parse_u64(pid, INT_MAX, ret_pid) == 0 &&
+	       util_parse_u64(start, UINT64_MAX, ret_start) == 0;
 }
 
-/* Field 22 of /proc/PID/stat, behind a command name that may hold anything; 0: no such process, or a dead one. */
+/* Field 22 of /proc/PID/stat, behind a command name that may hold anything; 0: no such process, or
+ * a dead one. */
 static uint64_t start_time(uint64_t pid)
 {
 	char path[64];
@@ -131,9 +130,8 @@ static bool is_v2(const char *path)
 	return statfs(path, &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC;
 }
 
-/* --- discovery ------------------------------------------------------------------------------------------------- */
-
-/* MOUNT + OWN when that exists; a container without a cgroup namespace sees its own group as the mount itself. */
+/* MOUNT + OWN when that exists; a container without a cgroup namespace sees its own group as the
+ * mount itself. */
 static void settle_own(struct hierarchy *h)
 {
 	char path[1400];
@@ -149,7 +147,9 @@ static void settle_own(struct hierarchy *h)
 	util_print(path, sizeof(path), "%s%s", h->mount, h->own);
 	if (access(path, W_OK) < 0) {
 		h->version = 0;
-		util_print(h->why, sizeof(h->why), "this user may not write its cgroup; run as root, or in a delegated unit "
+		util_print(
+			h->why, sizeof(h->why),
+			"this user may not write its cgroup; run as root, or in a delegated unit "
 			"(systemd-run --user -p Delegate=yes)");
 	}
 }
@@ -159,14 +159,16 @@ static void find_hierarchy(struct cg *cg, enum cg_controller controller, const c
 	struct hierarchy *h = &cg->in[controller];
 	char *mount = NULL;
 
-	util_copy(h->why, sizeof(h->why), "the kernel does not offer this controller, or it is not mounted");
+	util_copy(h->why, sizeof(h->why),
+		  "the kernel does not offer this controller, or it is not mounted");
 	if (cgroup_get_subsys_mount_point(controller_names[controller], &mount) != 0)
 		return;
 	util_copy(h->mount, sizeof(h->mount), mount);
 	free(mount);
 	h->version = is_v2(h->mount) ? 2 : 1;
 	h->why[0] = '\0';
-	if (cg_find_path(own_text, h->version == 2 ? "" : controller_names[controller], h->own, sizeof(h->own)) < 0)
+	if (cg_find_path(own_text, h->version == 2 ? "" : controller_names[controller], h->own,
+			 sizeof(h->own)) < 0)
 		h->own[0] = '\0';
 	settle_own(h);
 }
@@ -181,15 +183,14 @@ static void settle_cpuacct(struct cg *cg)
 			cg->in[CG_CPUACCT] = cg->in[others[i]];
 }
 
-int cg_path(const struct cg *cg, enum cg_controller controller, const char *tail, char *buf, size_t size)
+int cg_path(const struct cg *cg, enum cg_controller controller, const char *tail, char *buf,
+	    size_t size)
 {
 	const struct hierarchy *h = &cg->in[controller];
 
 	BOX_ASSERT(h->version);
 	return util_print(buf, size, "%s%s/%s%s", h->mount, h->own, cg->name, tail);
 }
-
-/* --- removing -------------------------------------------------------------------------------------------------- */
 
 static void kill_members(const char *dir)
 {
@@ -232,13 +233,14 @@ static void remove_keeper_group(const char *dir)
 	fd = -1;
 	while ((entry = readdir(stream)))
 		if (strncmp(entry->d_name, "slot", 4) == 0 &&
-			util_print(path, sizeof(path), "%s/%s", dir, entry->d_name) == 0)
+		    util_print(path, sizeof(path), "%s/%s", dir, entry->d_name) == 0)
 			remove_group(path);
 	closedir(stream);
 	remove_group(dir);
 }
 
-/* Groups of keepers that are gone, next to where ours will be. Idempotent; another sweeper may be at it too. */
+/* Groups of keepers that are gone, next to where ours will be. Idempotent; another sweeper may be
+ * at it too. */
 static void sweep(const struct hierarchy *h)
 {
 	char dir[1400];
@@ -252,7 +254,8 @@ static void sweep(const struct hierarchy *h)
 	while (stream && (entry = readdir(stream))) {
 		uint64_t pidns, pid, start;
 
-		if (!cg_parse_name(entry->d_name, &pidns, &pid, &start) || pidns != here || start_time(pid) == start)
+		if (!cg_parse_name(entry->d_name, &pidns, &pid, &start) || pidns != here ||
+		    start_time(pid) == start)
 			continue;
 		if (util_print(path, sizeof(path), "%s/%s", dir, entry->d_name) == 0)
 			remove_keeper_group(path);
@@ -261,8 +264,6 @@ static void sweep(const struct hierarchy *h)
 		closedir(stream);
 }
 
-/* --- making ---------------------------------------------------------------------------------------------------- */
-
 int cg_make(const struct cg *cg, enum cg_controller controller, const char *tail)
 {
 	const struct hierarchy *h = &cg->in[controller];
@@ -270,13 +271,16 @@ int cg_make(const struct cg *cg, enum cg_controller controller, const char *tail
 	struct cgroup *group;
 	int r;
 
-	if (util_print(path, sizeof(path), "%s/%s%s", h->own[0] ? h->own + 1 : "", cg->name, tail) < 0)
+	if (util_print(path, sizeof(path), "%s/%s%s", h->own[0] ? h->own + 1 : "", cg->name, tail) <
+	    0)
 		return -ENAMETOOLONG;
 	group = cgroup_new_cgroup(path[0] == '/' ? path + 1 : path);
 	if (!group)
 		return -ENOMEM;
 	/* libcgroup also turns the controller on in the parents, which v2 wants. */
-	r = cgroup_add_controller(group, controller_names[controller]) ? cgroup_create_cgroup(group, 0) : ECGFAIL;
+	r = cgroup_add_controller(group, controller_names[controller])
+		    ? cgroup_create_cgroup(group, 0)
+		    : ECGFAIL;
 	if (r == ECGOTHER)
 		r = -cgroup_get_last_errno();
 	else if (r != 0)
@@ -355,8 +359,11 @@ static void make_keeper_group(struct cg *cg, enum cg_controller controller)
 	if (r == 0)
 		return;
 	h->version = 0;
-	util_print(h->why, sizeof(h->why), "%s (%s); run as root, or in a delegated unit of its own",
-		r == -EBUSY ? "its cgroup holds other processes" : "making a group below its own failed", strerror(-r));
+	util_print(h->why, sizeof(h->why),
+		   "%s (%s); run as root, or in a delegated unit of its own",
+		   r == -EBUSY ? "its cgroup holds other processes"
+			       : "making a group below its own failed",
+		   strerror(-r));
 }
 
 int cg_open(struct cg **ret_cg)
@@ -366,12 +373,15 @@ int cg_open(struct cg **ret_cg)
 
 	if (!cg)
 		return -ENOMEM;
-	util_print(cg->name, sizeof(cg->name), NAME_PREFIX "%llu-%d-%llu", (unsigned long long)pid_namespace(), (int)getpid(),
-		(unsigned long long)start_time((uint64_t)getpid()));
+	util_print(cg->name, sizeof(cg->name), NAME_PREFIX "%llu-%d-%llu",
+		   (unsigned long long)pid_namespace(), (int)getpid(),
+		   (unsigned long long)start_time((uint64_t)getpid()));
 	for (int i = 0; i < CG_CONTROLLERS; i++)
-		util_copy(cg->in[i].why, sizeof(cg->in[i].why), "there are no control groups here; mount cgroup2");
+		util_copy(cg->in[i].why, sizeof(cg->in[i].why),
+			  "there are no control groups here; mount cgroup2");
 	*ret_cg = cg;
-	if (util_read_file(AT_FDCWD, "/proc/self/cgroup", own_text, sizeof(own_text)) < 0 || cgroup_init() != 0)
+	if (util_read_file(AT_FDCWD, "/proc/self/cgroup", own_text, sizeof(own_text)) < 0 ||
+	    cgroup_init() != 0)
 		return 0;
 	for (int i = 0; i < CG_CONTROLLERS; i++) {
 		find_hierarchy(cg, (enum cg_controller)i, own_text);
@@ -388,7 +398,8 @@ void cg_close(struct cg *cg)
 	if (!cg)
 		return;
 	for (int i = 0; i < CG_CONTROLLERS; i++)
-		if (cg->in[i].version && cg_path(cg, (enum cg_controller)i, "", path, sizeof(path)) == 0)
+		if (cg->in[i].version &&
+		    cg_path(cg, (enum cg_controller)i, "", path, sizeof(path)) == 0)
 			remove_keeper_group(path);
 	free(cg);
 }

@@ -1,19 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * cg_slot.c - the hot path of control groups: descriptors kept open per slot, limits written only when they change,
- * counters read before and after a run.
+ * cg_slot.c - the hot path of control groups: descriptors kept open per slot, limits written only
+ * when they change, counters read before and after a run.
  *
- * Invariants: a slot's groups hold its zygote and what was cloned from it, nothing else; per controller one
- * version. memory.failcnt is not used: it stays 0 when the limit with swap equals the one without.
+ * Invariants: a slot's groups hold its zygote and what was cloned from it, nothing else; per
+ * controller one version. memory.failcnt is not used: it stays 0 when the limit with swap equals
+ * the one without.
  */
 #include "sandbox/cg_slot.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "sandbox/util.h"
 
@@ -32,7 +29,7 @@ enum file {
 
 static const struct {
 	enum cg_controller controller;
-	const char *name[3];	/* by version */
+	const char *name[3]; /* by version */
 } files[FILES] = {
 	[MEMORY_LIMIT] = { CG_MEMORY, { NULL, "memory.limit_in_bytes", "memory.max" } },
 	[MEMORY_SWAP] = { CG_MEMORY, { NULL, "memory.memsw.limit_in_bytes", "memory.swap.max" } },
@@ -52,7 +49,7 @@ struct cg_slot {
 	struct cg *cg;
 	unsigned number;
 	int fds[FILES];
-	uint64_t memory_bytes, pids, cpu_milli;	/* as last written */
+	uint64_t memory_bytes, pids, cpu_milli; /* as last written */
 	bool peak_resets;
 	uint64_t base_cpu_us, base_bytes, base_oom, base_pids;
 };
@@ -114,7 +111,8 @@ static uint64_t read_counter(int fd, const char *key)
 {
 	char text[2048];
 
-	return fd < 0 || util_read_fd(fd, text, sizeof(text)) <= 0 ? 0 : util_find_counter(text, key);
+	return fd < 0 || util_read_fd(fd, text, sizeof(text)) <= 0 ? 0
+								   : util_find_counter(text, key);
 }
 
 static uint64_t read_cpu_us(const struct cg_slot *slot)
@@ -136,7 +134,8 @@ int cg_slot_new(struct cg *cg, unsigned number, struct cg_slot **ret_slot)
 	slot_tail(number, "", tail, sizeof(tail));
 	for (int i = 0; i < CG_CONTROLLERS; i++) {
 		/* Processor time on v2 comes with any other controller's group. */
-		if (!cg_can(cg, (enum cg_controller)i) || (i == CG_CPUACCT && cg_version(cg, CG_CPUACCT) == 2))
+		if (!cg_can(cg, (enum cg_controller)i) ||
+		    (i == CG_CPUACCT && cg_version(cg, CG_CPUACCT) == 2))
 			continue;
 		int r = cg_make(cg, (enum cg_controller)i, tail);
 
@@ -194,8 +193,8 @@ static int set_memory(struct cg_slot *slot, uint64_t bytes)
 	r = write_number(slot->fds[MEMORY_LIMIT], bytes, v2 ? "max" : "-1");
 	/* Without swap accounting there is no such file, and nothing to limit. */
 	if (r == 0 && slot->fds[MEMORY_SWAP] >= 0)
-		r = v2 ? write_fd(slot->fds[MEMORY_SWAP], bytes ? "0" : "max") :
-			 write_number(slot->fds[MEMORY_SWAP], bytes, "-1");
+		r = v2 ? write_fd(slot->fds[MEMORY_SWAP], bytes ? "0" : "max")
+		       : write_number(slot->fds[MEMORY_SWAP], bytes, "-1");
 	slot->memory_bytes = r == 0 ? bytes : UINT64_MAX;
 	return r;
 }
@@ -224,7 +223,8 @@ static int set_cpu(struct cg_slot *slot, uint64_t milli)
 	if (version_of(slot, CPU_LIMIT) == 1) {
 		r = write_number(slot->fds[CPU_LIMIT], milli ? quota_us : 0, "-1");
 	} else {
-		util_print(text, sizeof(text), "%llu %d", (unsigned long long)quota_us, CPU_PERIOD_US);
+		util_print(text, sizeof(text), "%llu %d", (unsigned long long)quota_us,
+			   CPU_PERIOD_US);
 		r = write_fd(slot->fds[CPU_LIMIT], milli ? text : "max");
 	}
 	slot->cpu_milli = r == 0 ? milli : UINT64_MAX;
@@ -234,13 +234,15 @@ static int set_cpu(struct cg_slot *slot, uint64_t milli)
 static void remember(struct cg_slot *slot)
 {
 	slot->base_bytes = read_number(slot->fds[MEMORY_USAGE]);
-	slot->peak_resets = slot->fds[MEMORY_PEAK] >= 0 && write_fd(slot->fds[MEMORY_PEAK], "0") == 0;
+	slot->peak_resets = slot->fds[MEMORY_PEAK] >= 0 &&
+			    write_fd(slot->fds[MEMORY_PEAK], "0") == 0;
 	slot->base_oom = read_counter(slot->fds[MEMORY_EVENTS], "oom_kill");
 	slot->base_pids = read_counter(slot->fds[PIDS_EVENTS], "max");
 	slot->base_cpu_us = read_cpu_us(slot);
 }
 
-int cg_slot_arm(struct cg_slot *slot, uint64_t memory_bytes, uint64_t pids, uint64_t cpu_milli, const char **ret_what)
+int cg_slot_arm(struct cg_slot *slot, uint64_t memory_bytes, uint64_t pids, uint64_t cpu_milli,
+		const char **ret_what)
 {
 	int r = 0;
 

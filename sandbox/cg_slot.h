@@ -8,24 +8,29 @@
 /* Counters of one run. */
 struct cg_slot_usage {
 	uint64_t cpu_us;
-	uint64_t peak_bytes;	/* beyond what was there before: page cache of earlier runs is not this one's */
+	uint64_t peak_bytes; /* beyond what was there before: page cache of earlier runs is not this
+				one's */
 	bool oom;
 	bool pids_limit;
 };
 
 struct cg_slot;
 
-/* Makes the groups of a slot. 0 or -errno; the caller frees with cg_slot_free. `cg` must outlive it. */
+/* Makes the groups of a slot. 0 or -errno; the caller frees with cg_slot_free. `cg` must outlive
+ * it. */
 int cg_slot_new(struct cg *cg, unsigned number, struct cg_slot **ret_slot);
 
 /* Closes the slot's files; cg_close removes its groups. Accepts NULL. */
 void cg_slot_free(struct cg_slot *slot);
 
-/* Moves a process in; done once per zygote, because a migration can cost milliseconds. 0 or -errno. */
+/* Moves a process in; done once per zygote, because a migration can cost milliseconds. 0 or -errno.
+ */
 int cg_slot_attach(struct cg_slot *slot, pid_t pid);
 
-/* Before a run: sets limits (0: none) and remembers the counters. 0 or -errno, *ret_what naming the controller. */
-int cg_slot_arm(struct cg_slot *slot, uint64_t memory_bytes, uint64_t pids, uint64_t cpu_milli, const char **ret_what);
+/* Before a run: sets limits (0: none) and remembers the counters. 0 or -errno, *ret_what naming the
+ * controller. */
+int cg_slot_arm(struct cg_slot *slot, uint64_t memory_bytes, uint64_t pids, uint64_t cpu_milli,
+		const char **ret_what);
 
 /* After a run: what it used since cg_slot_arm. */
 void cg_slot_read(struct cg_slot *slot, struct cg_slot_usage *ret_usage);

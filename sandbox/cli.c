@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * cli.c - options of paddock-box from one table: parsing and help. Pure but for printing.
- * Invariant: every option in the table is parsed, explained in --help and, with its default, in the manual page.
+ * Invariant: every option in the table is parsed, explained in --help and, with its default, in the
+ * manual page.
  */
 #include "sandbox/cli.h"
-
-#include <errno.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "sandbox/result.h"
 #include "sandbox/spec.h"
@@ -32,7 +29,8 @@ enum option_kind {
 
 struct option {
 	const char *name;
-	const char *value; /* how its value is called; NULL: none; in [] when it may be left out with '=' */
+	const char *value; /* how its value is called; NULL: none; in [] when it may be left out
+			      with '=' */
 	enum option_kind kind;
 	size_t at;
 	const char *help;
@@ -41,34 +39,15 @@ struct option {
 #define SPEC(field) offsetof(struct cli, spec.field)
 
 static const struct option options[] = {
-	{ "level", "LEVEL", KIND_LEVEL, 0, "strict, default, permissive or off (default: default)" },
-	{ "workspace", "MODE[:PATH]", KIND_WORKSPACE, 0, "overlay, shared or readonly of PATH (default: overlay of the current folder)" },
-	{ "cwd", "PATH", KIND_PATH, SPEC(cwd), "start in PATH (default: the current folder)" },
-	{ "home", "PATH", KIND_PATH, SPEC(home), "use PATH as HOME (default: a private, empty one)" },
-	{ "network", "KIND", KIND_NETWORK, 0, "loopback, none or host (default: loopback)" },
-	{ "bind", "PATH", KIND_BIND, 0, "show PATH read-only; repeatable" },
-	{ "rw", "PATH", KIND_RW, 0, "show PATH writable; repeatable" },
-	{ "memory", "SIZE", KIND_BYTES, SPEC(memory_bytes), "memory limit, swap included, such as 512M (default: none)" },
-	{ "pids", "N", KIND_NUMBER, SPEC(pids), "limit of processes and threads (default: 4096)" },
-	{ "cpu", "MILLI", KIND_NUMBER, SPEC(cpu_milli), "processor quota in thousandths of one (default: none)" },
-	{ "tmp", "SIZE", KIND_BYTES, SPEC(tmp_bytes), "size of all private files together (default: half of --memory, or 2G)" },
-	{ "fsize", "SIZE", KIND_BYTES, SPEC(file_bytes), "largest file that may be written (default: any)" },
-	{ "core", "SIZE", KIND_BYTES, SPEC(core_bytes), "largest core dump (default: 0)" },
-	{ "timeout", "TIME", KIND_DURATION, SPEC(wall_us), "deadline, such as 90s or 500ms; exit code 124 (default: none)" },
-	{ "grace", "TIME", KIND_DURATION, SPEC(grace_us), "between TERM and KILL (default: 2s)" },
-	{ "best-effort", NULL, KIND_FLAG, SPEC(best_effort), "run without the limits this host cannot enforce, and say so" },
-	{ "json", "[FD]", KIND_JSON, 0, "write the record as JSON to file descriptor FD (default: 2)" },
-	{ "probe", NULL, KIND_VERB, CLI_PROBE, "print what this host can enforce; with --json for programs" },
-	{ "serve", NULL, KIND_VERB, CLI_SERVE, "be the keeper of a paddock-worker, on descriptor 3" },
-	{ "slots", "N", KIND_SLOTS, 0, "with --serve: how many payloads at once (default: 1)" },
-	{ "help", NULL, KIND_VERB, CLI_HELP, "print this" },
-	{ "version", NULL, KIND_VERB, CLI_VERSION, "print the version" },
+#define OPTION(name, value, kind, at, help) { name, value, kind, at, help },
+#include "sandbox/cli.def"
+#undef OPTION
 };
 
 static int bad(struct box_error *err, const char *name, const char *value, const char *next)
 {
-	util_print(err->text, sizeof(err->text), "read option --%s%s%.100s: not a valid value; %s", name, value ? " " : "",
-		value ? value : "", next);
+	util_print(err->text, sizeof(err->text), "read option --%s%s%.100s: not a valid value; %s",
+		   name, value ? " " : "", value ? value : "", next);
 	return -EINVAL;
 }
 
@@ -131,34 +110,19 @@ static int set(struct cli *cli, const struct option *option, const char *value)
 	void *field = (char *)cli + option->at;
 
 	switch (option->kind) {
-	case KIND_LEVEL:
-		return set_enum(box_level_parse(value), &cli->spec.level);
-	case KIND_NETWORK:
-		return set_enum(box_network_parse(value), &cli->spec.network);
-	case KIND_WORKSPACE:
-		return set_workspace(cli, value);
-	case KIND_PATH:
-		*(const char **)field = value;
-		return 0;
+	case KIND_LEVEL: return set_enum(box_level_parse(value), &cli->spec.level);
+	case KIND_NETWORK: return set_enum(box_network_parse(value), &cli->spec.network);
+	case KIND_WORKSPACE: return set_workspace(cli, value);
+	case KIND_PATH: *(const char **)field = value; return 0;
 	case KIND_BIND:
-	case KIND_RW:
-		return set_bind(cli, value, option->kind == KIND_RW);
-	case KIND_BYTES:
-		return util_parse_bytes(value, field);
-	case KIND_NUMBER:
-		return util_parse_u64(value, UINT64_MAX, field);
-	case KIND_DURATION:
-		return util_parse_duration(value, field);
-	case KIND_FLAG:
-		*(bool *)field = true;
-		return 0;
-	case KIND_JSON:
-		return set_json(cli, value);
-	case KIND_SLOTS:
-		return set_slots(cli, value);
-	case KIND_VERB:
-		cli->verb = (enum cli_verb)option->at;
-		return 0;
+	case KIND_RW: return set_bind(cli, value, option->kind == KIND_RW);
+	case KIND_BYTES: return util_parse_bytes(value, field);
+	case KIND_NUMBER: return util_parse_u64(value, UINT64_MAX, field);
+	case KIND_DURATION: return util_parse_duration(value, field);
+	case KIND_FLAG: *(bool *)field = true; return 0;
+	case KIND_JSON: return set_json(cli, value);
+	case KIND_SLOTS: return set_slots(cli, value);
+	case KIND_VERB: cli->verb = (enum cli_verb)option->at; return 0;
 	}
 	return -EINVAL;
 }
@@ -180,7 +144,9 @@ static int take_option(int argc, char **argv, int *at, struct cli *cli, struct b
 	const struct option *option = find(word, length);
 
 	if (!option) {
-		util_print(err->text, sizeof(err->text), "read option %.100s: there is no such option; see paddock-box --help", argv[*at]);
+		util_print(err->text, sizeof(err->text),
+			   "read option %.100s: there is no such option; see paddock-box --help",
+			   argv[*at]);
 		return -EINVAL;
 	}
 	*at += 1;
@@ -201,7 +167,8 @@ static int fill_defaults(struct cli *cli, struct box_error *err)
 	const char *field;
 
 	if (!getcwd(here, sizeof(here)))
-		return bad(err, "cwd", NULL, "the current folder is gone; change to one that exists");
+		return bad(err, "cwd", NULL,
+			   "the current folder is gone; change to one that exists");
 	if (!cli->spec.workspace_path && strcmp(here, "/") != 0)
 		cli->spec.workspace_path = here;
 	if (!cli->spec.cwd)
@@ -209,8 +176,9 @@ static int fill_defaults(struct cli *cli, struct box_error *err)
 	field = spec_validate(&cli->spec);
 	if (!field)
 		return 0;
-	util_print(err->text, sizeof(err->text), "check the request: %s is missing or out of bounds; paths must be absolute and normal; "
-		"see paddock-box --help", field);
+	util_print(err->text, sizeof(err->text),
+		   "check the request: %s is missing or out of bounds; see paddock-box --help",
+		   field);
 	return -EINVAL;
 }
 
@@ -219,7 +187,9 @@ int cli_parse(int argc, char **argv, struct cli *ret_cli, struct box_error *err)
 	int at = 1;
 	int r = 0;
 
-	*ret_cli = (struct cli){ .verb = CLI_RUN, .json_fd = 2, .slots = 1, .spec.level = BOX_LEVEL_DEFAULT };
+	*ret_cli = (struct cli){
+		.verb = CLI_RUN, .json_fd = 2, .slots = 1, .spec.level = BOX_LEVEL_DEFAULT
+	};
 	while (r == 0 && at < argc && strncmp(argv[at], "--", 2) == 0 && argv[at][2])
 		r = take_option(argc, argv, &at, ret_cli, err);
 	if (r < 0 || ret_cli->verb != CLI_RUN)
@@ -230,7 +200,8 @@ int cli_parse(int argc, char **argv, struct cli *ret_cli, struct box_error *err)
 	ret_cli->spec.argv = (const char *const *)argv + at;
 	ret_cli->spec.envp = (const char *const *)environ;
 	if (at >= argc) {
-		util_print(err->text, sizeof(err->text), "run a command: none was given; paddock-box [OPTIONS] -- CMD [ARG...]");
+		util_print(err->text, sizeof(err->text),
+			   "run a command: none was given; paddock-box [OPTIONS] -- CMD [ARG...]");
 		return -EINVAL;
 	}
 	return fill_defaults(ret_cli, err);
@@ -239,19 +210,21 @@ int cli_parse(int argc, char **argv, struct cli *ret_cli, struct box_error *err)
 void cli_help(FILE *out)
 {
 	fputs("Usage: paddock-box [OPTIONS] -- CMD [ARG...]\n"
-	      "Run one command in a sandbox: own namespaces, the host read-only, a copy-on-write workspace,\n"
-	      "no rights, a system call filter, limits, and nothing left at the end.\n\n",
-		out);
+	      "Run one command in a sandbox: own namespaces, the host read-only, the workspace\n"
+	      "copy-on-write, no rights, a call filter, limits, and nothing left at the end.\n\n",
+	      out);
 	for (size_t i = 0; i < ARRAY_LEN(options); i++) {
 		const struct option *o = &options[i];
 		char left[40];
 		bool optional = o->value && o->value[0] == '[';
 
-		util_print(left, sizeof(left), "--%s%s%s", o->name, o->value ? (optional ? "[=" : " ") : "",
-			o->value ? o->value + optional : "");
+		util_print(left, sizeof(left), "--%s%s%s", o->name,
+			   o->value ? (optional ? "[=" : " ") : "",
+			   o->value ? o->value + optional : "");
 		fprintf(out, "  %-26s %s\n", left, o->help);
 	}
-	fprintf(out, "\nExit code: CMD's own; 128+n: killed by signal n; %d: past the deadline; %d: set-up failed;\n"
-		     "%d: the sandbox asked for cannot be enforced here; %d: wrong usage.\n",
+	fprintf(out,
+		"\nExit code: CMD's own; 128+n: killed by signal n; %d: past the deadline;\n"
+		"%d: set-up failed; %d: cannot be enforced here; %d: wrong usage.\n",
 		RESULT_EXIT_TIMEOUT, RESULT_EXIT_SETUP, RESULT_EXIT_REFUSED, RESULT_EXIT_USAGE);
 }

@@ -20,11 +20,13 @@ struct cli {
 	struct box_spec spec;
 	struct box_bind binds[BOX_BINDS_MAX];
 	bool json;
-	int json_fd;	/* where the record goes; 2 unless told */
+	int json_fd; /* where the record goes; 2 unless told */
 	unsigned slots;
+	bool on_demand;
 };
 
-/* Reads the arguments; strings are borrowed. 0, or -EINVAL with `err` naming the argument and what it takes. */
+/* Reads the arguments; strings are borrowed. 0, or -EINVAL with `err` naming the argument and what
+ * it takes. */
 int cli_parse(int argc, char **argv, struct cli *ret_cli, struct box_error *err);
 
 /* The text of --help, made from the option table. */

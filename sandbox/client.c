@@ -2,24 +2,21 @@
 /*
  * client.c - the owner's side of the keeper: start it, hand it specs and fds, take results.
  *
- * Invariants: a slot is busy from an accepted spawn until its result was taken, so that -EBUSY needs no round trip;
- * sends may block only while the keeper reads, and the keeper never blocks on us (it queues results per slot).
- * libc only: the worker links this and none of the sandbox's libraries.
+ * Invariants: a slot is busy from an accepted spawn until its result was taken, so that -EBUSY
+ * needs no round trip; sends may block only while the keeper reads, and the keeper never blocks on
+ * us (it queues results per slot). libc only: the worker links this and none of the sandbox's
+ * libraries.
  */
 #include "sandbox/box.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "sandbox/client.h"
 #include "sandbox/fds.h"
@@ -41,32 +38,36 @@ struct box {
 	struct slot_use use[];
 };
 
-static int fail(struct box_error *err, int error, const char *what, const char *object, const char *next)
+static int fail(struct box_error *err, int error, const char *what, const char *object,
+		const char *next)
 {
 	BOX_ASSERT(error < 0);
-	snprintf(err->text, sizeof(err->text), "%s %s: %s; %s", what, object, strerror(-error), next);
+	snprintf(err->text, sizeof(err->text), "%s %s: %s; %s", what, object, strerror(-error),
+		 next);
 	return error;
 }
 
 /* posix_spawn (a vfork inside) so that a large owner pays nothing for its size. */
-static int spawn_keeper(const char *program, unsigned slots, int socket_fd, pid_t *ret_pid)
+static int spawn_keeper(const char *program, struct box *box, const char *extra, int socket_fd)
 {
 	char count[16];
-	char *argv[] = { (char *)program, (char *)"--serve", (char *)"--slots", count, NULL };
+	char *argv[] = { (char *)program, (char *)"--serve", (char *)"--slots",
+			 count,		  (char *)extra,     NULL };
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
 	sigset_t none;
 	int r;
 
-	util_print(count, sizeof(count), "%u", slots);
+	util_print(count, sizeof(count), "%u", box->slots);
 	sigemptyset(&none);
 	posix_spawn_file_actions_init(&actions);
 	posix_spawnattr_init(&attr);
-	/* dup2 onto itself would keep O_CLOEXEC before glibc 2.29; the socket is moved out of the way by the caller. */
+	/* dup2 onto itself would keep O_CLOEXEC before glibc 2.29; the socket is moved out of the
+	 * way by the caller. */
 	posix_spawn_file_actions_adddup2(&actions, socket_fd, PROTO_FD);
 	posix_spawnattr_setsigmask(&attr, &none);
 	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
-	r = posix_spawn(ret_pid, program, &actions, &attr, argv, environ);
+	r = posix_spawn(&box->keeper, program, &actions, &attr, argv, environ);
 	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attr);
 	return -r;
@@ -96,67 +97,61 @@ static int read_hello(int fd, struct proto_hello *ret_hello)
 
 static int check_hello(const struct proto_hello *hello, const char *program, struct box_error *err)
 {
-	if (strcmp(hello->build, PADDOCK_BUILD_ID) == 0 && hello->result_size == sizeof(struct box_result))
+	if (strcmp(hello->build, PADDOCK_BUILD_ID) == 0 &&
+	    hello->result_size == sizeof(struct box_result))
 		return 0;
-	snprintf(err->text, sizeof(err->text), "start the keeper %s: it is of build %s, this program of %s; install both from one build",
-		program, hello->build, PADDOCK_BUILD_ID);
+	snprintf(err->text, sizeof(err->text),
+		 "start the keeper %s: it is of build %s, we of %s; install both from one build",
+		 program, hello->build, PADDOCK_BUILD_ID);
 	return -EPROTO;
 }
 
-/* Waits for the keeper's hello on an open socket and holds it against our own build. */
-static int meet_keeper(struct box *box, const char *program, struct box_error *err)
-{
-	struct proto_hello hello;
-	int r = read_hello(box->fd, &hello);
-
-	if (r < 0)
-		return fail(err, r, "hear from the keeper", program, "run it with --probe to see why");
-	return check_hello(&hello, program, err);
-}
-
-static int open_keeper(struct box *box, const char *program, struct box_error *err)
+static int open_keeper(struct box *box, const char *program, const char *extra,
+		       struct box_error *err)
 {
 	AUTO_CLOSE int ours = -1;
 	AUTO_CLOSE int theirs = -1;
+	struct proto_hello hello;
 	int pair[2];
 	int r;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return fail(err, -errno, "make a socket for the keeper", program, "raise the limit of open files");
+		return fail(err, -errno, "make a socket for the keeper", program,
+			    "raise the limit of open files");
 	ours = pair[0];
 	theirs = fcntl(pair[1], F_DUPFD_CLOEXEC, PROTO_FD + 1);
 	util_close(&pair[1]);
 	if (theirs < 0)
-		return fail(err, -errno, "make a socket for the keeper", program, "raise the limit of open files");
-	r = spawn_keeper(program, box->slots, theirs, &box->keeper);
+		return fail(err, -errno, "make a socket for the keeper", program,
+			    "raise the limit of open files");
+	r = spawn_keeper(program, box, extra, theirs);
 	if (r < 0)
-		return fail(err, r, "start the keeper", program, "install paddock-box next to this program");
+		return fail(err, r, "start the keeper", program,
+			    "install paddock-box next to this program");
 	util_close(&theirs);
 	box->fd = util_take_fd(&ours);
-	return meet_keeper(box, program, err);
+	r = read_hello(box->fd, &hello);
+	if (r < 0)
+		return fail(err, r, "hear from the keeper", program,
+			    "run it with --probe to see why");
+	return check_hello(&hello, program, err);
 }
 
-static struct box *new_box(unsigned slots)
+int client_open(const char *program, unsigned slots, const char *extra, struct box **ret_box,
+		struct box_error *err)
 {
-	struct box *box = calloc(1, sizeof(*box) + slots * sizeof(box->use[0]));
-
-	if (!box)
-		return NULL;
-	box->fd = -1;
-	box->slots = slots;
-	return box;
-}
-
-int client_adopt(int fd, pid_t keeper, unsigned slots, struct box **ret_box, struct box_error *err)
-{
-	struct box *box = new_box(slots);
+	struct box *box;
 	int r;
 
+	BOX_ASSERT(program && ret_box && err);
+	if (slots == 0 || slots > SPEC_SLOTS_MAX)
+		return fail(err, -EINVAL, "start the keeper", program, "ask for 1 to 1024 slots");
+	box = calloc(1, sizeof(*box) + slots * sizeof(box->use[0]));
 	if (!box)
-		return fail(err, -ENOMEM, "talk to the keeper", "of this program", "free some memory");
-	box->fd = fd;
-	box->keeper = keeper;
-	r = meet_keeper(box, "of this program", err);
+		return fail(err, -ENOMEM, "start the keeper", program, "free some memory");
+	box->fd = -1;
+	box->slots = slots;
+	r = open_keeper(box, program, extra, err);
 	if (r < 0) {
 		box_close(box);
 		return r;
@@ -167,22 +162,7 @@ int client_adopt(int fd, pid_t keeper, unsigned slots, struct box **ret_box, str
 
 int box_open(const char *program, unsigned slots, struct box **ret_box, struct box_error *err)
 {
-	struct box *box;
-	int r;
-
-	BOX_ASSERT(program && ret_box && err);
-	if (slots == 0 || slots > SPEC_SLOTS_MAX)
-		return fail(err, -EINVAL, "start the keeper", program, "ask for 1 to 1024 slots");
-	box = new_box(slots);
-	if (!box)
-		return fail(err, -ENOMEM, "start the keeper", program, "free some memory");
-	r = open_keeper(box, program, err);
-	if (r < 0) {
-		box_close(box);
-		return r;
-	}
-	*ret_box = box;
-	return 0;
+	return client_open(program, slots, NULL, ret_box, err);
 }
 
 void box_close(struct box *box)
@@ -230,9 +210,12 @@ static int spec_memfd(const void *bytes, size_t size, int *ret_fd)
 	return 0;
 }
 
-static int send_spawn(const struct box *box, uint64_t id, const void *bytes, size_t size, struct fds_packet *packet)
+static int send_spawn(const struct box *box, uint64_t id, const void *bytes, size_t size,
+		      struct fds_packet *packet)
 {
-	struct proto_head head = { .magic = PROTO_MAGIC, .kind = PROTO_SPAWN, .id = id, .argument = size };
+	struct proto_head head = {
+		.magic = PROTO_MAGIC, .kind = PROTO_SPAWN, .id = id, .argument = size
+	};
 	AUTO_CLOSE int memfd = -1;
 	int r;
 
@@ -250,7 +233,8 @@ static int send_spawn(const struct box *box, uint64_t id, const void *bytes, siz
 	return send_packet(box, packet);
 }
 
-int box_spawn(struct box *box, uint64_t id, const struct box_spec *spec, const int *fds, size_t n_fds)
+int box_spawn(struct box *box, uint64_t id, const struct box_spec *spec, const int *fds,
+	      size_t n_fds)
 {
 	AUTO_FREE void *bytes = NULL;
 	struct fds_packet packet = { .n_fds = n_fds };
@@ -275,8 +259,11 @@ int box_spawn(struct box *box, uint64_t id, const struct box_spec *spec, const i
 
 int box_kill(struct box *box, uint64_t id, uint64_t grace_us)
 {
-	struct proto_head head = { .magic = PROTO_MAGIC, .kind = PROTO_KILL, .id = id, .argument = grace_us };
-	struct fds_packet packet = { .iov[0] = { .iov_base = &head, .iov_len = sizeof(head) }, .n_iov = 1 };
+	struct proto_head head = {
+		.magic = PROTO_MAGIC, .kind = PROTO_KILL, .id = id, .argument = grace_us
+	};
+	struct fds_packet packet = { .iov[0] = { .iov_base = &head, .iov_len = sizeof(head) },
+				     .n_iov = 1 };
 
 	return send_packet(box, &packet);
 }
@@ -300,7 +287,8 @@ int box_receive(struct box *box, struct box_result *ret_result)
 	while (n < 0 && errno == EINTR);
 	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
 		return 0;
-	if (n != (ssize_t)sizeof(packet) || packet.head.magic != PROTO_MAGIC || packet.head.kind != PROTO_RESULT)
+	if (n != (ssize_t)sizeof(packet) || packet.head.magic != PROTO_MAGIC ||
+	    packet.head.kind != PROTO_RESULT)
 		return -EPIPE;
 	release_slot(box, packet.result.id);
 	*ret_result = packet.result;

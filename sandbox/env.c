@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/* env.c - rewrites the few variables that name places. Not for what the caller decides: it passes on all others. */
+/* env.c - rewrites the few variables that name places. Not for what the caller decides: it passes
+ * on all others. */
 #include "sandbox/env.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "sandbox/util.h"
 
@@ -25,7 +24,8 @@ static bool names(const char *variable, const char *name)
 }
 
 /* NAME=placetail in slot i of the made ones. */
-static const char *make(struct env *env, size_t i, const char *name, const char *place, const char *tail)
+static const char *make(struct env *env, size_t i, const char *name, const char *place,
+			const char *tail)
 {
 	char *at = env->memory + i * MADE_BYTES;
 

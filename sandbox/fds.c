@@ -2,13 +2,9 @@
 /* fds.c - descriptors: reserving low numbers, installing a payload's, passing them over sockets. */
 #include "sandbox/fds.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <linux/close_range.h>
-#include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "sandbox/util.h"
 
@@ -47,37 +43,28 @@ union control {
 	char bytes[CMSG_SPACE((BOX_FDS_MAX + 1) * sizeof(int))];
 };
 
-/* Moves the descriptors of a received message into the packet. False when there were more than it holds. */
-static bool collect(struct msghdr *message, struct fds_packet *packet)
+/* Moves the descriptors of a received message into the packet; the control buffer holds no more
+ * than that. */
+static void collect(struct msghdr *message, struct fds_packet *packet)
 {
-	bool fits = true;
-
-	packet->n_fds = 0;
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
-		size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		size_t bytes = c->cmsg_len - CMSG_LEN(0);
 
 		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
 			continue;
-		for (size_t i = 0; i < count; i++) {
-			int fd;
-
-			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
-			if (packet->n_fds < ARRAY_LEN(packet->fds)) {
-				packet->fds[packet->n_fds++] = fd;
-			} else {
-				close(fd);
-				fits = false;
-			}
-		}
+		BOX_ASSERT(packet->n_fds + bytes / sizeof(int) <= ARRAY_LEN(packet->fds));
+		memcpy(packet->fds + packet->n_fds, CMSG_DATA(c), bytes);
+		packet->n_fds += bytes / sizeof(int);
 	}
-	return fits;
 }
 
 ssize_t fds_receive(int sock, struct fds_packet *packet, int flags)
 {
 	union control control;
-	struct msghdr message = { .msg_iov = packet->iov, .msg_iovlen = packet->n_iov, .msg_control = control.bytes,
-		.msg_controllen = sizeof(control.bytes) };
+	struct msghdr message = { .msg_iov = packet->iov,
+				  .msg_iovlen = packet->n_iov,
+				  .msg_control = control.bytes,
+				  .msg_controllen = sizeof(control.bytes) };
 	ssize_t n;
 
 	packet->n_fds = 0;
@@ -86,7 +73,8 @@ ssize_t fds_receive(int sock, struct fds_packet *packet, int flags)
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;
-	if (!collect(&message, packet) || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC))) {
+	collect(&message, packet);
+	if (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
 		fds_close(packet->fds, packet->n_fds);
 		packet->n_fds = 0;
 		return -EMSGSIZE;
@@ -97,7 +85,8 @@ ssize_t fds_receive(int sock, struct fds_packet *packet, int flags)
 int fds_send(int sock, const struct fds_packet *packet, int flags)
 {
 	union control control = { 0 };
-	struct msghdr message = { .msg_iov = (struct iovec *)packet->iov, .msg_iovlen = packet->n_iov };
+	struct msghdr message = { .msg_iov = (struct iovec *)packet->iov,
+				  .msg_iovlen = packet->n_iov };
 	size_t bytes = packet->n_fds * sizeof(int);
 	ssize_t sent;
 

@@ -2,27 +2,25 @@
 /*
  * filter.c - from profiles.def to a BPF program. The one file that includes libseccomp.
  *
- * libseccomp makes the deny list for the native architecture (any other is killed), in binary-tree form, because
- * the kernel emulates the program for every known number when it is loaded and a linear one takes several times as
- * long. libseccomp 2.5 cannot say "every number above N", so four instructions in front do: they leave
- * foreign architectures and x32 numbers to libseccomp's own check, which kills.
+ * libseccomp makes the deny list for the native architecture (any other is killed), in binary-tree
+ * form, because the kernel emulates the program for every known number when it is loaded and a
+ * linear one takes several times as long. libseccomp 2.5 cannot say "every number above N", so four
+ * instructions in front do: they leave foreign architectures and x32 numbers to libseccomp's own
+ * check, which kills.
  */
 #include "sandbox/filter.h"
 
-#include <errno.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 
 #include "sandbox/util.h"
 
@@ -54,29 +52,22 @@ struct rule {
 };
 
 static const struct rule rules[] = {
-#define PROFILE_DENY(call, levels, error) { RULE_DENY, #call, 0, 0, levels, error },
-#define PROFILE_FLAG(call, argument, bits, levels, error) { RULE_FLAG, #call, argument, bits, levels, error },
-#define PROFILE_EQUAL(call, argument, value, levels, error) { RULE_EQUAL, #call, argument, value, levels, error },
+#define DENY(call, levels, error) { RULE_DENY, #call, 0, 0, levels, error },
+#define FLAG(call, argument, bits, levels, error) \
+	{ RULE_FLAG, #call, argument, bits, levels, error },
+#define EQUAL(call, argument, value, levels, error) \
+	{ RULE_EQUAL, #call, argument, value, levels, error },
 #include "sandbox/profiles.def"
-#undef PROFILE_DENY
-#undef PROFILE_FLAG
-#undef PROFILE_EQUAL
+#undef DENY
+#undef FLAG
+#undef EQUAL
 };
 
-/* Calls libseccomp 2.5 has no name for. */
-static const struct {
-	const char *name;
-	int number;
-} young_calls[] = {
-	{ "open_tree_attr", 467 },
-};
-
+/* libseccomp 2.5 has no name for the youngest call of the table; its number is the same everywhere.
+ */
 static int resolve(const char *name)
 {
-	for (size_t i = 0; i < ARRAY_LEN(young_calls); i++)
-		if (strcmp(young_calls[i].name, name) == 0)
-			return young_calls[i].number;
-	return seccomp_syscall_resolve_name(name);
+	return strcmp(name, "open_tree_attr") == 0 ? 467 : seccomp_syscall_resolve_name(name);
 }
 
 static int add_rule(scmp_filter_ctx ctx, const struct rule *rule)
@@ -93,7 +84,7 @@ static int add_rule(scmp_filter_ctx ctx, const struct rule *rule)
 	if (rule->kind == RULE_DENY)
 		return seccomp_rule_add(ctx, action, number, 0);
 	return seccomp_rule_add(ctx, action, number, 1,
-		SCMP_CMP(rule->argument, SCMP_CMP_MASKED_EQ, mask, rule->value));
+				SCMP_CMP(rule->argument, SCMP_CMP_MASKED_EQ, mask, rule->value));
 }
 
 static int add_rules(scmp_filter_ctx ctx, enum box_level level)
@@ -184,8 +175,10 @@ void filter_done(struct filter *filter)
 int filter_load(const struct filter *filter)
 {
 	struct sock_fprog program = { .len = (unsigned short)filter->n, .filter = filter->program };
-	/* SPEC_ALLOW: on kernels before 5.16 a filter would turn speculation off and slow interpreters down. */
-	long r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW, &program);
+	/* SPEC_ALLOW: on kernels before 5.16 a filter would turn speculation off and slow
+	 * interpreters down. */
+	long r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW,
+			 &program);
 
 	return r < 0 ? -errno : 0;
 }

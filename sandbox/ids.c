@@ -2,14 +2,12 @@
 /*
  * ids.c - plans the id maps of a slot.
  *
- * Invariants: no map made here ever yields outside id 0 for a keeper that is root; the payload's own id is always
- * mapped. Not for writing maps: ns.c does that.
+ * Invariants: no map made here ever yields outside id 0 for a keeper that is root; the payload's
+ * own id is always mapped. Not for writing maps: ns.c does that.
  */
 #include "sandbox/ids.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "sandbox/util.h"
 
@@ -23,7 +21,8 @@ int ids_parse(const char *text, struct ids_map *ret_map)
 
 		if (map.n == IDS_EXTENTS_MAX)
 			break;
-		if (sscanf(text, " %10u %10u %10u %n", &inside, &outside, &count, &used) != 3 || !used)
+		if (sscanf(text, " %10u %10u %10u %n", &inside, &outside, &count, &used) != 3 ||
+		    !used)
 			return -EINVAL;
 		map.extents[map.n++] = (struct ids_extent){ inside, outside, count };
 		text += used;
@@ -39,7 +38,8 @@ int ids_print(const struct ids_map *map, char *buf, size_t size)
 	buf[0] = '\0';
 	for (size_t i = 0; i < map->n; i++) {
 		const struct ids_extent *e = &map->extents[i];
-		int r = util_print(buf + used, size - used, "%u %u %u\n", e->inside, e->outside, e->count);
+		int r = util_print(buf + used, size - used, "%u %u %u\n", e->inside, e->outside,
+				   e->count);
 
 		if (r < 0)
 			return r;
@@ -65,7 +65,8 @@ static bool holds(const struct ids_map *own, uint32_t first, uint32_t count)
 	for (size_t i = 0; i < own->n; i++) {
 		const struct ids_extent *e = &own->extents[i];
 
-		if (first >= e->inside && first - e->inside < e->count && e->count - (first - e->inside) >= count)
+		if (first >= e->inside && first - e->inside < e->count &&
+		    e->count - (first - e->inside) >= count)
 			return true;
 	}
 	return false;
@@ -105,7 +106,8 @@ void ids_for_user(uint32_t self, uint32_t subids, struct ids_map *ret_map)
 	*ret_map = map;
 }
 
-int ids_find_sub(const char *text, const char *name, uint32_t id, uint32_t *ret_start, uint32_t *ret_count)
+int ids_find_sub(const char *text, const char *name, uint32_t id, uint32_t *ret_start,
+		 uint32_t *ret_count)
 {
 	char by_id[16];
 	const char *end;
@@ -117,7 +119,7 @@ int ids_find_sub(const char *text, const char *name, uint32_t id, uint32_t *ret_
 
 		end = line + strcspn(line, "\n");
 		if (!(strlen(name) == length && memcmp(line, name, length) == 0) &&
-			!(strlen(by_id) == length && memcmp(line, by_id, length) == 0))
+		    !(strlen(by_id) == length && memcmp(line, by_id, length) == 0))
 			continue;
 		if (sscanf(line + length, ":%10u:%10u", &start, &count) != 2 || !count)
 			continue;

@@ -2,24 +2,20 @@
 /*
  * init.c - pid 1 of a sandbox: sets up, starts the payload, reaps, reports on the slate.
  *
- * Invariants: not dumpable and without any right from the payload's first instruction on, so that the payload can
- * neither trace it nor read its memory; it holds no descriptor of the payload, so that a leaked child alone keeps a
- * pipe open; SIGKILL from the keeper ends everything at any point, because the kernel kills a pid namespace with
- * its init.
+ * Invariants: not dumpable and without any right from the payload's first instruction on, so that
+ * the payload can neither trace it nor read its memory; it holds no descriptor of the payload, so
+ * that a leaked child alone keeps a pipe open; SIGKILL from the keeper ends everything at any
+ * point, because the kernel kills a pid namespace with its init.
  */
 #include "sandbox/init.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <grp.h>
 #include <limits.h>
 #include <linux/close_range.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "sandbox/ns.h"
 #include "sandbox/priv.h"
@@ -35,16 +31,19 @@ static int network(const struct box_spec *spec, struct slate *slate)
 	return r < 0 ? slate_fail(slate, r) : 0;
 }
 
-/* Whatever happens from here on cannot be used against us: no rights, another id, no descriptors, no dumps. */
+/* Whatever happens from here on cannot be used against us: no rights, another id, no descriptors,
+ * no dumps. */
 static int give_up(const struct init *init)
 {
 	int r = 0;
 
 	if (init->uid != IDS_NONE) {
-		/* Rootless without subordinate ids may not change groups at all: its ids are all the same one. */
+		/* Rootless without subordinate ids may not change groups at all: its ids are all
+		 * the same one. */
 		if (setgroups(0, NULL) < 0 && errno != EPERM)
 			r = -errno;
-		if (setresgid(init->gid, init->gid, init->gid) < 0 || setresuid(init->uid, init->uid, init->uid) < 0)
+		if (setresgid(init->gid, init->gid, init->gid) < 0 ||
+		    setresuid(init->uid, init->uid, init->uid) < 0)
 			r = -errno;
 	}
 	if (r == 0)
@@ -66,7 +65,8 @@ static uint32_t count_processes(void)
 	if (!proc)
 		return 1;
 	while ((entry = readdir(proc)))
-		n += entry->d_name[0] >= '1' && entry->d_name[0] <= '9' && strcmp(entry->d_name, "1") != 0;
+		n += entry->d_name[0] >= '1' && entry->d_name[0] <= '9' &&
+		     strcmp(entry->d_name, "1") != 0;
 	closedir(proc);
 	return n;
 }
@@ -81,7 +81,8 @@ bool init_linger(uint64_t grace_us)
 	for (;;) {
 		uint64_t now = util_now_us();
 		uint64_t left = now < deadline ? deadline - now : 0;
-		struct timespec wait = { .tv_sec = (time_t)(left / 1000000), .tv_nsec = (long)(left % 1000000) * 1000 };
+		struct timespec wait = { .tv_sec = (time_t)(left / 1000000),
+					 .tv_nsec = (long)(left % 1000000) * 1000 };
 		pid_t pid;
 
 		do
@@ -93,17 +94,6 @@ bool init_linger(uint64_t grace_us)
 			return true;
 		(void)sigtimedwait(&child, NULL, &wait);
 	}
-}
-
-static void note_usage(struct slate *slate)
-{
-	struct rusage usage;
-
-	if (getrusage(RUSAGE_CHILDREN, &usage) < 0)
-		return;
-	slate->user_us = (uint64_t)usage.ru_utime.tv_sec * 1000000 + (uint64_t)usage.ru_utime.tv_usec;
-	slate->system_us = (uint64_t)usage.ru_stime.tv_sec * 1000000 + (uint64_t)usage.ru_stime.tv_usec;
-	slate->maxrss_bytes = (uint64_t)usage.ru_maxrss * 1024;
 }
 
 static void reap(pid_t payload, const struct box_spec *spec, struct slate *slate)
@@ -119,7 +109,7 @@ static void reap(pid_t payload, const struct box_spec *spec, struct slate *slate
 	slate->status = status;
 	if (init_linger(spec->leak_grace_us))
 		slate->leftovers = count_processes();
-	note_usage(slate);
+	slate_usage(slate, NULL);
 	slate->ended = 1;
 }
 

@@ -2,17 +2,15 @@
 /*
  * layout.c - decides what the payload sees, as an ordered list of operations for apply.c.
  *
- * The base is the keeper's template: the host's tree, read-only, with a small /dev. On top of it come, per run, one
- * tmpfs whose folders become /tmp, /var/tmp, /dev/shm, /home, /root and /run (so that one size bounds them together),
- * the workspace, the binds, /proc and /dev/pts.
+ * The base is the keeper's template: the host's tree, read-only, with a small /dev. On top of it
+ * come, per run, one tmpfs whose folders become /tmp, /var/tmp, /dev/shm, /home, /root and /run (so
+ * that one size bounds them together), the workspace, the binds, /proc and /dev/pts.
  *
- * Invariants: every OPEN and OVERLAY is attached exactly once; nothing is attached before the folders that hide the
- * host are in place, so that a workspace below /home or /run reappears alone; /run is shown last of the scratch's
- * folders because it covers the scratch itself.
+ * Invariants: every OPEN and OVERLAY is attached exactly once; nothing is attached before the
+ * folders that hide the host are in place, so that a workspace below /home or /run reappears alone;
+ * /run is shown last of the scratch's folders because it covers the scratch itself.
  */
 #include "sandbox/layout.h"
-
-#include <string.h>
 
 #include "sandbox/util.h"
 
@@ -27,7 +25,8 @@ static int add(struct layout *layout, struct layout_op op)
 
 static void add_dir(struct layout *layout, const char *path, mode_t mode, bool own)
 {
-	add(layout, (struct layout_op){ .kind = LAYOUT_DIR, .path = path, .mode = mode, .own = own });
+	add(layout,
+	    (struct layout_op){ .kind = LAYOUT_DIR, .path = path, .mode = mode, .own = own });
 }
 
 static void add_show(struct layout *layout, const char *source, const char *path)
@@ -49,9 +48,9 @@ static const struct place {
 	mode_t mode;
 	bool root_owns; /* as outside: the payload owns it only when it is root */
 } places[] = {
-	{ "/tmp", "tmp", 01777, false },  { "/var/tmp", "vartmp", 01777, false },
+	{ "/tmp", "tmp", 01777, false },     { "/var/tmp", "vartmp", 01777, false },
 	{ "/dev/shm", "shm", 01777, false }, { "/home", "home", 0755, true },
-	{ "/root", "root", 0700, true },  { LAYOUT_SCRATCH_AT, "run", 0755, true },
+	{ "/root", "root", 0700, true },     { LAYOUT_SCRATCH_AT, "run", 0755, true },
 };
 
 static bool exists(const struct layout_host *host, const struct place *place)
@@ -64,10 +63,11 @@ static bool exists(const struct layout_host *host, const struct place *place)
 }
 
 /*
- * Where a private HOME lives: at the user's own path when that is in a private folder (then it is a folder of the
- * scratch) or is there to be covered, else below /run.
+ * Where a private HOME lives: at the user's own path when that is in a private folder (then it is a
+ * folder of the scratch) or is there to be covered, else below /run.
  */
-static void plan_home(const struct box_spec *spec, const struct layout_host *host, struct layout *layout)
+static void plan_home(const struct box_spec *spec, const struct layout_host *host,
+		      struct layout *layout)
 {
 	char *buf = layout->home_in_scratch;
 
@@ -92,7 +92,8 @@ static void plan_home(const struct box_spec *spec, const struct layout_host *hos
 static void plan_dirs(const struct layout_host *host, struct layout *layout)
 {
 	for (size_t i = 0; i < ARRAY_LEN(places); i++)
-		add_dir(layout, places[i].scratch, places[i].mode, places[i].root_owns && host->uid == 0);
+		add_dir(layout, places[i].scratch, places[i].mode,
+			places[i].root_owns && host->uid == 0);
 	add_dir(layout, "run/lock", 01777, false);
 	add_dir(layout, "run/user", 0755, false);
 	add_dir(layout, layout->runtime_in_scratch, 0700, true);
@@ -128,10 +129,13 @@ static int plan_workspace(const struct box_spec *spec, struct layout *layout)
 
 static void add_attach(struct layout *layout, int from)
 {
-	add(layout, (struct layout_op){ .kind = LAYOUT_ATTACH, .from = from, .path = layout->ops[from].source });
+	add(layout, (struct layout_op){ .kind = LAYOUT_ATTACH,
+					.from = from,
+					.path = layout->ops[from].source });
 }
 
-void layout_plan(const struct box_spec *spec, const struct layout_host *host, struct layout *ret_layout)
+void layout_plan(const struct box_spec *spec, const struct layout_host *host,
+		 struct layout *ret_layout)
 {
 	int workspace;
 	int binds[BOX_BINDS_MAX];
@@ -139,16 +143,22 @@ void layout_plan(const struct box_spec *spec, const struct layout_host *host, st
 	BOX_ASSERT(spec->level != BOX_LEVEL_OFF);
 	ret_layout->n = 0;
 	plan_home(spec, host, ret_layout);
-	util_print(ret_layout->runtime_dir, sizeof(ret_layout->runtime_dir), "/run/user/%u", host->uid);
-	util_print(ret_layout->runtime_in_scratch, sizeof(ret_layout->runtime_in_scratch), "run/user/%u", host->uid);
-	ret_layout->cwd = spec->cwd ? spec->cwd : spec->workspace_path ? spec->workspace_path : "/tmp";
+	util_print(ret_layout->runtime_dir, sizeof(ret_layout->runtime_dir), "/run/user/%u",
+		   host->uid);
+	util_print(ret_layout->runtime_in_scratch, sizeof(ret_layout->runtime_in_scratch),
+		   "run/user/%u", host->uid);
+	ret_layout->cwd = spec->cwd		 ? spec->cwd
+			  : spec->workspace_path ? spec->workspace_path
+						 : "/tmp";
 
 	add(ret_layout, (struct layout_op){ .kind = LAYOUT_SCRATCH, .bytes = scratch_bytes(spec) });
 	plan_dirs(host, ret_layout);
 	workspace = plan_workspace(spec, ret_layout);
 	for (size_t i = 0; i < spec->n_binds; i++)
-		binds[i] = add(ret_layout, (struct layout_op){ .kind = LAYOUT_OPEN, .source = spec->binds[i].path,
-			.writable = spec->binds[i].writable });
+		binds[i] = add(ret_layout,
+			       (struct layout_op){ .kind = LAYOUT_OPEN,
+						   .source = spec->binds[i].path,
+						   .writable = spec->binds[i].writable });
 	plan_shows(host, ret_layout);
 	if (workspace >= 0)
 		add_attach(ret_layout, workspace);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* main.c - paddock-box: the keeper's entry, the one-shot program, the probe. Not for doing any of it. */
+/* main.c - paddock-box: the keeper's entry, the one-shot program, the probe. Not for doing any of
+ * it. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,7 +8,6 @@
 #include "sandbox/cli.h"
 #include "sandbox/oneshot.h"
 #include "sandbox/probe.h"
-#include "sandbox/proto.h"
 #include "sandbox/result.h"
 #include "sandbox/serve.h"
 
@@ -19,8 +19,9 @@ static int report(const struct cli *cli, const struct box_result *result)
 	if (cli->json) {
 		out = cli->json_fd == 2 ? stderr : fdopen(cli->json_fd, "w");
 		if (!out) {
-			fprintf(stderr, "paddock-box: write the record to descriptor %d: %s; open it in the caller\n", cli->json_fd,
-				strerror(errno));
+			fprintf(stderr,
+				"paddock-box: write to descriptor %d: %s; open it in the caller\n",
+				cli->json_fd, strerror(errno));
 			return RESULT_EXIT_SETUP;
 		}
 		result_json(result, out);
@@ -34,7 +35,7 @@ static int run(const struct cli *cli)
 	struct box_error err;
 	struct box_result result;
 
-	if (oneshot_run(&cli->spec, true, &result, &err) < 0) {
+	if (oneshot_run(&cli->spec, &result, &err) < 0) {
 		fprintf(stderr, "paddock-box: %s\n", err.text);
 		return RESULT_EXIT_SETUP;
 	}
@@ -51,18 +52,11 @@ int main(int argc, char **argv)
 		return RESULT_EXIT_USAGE;
 	}
 	switch (cli.verb) {
-	case CLI_SERVE:
-		return serve_run(cli.slots, false);
-	case CLI_PROBE:
-		return probe_run(cli.json);
-	case CLI_HELP:
-		cli_help(stdout);
-		return 0;
-	case CLI_VERSION:
-		puts("paddock-box " PADDOCK_VERSION " (" PADDOCK_BUILD_ID ")");
-		return 0;
-	case CLI_RUN:
-		break;
+	case CLI_SERVE: return serve_run(cli.slots, cli.on_demand);
+	case CLI_PROBE: return probe_run(cli.json);
+	case CLI_HELP: cli_help(stdout); return 0;
+	case CLI_VERSION: printf("paddock-box %s\n", serve_build()); return 0;
+	case CLI_RUN: break;
 	}
 	return run(&cli);
 }

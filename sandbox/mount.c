@@ -1,24 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * mount.c - builds the template once per slot, so that no start pays for a pivot or the unmount of an old root.
+ * mount.c - builds the template once per slot, so that no start pays for a pivot or the unmount of
+ * an old root.
  *
- * Invariants: everything in it is MS_PRIVATE and read-only; device nodes are binds of seven harmless host nodes;
- * no path of it leads back to a writable host mount. Not for anything that differs between runs: see apply.c.
+ * Invariants: everything in it is MS_PRIVATE and read-only; device nodes are binds of seven
+ * harmless host nodes; no path of it leads back to a writable host mount. Not for anything that
+ * differs between runs: see apply.c.
  */
 #include "sandbox/mount.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <sched.h>
-#include <signal.h>
-#include <stdio.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
+#include "sandbox/ns.h"
 #include "sandbox/util.h"
 
 /* A folder every host has; the new root sits on it for a moment, in our private namespace. */
@@ -27,10 +23,8 @@
 static const char *const nodes[] = { "null", "zero", "full", "random", "urandom", "tty" };
 static const char *const dev_dirs[] = { "pts", "shm", "mqueue" };
 static const char *const dev_links[][2] = {
-	{ "pts/ptmx", "ptmx" },
-	{ "/proc/self/fd", "fd" },
-	{ "/proc/self/fd/0", "stdin" },
-	{ "/proc/self/fd/1", "stdout" },
+	{ "pts/ptmx", "ptmx" },		 { "/proc/self/fd", "fd" },
+	{ "/proc/self/fd/0", "stdin" },	 { "/proc/self/fd/1", "stdout" },
 	{ "/proc/self/fd/2", "stderr" },
 };
 
@@ -66,14 +60,16 @@ static int fill_dev(int dev)
 	return 0;
 }
 
-/* A tmpfs over /dev of the staged tree; its nodes come from the host's /dev, which is still ours to see. */
+/* A tmpfs over /dev of the staged tree; its nodes come from the host's /dev, which is still ours to
+ * see. */
 static int make_dev(void)
 {
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
 	AUTO_CLOSE int dev = -1;
 	int r;
 
-	if (mount("tmpfs", STAGE "/dev", "tmpfs", MS_NOSUID | MS_NOEXEC, "mode=0755,size=64k,nr_inodes=64") < 0)
+	if (mount("tmpfs", STAGE "/dev", "tmpfs", MS_NOSUID | MS_NOEXEC,
+		  "mode=0755,size=64k,nr_inodes=64") < 0)
 		return -errno;
 	dev = open(STAGE "/dev", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dev < 0)
@@ -86,7 +82,8 @@ static int make_dev(void)
 
 static int build(struct slate *slate)
 {
-	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV };
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |
+					       MOUNT_ATTR_NODEV };
 	AUTO_CLOSE int tree = -1;
 	int r;
 
@@ -94,7 +91,8 @@ static int build(struct slate *slate)
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return -errno;
 	tree = open_tree(AT_FDCWD, "/", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
-	if (tree < 0 || mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) < 0)
+	if (tree < 0 ||
+	    mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) < 0)
 		return -errno;
 	if (move_mount(tree, "", AT_FDCWD, STAGE, MOVE_MOUNT_F_EMPTY_PATH) < 0)
 		return -errno;
@@ -103,62 +101,28 @@ static int build(struct slate *slate)
 	if (r < 0)
 		return r;
 	slate_at(slate, SLATE_TEMPLATE, "pivot_root");
-	/* pivot_root(".", ".") stacks the old root on the new one, where it is unmounted without needing a folder. */
-	if (fchdir(tree) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0)
+	/* pivot_root(".", ".") stacks the old root on the new one, where it is unmounted without
+	 * needing a folder. */
+	if (fchdir(tree) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
+	    umount2(".", MNT_DETACH) < 0)
 		return -errno;
 	return chdir("/") < 0 ? -errno : 0;
 }
 
-/* The child: builds, says so with one byte, and waits to be killed once its namespace was opened. */
-static void run_builder(struct slate *slate, int ready)
+static int build_inside(void *slate)
 {
-	int r;
+	int r = build(slate);
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	r = build(slate);
-	if (r < 0) {
-		slate_fail(slate, r);
-		_exit(1);
-	}
-	if (write(ready, "", 1) == 1)
-		for (;;)
-			pause();
-	_exit(1);
-}
-
-static int open_namespace(pid_t pid)
-{
-	char path[64];
-	int fd;
-
-	util_print(path, sizeof(path), "/proc/%d/ns/mnt", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
+	return r < 0 ? slate_fail(slate, r) : 0;
 }
 
 int mount_template(struct slate *slate)
 {
-	AUTO_CLOSE int read_end = -1;
-	AUTO_CLOSE int write_end = -1;
-	int ends[2];
-	char byte;
 	int fd;
-	pid_t pid;
 
 	slate_at(slate, SLATE_TEMPLATE, "mount namespace");
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return slate_fail(slate, -errno);
-	read_end = ends[0];
-	write_end = ends[1];
-	pid = (pid_t)syscall(SYS_clone, CLONE_NEWNS | SIGCHLD, NULL, NULL, NULL, NULL);
-	if (pid < 0)
-		return slate_fail(slate, -errno);
-	if (pid == 0)
-		run_builder(slate, write_end);
-	util_close(&write_end);
-	fd = read(read_end, &byte, 1) == 1 ? open_namespace(pid) : -EIO;
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
+	fd = ns_capture(&(struct ns_capture){
+		.flag = CLONE_NEWNS, .kind = "mnt", .inside = build_inside, .argument = slate });
 	if (fd < 0 && !slate->error)
 		slate_fail(slate, fd);
 	return fd < 0 ? -slate->error : fd;

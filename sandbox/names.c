@@ -2,9 +2,6 @@
 /* names.c - the names of the public enums, both ways. Not for anything that is not in box.h. */
 #include "sandbox/box.h"
 
-#include <errno.h>
-#include <string.h>
-
 #include "sandbox/util.h"
 
 static const char *const level_names[BOX_LEVEL_MAX] = {
@@ -27,8 +24,9 @@ static const char *const network_names[BOX_NETWORK_MAX] = {
 };
 
 static const char *const cause_names[BOX_CAUSE_MAX] = {
-	[BOX_CAUSE_EXIT] = "exit",	 [BOX_CAUSE_SIGNAL] = "signal", [BOX_CAUSE_TIMEOUT] = "timeout",
-	[BOX_CAUSE_KILLED] = "killed", [BOX_CAUSE_OOM] = "oom",	[BOX_CAUSE_SETUP] = "setup",
+	[BOX_CAUSE_EXIT] = "exit",	 [BOX_CAUSE_SIGNAL] = "signal",
+	[BOX_CAUSE_TIMEOUT] = "timeout", [BOX_CAUSE_KILLED] = "killed",
+	[BOX_CAUSE_OOM] = "oom",	 [BOX_CAUSE_SETUP] = "setup",
 	[BOX_CAUSE_REFUSED] = "refused",
 };
 

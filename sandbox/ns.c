@@ -1,25 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * ns.c - user namespaces (the slot's own, and the outer one of an ordinary user) and the loopback network.
+ * ns.c - user namespaces (the slot's own, and the outer one of an ordinary user) and the loopback
+ * network.
  *
- * Invariants: a map is written before anything enters the namespace; helpers that were started are waited for.
- * Not for mount namespaces (mount.c) nor for choosing ids (ids.c).
+ * Invariants: a map is written before anything enters the namespace; helpers that were started are
+ * waited for. Not for mount namespaces (mount.c) nor for choosing ids (ids.c).
  */
 #include "sandbox/ns.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <net/if.h>
-#include <pwd.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "sandbox/util.h"
 
@@ -31,76 +27,89 @@ static int write_proc(pid_t pid, const char *name, const char *text)
 	return util_write_file(AT_FDCWD, path, text);
 }
 
-static int write_maps(pid_t pid, const struct ids_map *uids, const struct ids_map *gids, bool deny_setgroups)
+/* The child: does its part, says so with one byte, and waits to be killed once its namespace was
+ * opened. */
+static void run_inside(const struct ns_capture *capture, int ready)
 {
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (capture->inside && capture->inside(capture->argument) < 0)
+		_exit(1);
+	if (write(ready, "", 1) == 1)
+		for (;;)
+			pause();
+	_exit(1);
+}
+
+int ns_capture(const struct ns_capture *capture)
+{
+	char path[64];
+	char byte;
+	int ready[2];
+	int fd;
+	pid_t pid;
+
+	if (pipe2(ready, O_CLOEXEC) < 0)
+		return -errno;
+	pid = (pid_t)syscall(SYS_clone, capture->flag | SIGCHLD, NULL, NULL, NULL, NULL);
+	fd = pid < 0 ? -errno : 0;
+	if (pid == 0)
+		run_inside(capture, ready[1]);
+	close(ready[1]);
+	if (fd == 0 && read(ready[0], &byte, 1) != 1)
+		fd = -EIO;
+	close(ready[0]);
+	if (fd == 0 && capture->outside)
+		fd = capture->outside(pid, capture->argument);
+	util_print(path, sizeof(path), "/proc/%d/ns/%s", (int)pid, capture->kind);
+	if (fd == 0 && (fd = open(path, O_RDONLY | O_CLOEXEC)) < 0)
+		fd = -errno;
+	if (pid > 0) {
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+	}
+	return fd;
+}
+
+struct maps {
+	const struct ids_map *uids;
+	const struct ids_map *gids;
+	bool deny_setgroups;
+};
+
+static int write_maps(pid_t pid, void *argument)
+{
+	const struct maps *maps = argument;
 	char uid_text[256];
 	char gid_text[256];
-	int r = ids_print(uids, uid_text, sizeof(uid_text));
+	int r = ids_print(maps->uids, uid_text, sizeof(uid_text));
 
 	if (r == 0)
-		r = ids_print(gids, gid_text, sizeof(gid_text));
-	if (r == 0 && deny_setgroups)
-		r = write_proc(pid, "setgroups", "deny");
+		r = ids_print(maps->gids, gid_text, sizeof(gid_text));
 	/* Inside a namespace where it is denied already the file cannot be written again. */
-	if (r == -EPERM)
+	if (r == 0 && maps->deny_setgroups && (r = write_proc(pid, "setgroups", "deny")) == -EPERM)
 		r = 0;
 	if (r == 0)
 		r = write_proc(pid, "uid_map", uid_text);
-	if (r == 0)
-		r = write_proc(pid, "gid_map", gid_text);
-	return r;
+	return r < 0 ? r : write_proc(pid, "gid_map", gid_text);
 }
 
 int ns_make_user(const struct ids_map *uids, const struct ids_map *gids, bool deny_setgroups)
 {
-	char path[64];
-	int fd = -1;
-	int r;
-	pid_t pid = (pid_t)syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, NULL);
+	struct maps maps = { .uids = uids, .gids = gids, .deny_setgroups = deny_setgroups };
 
-	if (pid < 0)
-		return -errno;
-	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		for (;;)
-			pause();
-	}
-	r = write_maps(pid, uids, gids, deny_setgroups);
-	if (r == 0) {
-		util_print(path, sizeof(path), "/proc/%d/ns/user", (int)pid);
-		fd = open(path, O_RDONLY | O_CLOEXEC);
-		r = fd < 0 ? -errno : 0;
-	}
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
-	return r < 0 ? r : fd;
+	return ns_capture(&(struct ns_capture){
+		.flag = CLONE_NEWUSER, .kind = "user", .outside = write_maps, .argument = &maps });
 }
 
-/* The user's name by the password file; "" when it has none. */
-static void find_name(uid_t uid, char *buf, size_t size)
-{
-	FILE *file = fopen("/etc/passwd", "re");
-	const struct passwd *entry;
-
-	buf[0] = '\0';
-	while (file && (entry = fgetpwent(file)))
-		if (entry->pw_uid == uid) {
-			util_copy(buf, size, entry->pw_name);
-			break;
-		}
-	if (file)
-		fclose(file);
-}
-
-/* The first subordinate range of this user in `file` (/etc/subgid is keyed by the user, too), or count 0. */
-static void find_subids(const char *file, uint32_t *ret_start, uint32_t *ret_count)
+/* The first subordinate range of this user in `file` (/etc/subgid is keyed by the user, too), or
+ * count 0. */
+static void find_subids(const char *file, const char *name, uint32_t *ret_start,
+			uint32_t *ret_count)
 {
 	char text[16384];
-	char name[64];
 	ssize_t n = util_read_file(AT_FDCWD, file, text, sizeof(text));
 
 	*ret_start = *ret_count = 0;
-	find_name(geteuid(), name, sizeof(name));
 	if (n > 0)
 		(void)ids_find_sub(text, name, geteuid(), ret_start, ret_count);
 	if (*ret_count > IDS_PER_SLOT)
@@ -108,10 +117,11 @@ static void find_subids(const char *file, uint32_t *ret_start, uint32_t *ret_cou
 }
 
 /*
- * newuidmap must be run from outside the new namespace: this child is made before it exists, waits for `go` to
- * close, and becomes the helper.
+ * newuidmap must be run from outside the new namespace: this child is made before it exists, waits
+ * for `go` to close, and becomes the helper.
  */
-static pid_t start_helper(const char *helper, pid_t target, uint32_t own, uint32_t start, uint32_t count, const int go[2])
+static pid_t start_helper(const char *helper, pid_t target, uint32_t own, uint32_t start,
+			  uint32_t count, const int go[2])
 {
 	char words[4][16];
 	char byte;
@@ -134,40 +144,24 @@ static bool helper_worked(pid_t pid)
 {
 	int status;
 
-	return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) &&
+	       WEXITSTATUS(status) == 0;
 }
 
-/* One id each, written by ourselves: needs nothing but the kernel's permission. */
-static int map_alone(uid_t uid, gid_t gid, bool uid_done)
-{
-	struct ids_map uids = { .n = 1, .extents = { { 0, uid, 1 } } };
-	struct ids_map gids = { .n = 1, .extents = { { 0, gid, 1 } } };
-	char text[64];
-	int r = util_write_file(AT_FDCWD, "/proc/self/setgroups", "deny");
-
-	if (r == 0 && !uid_done) {
-		ids_print(&uids, text, sizeof(text));
-		r = util_write_file(AT_FDCWD, "/proc/self/uid_map", text);
-	}
-	if (r == 0) {
-		ids_print(&gids, text, sizeof(text));
-		r = util_write_file(AT_FDCWD, "/proc/self/gid_map", text);
-	}
-	return r;
-}
-
-int ns_enter_outer(uint32_t *ret_subids)
+int ns_enter_outer(const char *name, uint32_t *ret_subids)
 {
 	uint32_t uid_start, uid_count, gid_start, gid_count;
 	uid_t uid = geteuid();
 	gid_t gid = getegid();
+	struct ids_map uids = { .n = 1, .extents = { { 0, uid, 1 } } };
+	struct ids_map gids = { .n = 1, .extents = { { 0, gid, 1 } } };
 	pid_t helpers[2] = { -1, -1 };
-	bool uid_done, gid_done;
+	bool mapped;
 	int go[2];
 	int r = 0;
 
-	find_subids("/etc/subuid", &uid_start, &uid_count);
-	find_subids("/etc/subgid", &gid_start, &gid_count);
+	find_subids("/etc/subuid", name, &uid_start, &uid_count);
+	find_subids("/etc/subgid", name, &gid_start, &gid_count);
 	if (pipe2(go, O_CLOEXEC) < 0)
 		return -errno;
 	if (uid_count && gid_count) {
@@ -180,16 +174,13 @@ int ns_enter_outer(uint32_t *ret_subids)
 		r = -EIO;
 	close(go[1]);
 	close(go[0]);
-	uid_done = helper_worked(helpers[0]);
-	gid_done = helper_worked(helpers[1]);
+	mapped = helper_worked(helpers[0]);
+	mapped = helper_worked(helpers[1]) && mapped;
 	if (r < 0)
 		return r;
-	if (uid_done && gid_done) {
-		*ret_subids = uid_count < gid_count ? uid_count : gid_count;
-		return 0;
-	}
-	*ret_subids = 0;
-	return gid_done ? -EPERM : map_alone(uid, gid, uid_done);
+	*ret_subids = !mapped ? 0 : uid_count < gid_count ? uid_count : gid_count;
+	/* One id each, written by ourselves, needs nothing but the kernel's permission. */
+	return mapped ? 0 : write_maps(getpid(), &(struct maps){ &uids, &gids, true });
 }
 
 int ns_loopback(void)

@@ -3,23 +3,42 @@
 #ifndef PADDOCK_SANDBOX_NS_H
 #define PADDOCK_SANDBOX_NS_H
 
+#include <sys/types.h>
+
 #include "sandbox/box.h"
 #include "sandbox/ids.h"
 
+/* How a namespace is made for keeping: a child of the calling process lives in it until both have
+ * done their part. */
+struct ns_capture {
+	unsigned long flag;	       /* CLONE_NEW… */
+	const char *kind;	       /* its name in /proc/PID/ns */
+	int (*inside)(void *argument); /* in the child; 0 or -errno; NULL: nothing to do */
+	int (*outside)(pid_t child,
+		       void *argument); /* in the caller, after inside; 0 or -errno; may be NULL */
+	void *argument;
+};
+
+/* Returns an fd of the new namespace, close-on-exec, or -errno. Blocks for both parts; reaps the
+ * child. */
+int ns_capture(const struct ns_capture *capture);
+
 /*
- * A user namespace with these maps, kept by fd only: payloads enter it last, so they own no other namespace. Returns
- * the fd or -errno. `gids` with a single id of an unprivileged user needs setgroups denied: pass deny_setgroups.
+ * A user namespace with these maps, kept by fd only: payloads enter it last, so they own no other
+ * namespace. Returns the fd or -errno. `gids` with a single id of an unprivileged user needs
+ * setgroups denied: pass deny_setgroups.
  */
 int ns_make_user(const struct ids_map *uids, const struct ids_map *gids, bool deny_setgroups);
 
 /*
- * For a keeper that is an ordinary user: moves this process into a user and a mount namespace of its own, as 0,
- * with its subordinate ids as 1..N through newuidmap where there are any. *ret_subids is N (0: none, and setgroups
- * is denied). 0 or -errno. Blocks for the helpers.
+ * For a keeper that is an ordinary user: moves this process into a user and a mount namespace of
+ * its own, as 0, with the subordinate ids of `name` as 1..N through newuidmap where there are any.
+ * *ret_subids is N (0: none, and setgroups is denied). 0 or -errno. Blocks for the helpers.
  */
-int ns_enter_outer(uint32_t *ret_subids);
+int ns_enter_outer(const char *name, uint32_t *ret_subids);
 
-/* Sets lo up, lets any user bind low ports and send pings, in the network namespace we are in. 0 or -errno. */
+/* Sets lo up, lets any user bind low ports and send pings, in the network namespace we are in. 0 or
+ * -errno. */
 int ns_loopback(void);
 
 #endif

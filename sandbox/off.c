@@ -1,26 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * off.c - level off: the zygote is a subreaper, so every orphan of the payload becomes its child and can be found
- * and killed, without a cgroup and without a namespace.
+ * off.c - level off: the zygote is a subreaper, so every orphan of the payload becomes its child
+ * and can be found and killed, without a cgroup and without a namespace.
  *
- * Invariants: when off_run returns this process has no children; it serves one payload at a time, so every child is
- * that payload's doing.
+ * Invariants: when off_run returns this process has no children; it serves one payload at a time,
+ * so every child is that payload's doing.
  */
 #include "sandbox/off.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "sandbox/init.h"
 #include "sandbox/proto.h"
@@ -56,7 +50,8 @@ static uint32_t kill_children(void)
 	return n;
 }
 
-/* Kills until there is nobody: what a dead child leaves behind becomes our child, to be killed in the next round. */
+/* Kills until there is nobody: what a dead child leaves behind becomes our child, to be killed in
+ * the next round. */
 static uint32_t kill_all(void)
 {
 	uint32_t n = 0;
@@ -88,24 +83,12 @@ static bool obey(int sock, pid_t payload)
 	return head.argument == SIGKILL;
 }
 
-static void note_usage(struct slate *slate, const struct rusage *payload, const struct rusage *before)
-{
-	struct rusage now;
-	struct timeval user, system;
-
-	if (getrusage(RUSAGE_CHILDREN, &now) < 0)
-		return;
-	timersub(&now.ru_utime, &before->ru_utime, &user);
-	timersub(&now.ru_stime, &before->ru_stime, &system);
-	slate->user_us = (uint64_t)user.tv_sec * 1000000 + (uint64_t)user.tv_usec;
-	slate->system_us = (uint64_t)system.tv_sec * 1000000 + (uint64_t)system.tv_usec;
-	slate->maxrss_bytes = (uint64_t)payload->ru_maxrss * 1024;
-}
-
 /* Until the payload is reaped. Returns whether we were told to kill everything. */
-static bool watch(pid_t payload, int sock, int signal_fd, struct slate *slate, struct rusage *ret_usage)
+static bool watch(pid_t payload, int sock, int signal_fd, struct slate *slate,
+		  struct rusage *ret_usage)
 {
-	struct pollfd fds[2] = { { .fd = signal_fd, .events = POLLIN }, { .fd = sock, .events = POLLIN } };
+	struct pollfd fds[2] = { { .fd = signal_fd, .events = POLLIN },
+				 { .fd = sock, .events = POLLIN } };
 	bool killed = false;
 
 	for (;;) {
@@ -145,6 +128,8 @@ void off_run(const struct payload *payload, int sock, int signal_fd)
 	killed = watch(pid, sock, signal_fd, slate, &usage);
 	if (init_linger(killed ? 0 : payload->spec->leak_grace_us))
 		slate->leftovers = kill_all();
-	note_usage(slate, &usage, &before);
+	slate_usage(slate, &before);
+	/* The largest child ever is not this run's. */
+	slate->maxrss_bytes = (uint64_t)usage.ru_maxrss * 1024;
 	slate->ended = 1;
 }

@@ -5,12 +5,14 @@
 
 #include "sandbox/payload.h"
 
-/* Makes the calling process fit for off_run: orphans of its payloads come to it. Returns a signal fd or -errno. */
+/* Makes the calling process fit for off_run: orphans of its payloads come to it. Returns a signal
+ * fd or -errno. */
 int off_prepare(void);
 
 /*
- * Runs a bare payload to its end and kills whatever it left. `sock` is the zygote's: a KILL packet there
- * sends its signal, its end kills all and exits. Blocks until nothing of the payload lives; the slate has the record.
+ * Runs a bare payload to its end and kills whatever it left. `sock` is the zygote's: a KILL packet
+ * there sends its signal, its end kills all and exits. Blocks until nothing of the payload lives;
+ * the slate has the record.
  */
 void off_run(const struct payload *payload, int sock, int signal_fd);
 

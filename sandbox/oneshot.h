@@ -6,10 +6,11 @@
 #include "sandbox/box.h"
 
 /*
- * Runs one valid spec on our own descriptors 0, 1 and 2 to its end. With signals_kill the usual terminal signals end
- * it: TERM and its grace first, KILL when they come again; they stay blocked afterwards. 0 with the record, or
- * -errno with `err` when there was no keeper. Blocks for the payload.
+ * Runs one valid spec on our own descriptors 0, 1 and 2 to its end. The usual
+ * terminal signals end it: TERM and its grace first, KILL when they come again; they stay blocked
+ * afterwards. 0 with the record, or -errno with `err` when there was no keeper. Blocks for the
+ * payload.
  */
-int oneshot_run(const struct box_spec *spec, bool signals_kill, struct box_result *ret_result, struct box_error *err);
+int oneshot_run(const struct box_spec *spec, struct box_result *ret_result, struct box_error *err);
 
 #endif

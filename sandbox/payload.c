@@ -2,25 +2,20 @@
 /*
  * payload.c - the last steps before exec, in a child that still shares its parent's memory.
  *
- * Order matters: descriptors and limits first, then the user namespace (which gives all rights over itself and none
- * over anything else), ids, the loss of every right, the filter, and exec. A step that fails is on the slate, which
- * the waiting parent reads; nothing needs a pipe.
+ * Order matters: descriptors and limits first, then the user namespace (which gives all rights over
+ * itself and none over anything else), ids, the loss of every right, the filter, and exec. A step
+ * that fails is on the slate, which the waiting parent reads; nothing needs a pipe.
  *
- * Invariant: after the filter only chdir's and exec's errors can still happen. No malloc but libcap's, which the
- * suspended parent shares safely.
+ * Invariant: after the filter only chdir's and exec's errors can still happen. No malloc but
+ * libcap's, which the suspended parent shares safely.
  */
 #include "sandbox/payload.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <grp.h>
-#include <limits.h>
 #include <sched.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "sandbox/fds.h"
 #include "sandbox/priv.h"
@@ -28,58 +23,6 @@
 #include "sandbox/util.h"
 
 enum { STACK_BYTES = 64 << 10 };
-
-static const char *find_path(const char *const *envp)
-{
-	for (size_t i = 0; envp && envp[i]; i++)
-		if (strncmp(envp[i], "PATH=", 5) == 0)
-			return envp[i] + 5;
-	return "/usr/local/bin:/usr/bin:/bin";
-}
-
-/* A script without a "#!" line is the shell's, as execvp has it; one with very many arguments is not. */
-static int exec_file(const char *path, const char *const *argv, const char *const *envp)
-{
-	const char *shell[64] = { "sh", path };
-
-	execve(path, (char *const *)argv, (char *const *)envp);
-	if (errno != ENOEXEC)
-		return -errno;
-	for (size_t i = 1; argv[i]; i++) {
-		if (i + 2 >= sizeof(shell) / sizeof(shell[0]))
-			return -ENOEXEC;
-		shell[i + 1] = argv[i];
-	}
-	execve("/bin/sh", (char *const *)shell, (char *const *)envp);
-	return -ENOEXEC;
-}
-
-/* execvp by the payload's own PATH; returns only a negative errno, EACCES winning over ENOENT. */
-static int exec_search(const char *const *argv, const char *const *envp)
-{
-	const char *name = argv[0];
-	int error = -ENOENT;
-
-	if (strchr(name, '/'))
-		return exec_file(name, argv, envp);
-	for (const char *dir = find_path(envp); *name;) {
-		size_t length = strcspn(dir, ":");
-		char path[PATH_MAX];
-
-		if (util_print(path, sizeof(path), "%.*s%s%s", (int)length, dir, length ? "/" : "./", name) == 0) {
-			int r = exec_file(path, argv, envp);
-
-			if (r == -EACCES)
-				error = -EACCES;
-			else if (r != -ENOENT && r != -ENOTDIR)
-				return r;
-		}
-		if (!dir[length])
-			break;
-		dir += length + 1;
-	}
-	return error;
-}
 
 static int enter_identity(const struct payload_identity *id, struct slate *slate)
 {
@@ -139,7 +82,8 @@ static int become(const struct payload *payload)
 		return -errno;
 	slate_at(slate, SLATE_EXEC, payload->spec->argv[0]);
 	reset_signals();
-	return exec_search(payload->spec->argv, payload->envp);
+	execvpe(payload->spec->argv[0], (char *const *)payload->spec->argv, environ);
+	return -errno;
 }
 
 static int child(void *argument)
@@ -154,10 +98,16 @@ pid_t payload_start(const struct payload *payload)
 {
 	static char stack[STACK_BYTES] __attribute__((aligned(16)));
 	struct slate *slate = payload->slate;
+	char **saved = environ;
 	pid_t pid;
 
 	slate_at(slate, SLATE_CLONE, NULL);
-	pid = clone(child, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD, (void *)payload);
+	/* execvpe searches the PATH of `environ`; the child shares ours, and we are suspended
+	 * meanwhile. */
+	environ = (char **)payload->envp;
+	pid = clone(child, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD,
+		    (void *)payload);
+	environ = saved;
 	if (pid < 0)
 		return slate_fail(slate, -errno);
 	if (slate->error == 0) {

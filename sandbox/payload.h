@@ -11,16 +11,17 @@
 #include "sandbox/filter.h"
 #include "sandbox/slate.h"
 
-/* Who the payload is inside; NULL in struct payload: it stays what we are, with all we may (level off). */
+/* Who the payload is inside; NULL in struct payload: it stays what we are, with all we may (level
+ * off). */
 struct payload_identity {
 	int userns_fd;
-	uid_t uid;		/* inside */
+	uid_t uid; /* inside */
 	gid_t gid;
 	const gid_t *groups;
 	size_t n_groups;
-	bool set_groups;	/* the kernel lets us */
-	bool count_processes;	/* RLIMIT_NPROC stands in for a pids cgroup */
-	bool prefer_for_oom;	/* so that a full cgroup costs the payload, not its init */
+	bool set_groups;      /* the kernel lets us */
+	bool count_processes; /* RLIMIT_NPROC stands in for a pids cgroup */
+	bool prefer_for_oom;  /* so that a full cgroup costs the payload, not its init */
 	const struct filter *filter;
 };
 
@@ -36,8 +37,9 @@ struct payload {
 };
 
 /*
- * Starts the payload as a child of the caller, sharing its memory until exec (no page tables are copied). Returns its
- * pid, or -errno with the slate saying which step failed. Blocks until exec or failure; reaps a child that failed.
+ * Starts the payload as a child of the caller, sharing its memory until exec (no page tables are
+ * copied). Returns its pid, or -errno with the slate saying which step failed. Blocks until exec or
+ * failure; reaps a child that failed.
  */
 pid_t payload_start(const struct payload *payload);
 

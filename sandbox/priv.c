@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * priv.c - capabilities through libcap, and no_new_privs. The one file that includes libcap.
- * Invariant: after priv_drop no exec can bring a right back, not even of a file with capabilities as inside-root.
+ * Invariant: after priv_drop no exec can bring a right back, not even of a file with capabilities
+ * as inside-root.
  */
 #include "sandbox/priv.h"
 
@@ -9,7 +10,8 @@
 #include <sys/capability.h>
 #include <sys/prctl.h>
 
-/* A process that has changed its id already has nothing left to bound: EPERM on the first, and that is fine. */
+/* A process that has changed its id already has nothing left to bound: EPERM on the first, and that
+ * is fine. */
 static int drop_bounding(void)
 {
 	for (cap_value_t value = 0; value < cap_max_bits(); value++)

@@ -5,7 +5,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-
 void result_json_string(const char *text, FILE *out)
 {
 	fputc('"', out);
@@ -20,32 +19,24 @@ void result_json_string(const char *text, FILE *out)
 	fputc('"', out);
 }
 
-static void field_number(FILE *out, const char *name, uint64_t value)
+void result_json(const struct box_result *r, FILE *out)
 {
-	fprintf(out, ",\"%s\":%" PRIu64, name, value);
-}
-
-static void field_string(FILE *out, const char *name, const char *value)
-{
-	fprintf(out, ",\"%s\":", name);
-	result_json_string(value, out);
-}
-
-void result_json(const struct box_result *result, FILE *out)
-{
-	fprintf(out, "{\"cause\":\"%s\"", box_cause_name(result->cause));
-	fprintf(out, ",\"exit_code\":%d,\"signal\":%d", result->exit_code, result->term_signal);
-	fprintf(out, ",\"oom\":%s,\"pids_limit\":%s", result->oom ? "true" : "false", result->pids_limit ? "true" : "false");
-	field_number(out, "leftovers", result->leftovers);
-	field_number(out, "wall_us", result->wall_us);
-	field_number(out, "user_us", result->user_us);
-	field_number(out, "system_us", result->system_us);
-	field_number(out, "peak_bytes", result->peak_bytes);
-	field_number(out, "setup_us", result->setup_us);
-	field_string(out, "setup_step", result->setup_step);
-	field_string(out, "setup_object", result->setup_object);
-	field_string(out, "setup_error", result->setup_errno ? strerror(result->setup_errno) : "");
-	field_string(out, "degraded", result->degraded);
+	fprintf(out,
+		"{\"cause\":\"%s\",\"exit_code\":%d,\"signal\":%d,\"oom\":%s,\"pids_limit\":%s",
+		box_cause_name(r->cause), r->exit_code, r->term_signal, r->oom ? "true" : "false",
+		r->pids_limit ? "true" : "false");
+	fprintf(out, ",\"leftovers\":%u,\"wall_us\":%" PRIu64 ",\"user_us\":%" PRIu64, r->leftovers,
+		r->wall_us, r->user_us);
+	fprintf(out, ",\"system_us\":%" PRIu64 ",\"peak_bytes\":%" PRIu64 ",\"setup_us\":%u",
+		r->system_us, r->peak_bytes, r->setup_us);
+	fputs(",\"setup_step\":", out);
+	result_json_string(r->setup_step, out);
+	fputs(",\"setup_object\":", out);
+	result_json_string(r->setup_object, out);
+	fputs(",\"setup_error\":", out);
+	result_json_string(r->setup_errno ? strerror(r->setup_errno) : "", out);
+	fputs(",\"degraded\":", out);
+	result_json_string(r->degraded, out);
 	fputs("}\n", out);
 }
 
@@ -53,9 +44,9 @@ void result_json(const struct box_result *result, FILE *out)
 static const char *advice(const struct box_result *result)
 {
 	if (result->cause == BOX_CAUSE_REFUSED)
-		return "see paddock-box --probe for what this host can enforce, or use --best-effort or --level off";
+		return "see paddock-box --probe, or use --best-effort or --level off";
 	if (strcmp(result->setup_step, "exec") == 0)
-		return "check the path and that it can be seen inside (hidden: /run, /home, /root unless bound)";
+		return "check the path; /run, /home, /root and /tmp are hidden unless bound";
 	if (strcmp(result->setup_step, "chdir") == 0)
 		return "bind the folder, or choose another --cwd";
 	return "check that the path exists and that you may read it";
@@ -63,24 +54,16 @@ static const char *advice(const struct box_result *result)
 
 void result_explain(const struct box_result *result, FILE *out)
 {
-	switch (result->cause) {
-	case BOX_CAUSE_EXIT:
-	case BOX_CAUSE_SIGNAL:
-	case BOX_CAUSE_KILLED:
-	case BOX_CAUSE_MAX:
-		break;
-	case BOX_CAUSE_TIMEOUT:
-		fprintf(out, "paddock-box: killed: past its deadline after %" PRIu64 " ms\n", result->wall_us / 1000);
-		break;
-	case BOX_CAUSE_OOM:
+	if (result->cause == BOX_CAUSE_TIMEOUT)
+		fprintf(out, "paddock-box: killed: past its deadline after %" PRIu64 " ms\n",
+			result->wall_us / 1000);
+	if (result->cause == BOX_CAUSE_OOM)
 		fputs("paddock-box: killed: its memory limit was reached; raise --memory\n", out);
-		break;
-	case BOX_CAUSE_SETUP:
-	case BOX_CAUSE_REFUSED:
-		fprintf(out, "paddock-box: %s: %s %s: %s; %s\n", result->cause == BOX_CAUSE_SETUP ? "set-up failed" : "refused",
-			result->setup_step, result->setup_object, strerror(result->setup_errno), advice(result));
-		break;
-	}
+	if (result->cause == BOX_CAUSE_SETUP || result->cause == BOX_CAUSE_REFUSED)
+		fprintf(out, "paddock-box: %s: %s %s: %s; %s\n",
+			result->cause == BOX_CAUSE_SETUP ? "set-up failed" : "refused",
+			result->setup_step, result->setup_object, strerror(result->setup_errno),
+			advice(result));
 	if (result->leftovers)
 		fprintf(out, "paddock-box: killed %u leftover process(es)\n", result->leftovers);
 	if (result->degraded[0])
@@ -89,20 +72,13 @@ void result_explain(const struct box_result *result, FILE *out)
 
 int result_exit_code(const struct box_result *result)
 {
-	switch (result->cause) {
-	case BOX_CAUSE_EXIT:
-		return result->exit_code;
-	case BOX_CAUSE_TIMEOUT:
-		return RESULT_EXIT_TIMEOUT;
-	case BOX_CAUSE_SETUP:
-		return RESULT_EXIT_SETUP;
-	case BOX_CAUSE_REFUSED:
-		return RESULT_EXIT_REFUSED;
-	case BOX_CAUSE_SIGNAL:
-	case BOX_CAUSE_KILLED:
-	case BOX_CAUSE_OOM:
-	case BOX_CAUSE_MAX:
-		break;
-	}
+	static const int codes[BOX_CAUSE_MAX] = {
+		[BOX_CAUSE_TIMEOUT] = RESULT_EXIT_TIMEOUT,
+		[BOX_CAUSE_SETUP] = RESULT_EXIT_SETUP,
+		[BOX_CAUSE_REFUSED] = RESULT_EXIT_REFUSED,
+	};
+
+	if (codes[result->cause])
+		return codes[result->cause];
 	return result->term_signal ? 128 + result->term_signal : result->exit_code;
 }

@@ -18,7 +18,8 @@ enum {
 /* The record as one line of JSON. */
 void result_json(const struct box_result *result, FILE *out);
 
-/* What a person must know that the exit code does not say, on one line; nothing for a plain exit. */
+/* What a person must know that the exit code does not say, on one line; nothing for a plain exit.
+ */
 void result_explain(const struct box_result *result, FILE *out);
 
 /* The exit code of the one-shot program: the payload's, 128+n for a signal, or one of the above. */

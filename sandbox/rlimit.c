@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* rlimit.c - the few rlimits a payload gets. Not for memory or processor time: cgroups count those. */
+/* rlimit.c - the few rlimits a payload gets. Not for memory or processor time: cgroups count those.
+ */
 #include "sandbox/rlimit.h"
 
 #include <errno.h>

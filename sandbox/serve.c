@@ -1,27 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * serve.c - the keeper's loop: requests in, children's deaths in, results out. Single-threaded; blocks only in epoll.
+ * serve.c - the keeper's loop: requests in, children's deaths in, results out. Single-threaded;
+ * blocks only in epoll.
  *
- * Invariants: never waits for the owner (a result that does not fit into the socket stays in its slot); every child
- * is reaped here and nowhere else; when serve_run returns nothing it started lives.
+ * Invariants: never waits for the owner (a result that does not fit into the socket stays in its
+ * slot); every child is reaped here and nowhere else; when serve_run returns nothing it started
+ * lives.
  */
 #include "sandbox/serve.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "sandbox/fds.h"
 #include "sandbox/proto.h"
@@ -31,79 +27,42 @@
 
 enum { EVENTS = 64, EXIT_BROKEN = 1 };
 
-/* What an epoll event is about: zygote sockets by slot, and these. */
-enum { TAG_OWNER = UINT32_MAX, TAG_SIGNAL = UINT32_MAX - 1 };
+/* What an epoll event is about: the zygote of the slot with this number, or one of these. */
+enum { TAG_OWNER = SPEC_SLOTS_MAX, TAG_SIGNAL };
 
 struct keeper {
 	struct slot_shared shared;
 	struct slot *slots;
 	unsigned n_slots;
-	int epoll_fd;
 	int signal_fd;
 	bool owner_gone;
-	bool owner_full;	/* results wait for room */
+	bool owner_full; /* results wait for room */
 };
 
 static int add_fd(struct keeper *k, int fd, uint32_t tag)
 {
 	struct epoll_event event = { .events = EPOLLIN, .data.u32 = tag };
 
-	return epoll_ctl(k->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
-}
-
-/* The bytes of a request's spec: inline ones, or mapped from its memfd. *ret_mapped is for munmap, or NULL. */
-static const void *spec_bytes(const struct proto_head *head, const void *inline_bytes, size_t inline_size,
-	const struct fds_packet *packet, void **ret_mapped)
-{
-	struct stat st;
-	void *bytes;
-	int fd;
-
-	*ret_mapped = NULL;
-	if (!(head->flags & PROTO_IN_MEMFD))
-		return head->argument == inline_size ? inline_bytes : NULL;
-	if (packet->n_fds == 0 || head->argument == 0 || head->argument > BOX_SPEC_BYTES_MAX)
-		return NULL;
-	fd = packet->fds[packet->n_fds - 1];
-	/* Sealed, so that neither its size nor its bytes change while it is mapped. */
-	if (fstat(fd, &st) < 0 || (uint64_t)st.st_size != head->argument ||
-		(fcntl(fd, F_GET_SEALS) & (F_SEAL_SHRINK | F_SEAL_WRITE)) != (F_SEAL_SHRINK | F_SEAL_WRITE))
-		return NULL;
-	bytes = mmap(NULL, head->argument, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (bytes == MAP_FAILED)
-		return NULL;
-	*ret_mapped = bytes;
-	return bytes;
-}
-
-static void watch_zygotes(struct keeper *k, struct slot *slot, const int *before)
-{
-	for (unsigned i = 0; i < SLOT_ZYGOTES; i++)
-		if (slot->zygotes[i].sock >= 0 && slot->zygotes[i].sock != before[i])
-			(void)add_fd(k, slot->zygotes[i].sock, slot->number * SLOT_ZYGOTES + i);
+	return epoll_ctl(k->shared.epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
 /* False: the owner does not keep to the protocol. */
-static bool on_spawn(struct keeper *k, const struct proto_head *head, const struct fds_packet *packet)
+static bool on_spawn(struct keeper *k, const struct proto_head *head, struct fds_packet *packet)
 {
-	size_t inline_size = packet->iov[1].iov_len;
-	void *mapped;
-	const void *bytes = spec_bytes(head, packet->iov[1].iov_base, inline_size, packet, &mapped);
 	struct spec_store store = { 0 };
-	bool good = bytes && spec_decode(bytes, head->argument, &store) == 0;
+	struct proto_spec spec;
+	bool good;
 
-	good = good && store.spec.slot < k->n_slots && k->slots[store.spec.slot].state == SLOT_IDLE;
+	if (proto_open_spec(head, packet, &spec) < 0)
+		return false;
+	good = spec_decode(spec.bytes, head->argument, &store) == 0 &&
+	       store.spec.slot < k->n_slots && k->slots[store.spec.slot].state == SLOT_IDLE;
 	if (good) {
-		struct slot *slot = &k->slots[store.spec.slot];
-		int before[SLOT_ZYGOTES] = { slot->zygotes[0].sock, slot->zygotes[1].sock };
-
 		spec_defaults(&store.spec);
-		slot_start(slot, head->id, &store.spec, packet);
-		watch_zygotes(k, slot, before);
+		slot_start(&k->slots[store.spec.slot], head->id, &store.spec, packet);
 	}
 	spec_done(&store);
-	if (mapped)
-		munmap(mapped, head->argument);
+	proto_close_spec(&spec);
 	return good;
 }
 
@@ -114,35 +73,26 @@ static void on_kill(struct keeper *k, const struct proto_head *head)
 			slot_kill(&k->slots[i], head->argument);
 }
 
-/* One packet of the owner. False: there was none. */
+/* One packet of the owner. False: there was none, or the owner is gone. */
 static bool owner_packet(struct keeper *k)
 {
 	static unsigned char buffer[PROTO_INLINE_MAX];
 	struct proto_head head;
-	struct fds_packet packet = { .n_iov = 2 };
-	bool good = false;
-	ssize_t n;
+	struct fds_packet packet;
+	int r = proto_receive(PROTO_FD, MSG_DONTWAIT, &head, buffer, &packet);
+	bool good = true;
 
-	packet.iov[0] = (struct iovec){ .iov_base = &head, .iov_len = sizeof(head) };
-	packet.iov[1] = (struct iovec){ .iov_base = buffer, .iov_len = sizeof(buffer) };
-	n = fds_receive(PROTO_FD, &packet, MSG_DONTWAIT);
-	if (n == -EAGAIN)
+	if (r == -EAGAIN)
 		return false;
-	if (n >= (ssize_t)sizeof(head) && head.magic == PROTO_MAGIC) {
-		packet.iov[1].iov_len = (size_t)n - sizeof(head);
-		packet.n_iov = packet.iov[1].iov_len ? 2 : 1;
-		if (head.kind == PROTO_SPAWN)
-			good = on_spawn(k, &head, &packet);
-		else if (head.kind == PROTO_KILL) {
-			on_kill(k, &head);
-			good = true;
-		}
-	}
-	fds_close(packet.fds, packet.n_fds);
-	if (!good && n > 0)
-		dprintf(2, "paddock-box: bad packet from the owner (%zd bytes); ending\n", n);
-	if (!good)
-		k->owner_gone = true;
+	if (r == 1 && head.kind == PROTO_KILL)
+		on_kill(k, &head);
+	else
+		good = r == 1 && head.kind == PROTO_SPAWN && on_spawn(k, &head, &packet);
+	if (r == 1)
+		fds_close(packet.fds, packet.n_fds);
+	if (!good && r != 0 && r != -ECONNRESET)
+		dprintf(2, "paddock-box: bad packet from the owner; ending\n");
+	k->owner_gone = !good;
 	return good;
 }
 
@@ -166,10 +116,11 @@ static void send_results(struct keeper *k)
 			k->owner_gone = true, full = true;
 	}
 	if (full != k->owner_full) {
-		struct epoll_event event = { .events = EPOLLIN | (full ? EPOLLOUT : 0), .data.u32 = TAG_OWNER };
+		struct epoll_event event = { .events = EPOLLIN | (full ? EPOLLOUT : 0),
+					     .data.u32 = TAG_OWNER };
 
 		k->owner_full = full;
-		(void)epoll_ctl(k->epoll_fd, EPOLL_CTL_MOD, PROTO_FD, &event);
+		(void)epoll_ctl(k->shared.epoll_fd, EPOLL_CTL_MOD, PROTO_FD, &event);
 	}
 }
 
@@ -198,7 +149,8 @@ static int timeout_ms(const struct keeper *k, uint64_t now_us)
 		return -1;
 	if (due <= now_us)
 		return 0;
-	return (due - now_us) / 1000 >= INT_MAX / 2 ? INT_MAX / 2 : (int)((due - now_us + 999) / 1000);
+	return (due - now_us) / 1000 >= INT_MAX / 2 ? INT_MAX / 2
+						    : (int)((due - now_us + 999) / 1000);
 }
 
 static void handle(struct keeper *k, const struct epoll_event *event)
@@ -211,8 +163,8 @@ static void handle(struct keeper *k, const struct epoll_event *event)
 		while (!k->owner_gone && owner_packet(k))
 			;
 	} else {
-		BOX_ASSERT(tag / SLOT_ZYGOTES < k->n_slots);
-		slot_zygote_spoke(&k->slots[tag / SLOT_ZYGOTES], tag % SLOT_ZYGOTES);
+		BOX_ASSERT(tag < k->n_slots);
+		slot_zygote_spoke(&k->slots[tag]);
 	}
 }
 
@@ -220,7 +172,8 @@ static void loop(struct keeper *k)
 {
 	while (!k->owner_gone) {
 		struct epoll_event events[EVENTS];
-		int n = epoll_wait(k->epoll_fd, events, EVENTS, timeout_ms(k, util_now_us()));
+		int n = epoll_wait(k->shared.epoll_fd, events, EVENTS,
+				   timeout_ms(k, util_now_us()));
 		uint64_t now_us;
 
 		for (int i = 0; i < n; i++)
@@ -232,15 +185,22 @@ static void loop(struct keeper *k)
 	}
 }
 
+const char *serve_build(void)
+{
+	return PADDOCK_BUILD_ID;
+}
+
 static int say_hello(void)
 {
 	struct proto_hello hello = { .head = { .magic = PROTO_MAGIC, .kind = PROTO_HELLO },
-		.result_size = sizeof(struct box_result), .build = PADDOCK_BUILD_ID };
+				     .result_size = sizeof(struct box_result),
+				     .build = PADDOCK_BUILD_ID };
 
 	return send(PROTO_FD, &hello, sizeof(hello), MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-/* A clean start whatever the owner had: own session (its terminal's Ctrl-C is not for us), default signals. */
+/* A clean start whatever the owner had: own session (its terminal's Ctrl-C is not for us), default
+ * signals. */
 static void detach(void)
 {
 	static const unsigned char by_default[64];
@@ -270,8 +230,8 @@ static int start(struct keeper *k)
 	sigemptyset(&child);
 	sigaddset(&child, SIGCHLD);
 	k->signal_fd = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
-	k->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (k->signal_fd < 0 || k->epoll_fd < 0)
+	k->shared.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (k->signal_fd < 0 || k->shared.epoll_fd < 0)
 		return -errno;
 	if (fcntl(PROTO_FD, F_SETFD, FD_CLOEXEC) < 0)
 		return -errno;
@@ -303,12 +263,12 @@ static void stop(struct keeper *k)
 		filter_done(&k->shared.host.filters[i]);
 }
 
-int serve_run(unsigned slots, bool one_shot)
+int serve_run(unsigned slots, bool on_demand)
 {
-	struct keeper k = { .n_slots = slots, .epoll_fd = -1, .signal_fd = -1 };
+	struct keeper k = { .n_slots = slots, .shared.epoll_fd = -1, .signal_fd = -1 };
 	int r;
 
-	k.shared.cg_on_demand = one_shot;
+	k.shared.cg_on_demand = on_demand;
 	k.slots = calloc(slots, sizeof(*k.slots));
 	if (!k.slots)
 		return EXIT_BROKEN;

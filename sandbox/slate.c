@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* slate.c - the shared page of a slot. Async-signal-safe but for slate_new. Not for anything the payload may see. */
+/* slate.c - the shared page of a slot. Async-signal-safe but for slate_new. Not for anything the
+ * payload may see. */
 #include "sandbox/slate.h"
 
-#include <string.h>
 #include <sys/mman.h>
 
 #include "sandbox/util.h"
@@ -15,7 +15,8 @@ static const char *const step_names[SLATE_STEP_MAX] = {
 
 struct slate *slate_new(void)
 {
-	void *page = mmap(NULL, sizeof(struct slate), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	void *page = mmap(NULL, sizeof(struct slate), PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	return page == MAP_FAILED ? NULL : page;
 }
@@ -37,6 +38,24 @@ int slate_fail(struct slate *slate, int error)
 	BOX_ASSERT(error < 0);
 	slate->error = -error;
 	return error;
+}
+
+static uint64_t since(const struct timeval *now, const struct timeval *before)
+{
+	return (uint64_t)((now->tv_sec - before->tv_sec) * 1000000 + now->tv_usec -
+			  before->tv_usec);
+}
+
+void slate_usage(struct slate *slate, const struct rusage *before)
+{
+	static const struct rusage birth;
+	struct rusage now = birth;
+
+	before = before ? before : &birth;
+	getrusage(RUSAGE_CHILDREN, &now);
+	slate->user_us = since(&now.ru_utime, &before->ru_utime);
+	slate->system_us = since(&now.ru_stime, &before->ru_stime);
+	slate->maxrss_bytes = (uint64_t)now.ru_maxrss * 1024;
 }
 
 const char *slate_step_name(uint32_t step)

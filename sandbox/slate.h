@@ -2,61 +2,65 @@
 /*
  * slate.h - one page per slot shared by keeper, zygote and init: where they write what happened.
  *
- * It replaces a report pipe: a start costs no message but the request. The payload never sees it, because exec drops
- * the mapping and init is not dumpable. Each field has one writer at a time: the keeper before a start and after
- * the end; the zygote until it cloned init; then init (and the payload's child until exec, in init's memory).
+ * It replaces a report pipe: a start costs no message but the request. The payload never sees it,
+ * because exec drops the mapping and init is not dumpable. Each field has one writer at a time: the
+ * keeper before a start and after the end; the zygote until it cloned init; then init (and the
+ * payload's child until exec, in init's memory).
  */
 #ifndef PADDOCK_SANDBOX_SLATE_H
 #define PADDOCK_SANDBOX_SLATE_H
 
 #include <stdint.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 
 /* Steps of a start, in the words of the record: SLATE_STEP(NAME, "name"). */
-#define SLATE_STEPS(X)             \
-	X(NONE, "")                \
-	X(SPEC, "spec")            \
-	X(ZYGOTE, "zygote")        \
-	X(USERNS, "userns")        \
-	X(TEMPLATE, "template")    \
-	X(CLONE, "clone")          \
-	X(WORKSPACE, "workspace")  \
-	X(BIND, "bind")            \
-	X(MOUNT, "mount")          \
-	X(NETWORK, "network")      \
-	X(STDIO, "stdio")          \
-	X(RLIMIT, "rlimit")        \
-	X(IDENTITY, "identity")    \
-	X(PRIVILEGE, "privilege")  \
-	X(FILTER, "filter")        \
-	X(CGROUP, "cgroup")        \
-	X(CHDIR, "chdir")          \
+#define SLATE_STEPS(X)            \
+	X(NONE, "")               \
+	X(SPEC, "spec")           \
+	X(ZYGOTE, "zygote")       \
+	X(USERNS, "userns")       \
+	X(TEMPLATE, "template")   \
+	X(CLONE, "clone")         \
+	X(WORKSPACE, "workspace") \
+	X(BIND, "bind")           \
+	X(MOUNT, "mount")         \
+	X(NETWORK, "network")     \
+	X(STDIO, "stdio")         \
+	X(RLIMIT, "rlimit")       \
+	X(IDENTITY, "identity")   \
+	X(PRIVILEGE, "privilege") \
+	X(FILTER, "filter")       \
+	X(CGROUP, "cgroup")       \
+	X(CHDIR, "chdir")         \
 	X(EXEC, "exec")
 
 enum slate_step {
 #define X(name, text) SLATE_##name,
 	SLATE_STEPS(X)
 #undef X
-	SLATE_STEP_MAX,
+		SLATE_STEP_MAX,
 };
 
 struct slate {
-	_Atomic int32_t init_pid;	/* set by the kernel when init is cloned (off: the payload itself) */
-	_Atomic uint32_t step;		/* enum slate_step: what is being done, or what failed */
-	_Atomic int32_t error;		/* positive errno of that step; 0: none */
-	_Atomic uint32_t refused;	/* the failure is of this host, not of this request */
-	_Atomic uint64_t start_us;	/* exec of the payload succeeded */
-	_Atomic uint64_t end_us;	/* the payload was reaped */
-	_Atomic uint32_t ended;		/* status and what follows are valid */
-	int32_t status;			/* wait status of the payload */
+	_Atomic int32_t
+		init_pid;      /* set by the kernel when init is cloned (off: the payload itself) */
+	_Atomic uint32_t step; /* enum slate_step: what is being done, or what failed */
+	_Atomic int32_t error; /* positive errno of that step; 0: none */
+	_Atomic uint32_t refused;  /* the failure is of this host, not of this request */
+	_Atomic uint64_t start_us; /* exec of the payload succeeded */
+	_Atomic uint64_t end_us;   /* the payload was reaped */
+	_Atomic uint32_t ended;	   /* status and what follows are valid */
+	int32_t status;		   /* wait status of the payload */
 	uint32_t leftovers;
-	uint64_t user_us;		/* of every process reaped inside */
+	uint64_t user_us; /* of every process reaped inside */
 	uint64_t system_us;
-	uint64_t maxrss_bytes;		/* of the largest one */
-	char object[256];		/* what the failing step worked on */
+	uint64_t maxrss_bytes; /* of the largest one */
+	char object[256];      /* what the failing step worked on */
 };
 
-/* A new page shared with every process cloned from now on; NULL when there is no memory. Never freed: one per slot. */
+/* A new page shared with every process cloned from now on; NULL when there is no memory. Never
+ * freed: one per slot. */
 struct slate *slate_new(void);
 
 /* Forgets the last run. */
@@ -67,6 +71,10 @@ void slate_at(struct slate *slate, enum slate_step step, const char *object);
 
 /* Notes that the current step failed with `error` (negative errno). Returns `error`. */
 int slate_fail(struct slate *slate, int error);
+
+/* Notes what the reaped children of this process have used since `before` (NULL: since its birth).
+ */
+void slate_usage(struct slate *slate, const struct rusage *before);
 
 /* The name of a step; never NULL. */
 const char *slate_step_name(uint32_t step);

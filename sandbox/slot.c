@@ -2,19 +2,17 @@
 /*
  * slot.c - the keeper's side of one slot.
  *
- * A sandboxed run is over when its init, our child, was reaped: then nothing of it lives. A bare run is over when its
- * zygote says so, or died. A run that failed before it had an init is told by the zygote too.
+ * A sandboxed run is over when its init, our child, was reaped: then nothing of it lives. A bare
+ * run is over when its zygote says so, or died. A run that failed before it had an init is told by
+ * the zygote too.
  *
- * Invariants: one run at a time; every accepted run becomes OVER exactly once; signals go only to children that were
- * not reaped yet, so no pid is ever stale.
+ * Invariants: one run at a time; every accepted run becomes OVER exactly once; signals go only to
+ * children that were not reaped yet, so no pid is ever stale.
  */
 #include "sandbox/slot.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
-#include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include "sandbox/util.h"
@@ -23,9 +21,7 @@ enum { RETRY_US = 1000 };
 
 int slot_init(struct slot *slot, unsigned number, struct slot_shared *shared)
 {
-	*slot = (struct slot){ .state = SLOT_IDLE, .number = number, .shared = shared };
-	for (int i = 0; i < SLOT_ZYGOTES; i++)
-		slot->zygotes[i].sock = -1;
+	*slot = (struct slot){ .state = SLOT_IDLE, .number = number, .shared = shared, .sock = -1 };
 	slot->slate = slate_new();
 	return slot->slate ? 0 : -ENOMEM;
 }
@@ -57,7 +53,8 @@ static void finish(struct slot *slot, int init_status)
 }
 
 /* Ends a run before it began. */
-static void fail(struct slot *slot, enum slate_step step, const char *object, int error, bool refused)
+static void fail(struct slot *slot, enum slate_step step, const char *object, int error,
+		 bool refused)
 {
 	slate_at(slot->slate, step, object);
 	slate_fail(slot->slate, error);
@@ -73,21 +70,21 @@ static int open_cg(struct slot *slot)
 		r = cg_open(&slot->shared->cg);
 	if (r == 0 && !slot->cg)
 		r = cg_slot_new(slot->shared->cg, slot->number, &slot->cg);
-	for (int i = 0; i < SLOT_ZYGOTES && r == 0; i++)
-		if (slot->zygotes[i].pid)
-			r = cg_slot_attach(slot->cg, slot->zygotes[i].pid);
-	return r;
+	return r == 0 && slot->zygote ? cg_slot_attach(slot->cg, slot->zygote) : r;
 }
 
 static void degrade(struct slot *slot, const char *what)
 {
 	size_t used = strlen(slot->degraded);
 
-	util_print(slot->degraded + used, sizeof(slot->degraded) - used, "%s%s", used ? "," : "", what);
+	util_print(slot->degraded + used, sizeof(slot->degraded) - used, "%s%s", used ? "," : "",
+		   what);
 }
 
-/* Whether `controller` can be promised; if not, either it is dropped and named, or the run is refused. */
-static bool promise(struct slot *slot, const struct box_spec *spec, enum cg_controller controller, const char *name)
+/* Whether `controller` can be promised; if not, either it is dropped and named, or the run is
+ * refused. */
+static bool promise(struct slot *slot, const struct box_spec *spec, enum cg_controller controller,
+		    const char *name)
 {
 	if (slot->cg && cg_can(slot->shared->cg, controller))
 		return true;
@@ -95,7 +92,8 @@ static bool promise(struct slot *slot, const struct box_spec *spec, enum cg_cont
 		degrade(slot, name);
 		return true;
 	}
-	fail(slot, SLATE_CGROUP, slot->shared->cg ? cg_why(slot->shared->cg, controller) : name, -EOPNOTSUPP, true);
+	fail(slot, SLATE_CGROUP, slot->shared->cg ? cg_why(slot->shared->cg, controller) : name,
+	     -EOPNOTSUPP, true);
 	return false;
 }
 
@@ -110,7 +108,8 @@ static bool arm(struct slot *slot, const struct box_spec *spec)
 		if (!slot->cg)
 			r = open_cg(slot);
 		if (r == 0)
-			r = cg_slot_arm(slot->cg, spec->memory_bytes, slot->off ? 0 : spec->pids, spec->cpu_milli, &what);
+			r = cg_slot_arm(slot->cg, spec->memory_bytes, slot->off ? 0 : spec->pids,
+					spec->cpu_milli, &what);
 		slot->armed = r == 0;
 	}
 	if (r < 0 && !spec->best_effort && (spec->memory_bytes || spec->cpu_milli) && !slot->off) {
@@ -127,26 +126,39 @@ static bool counts_pids(const struct slot *slot)
 	return slot->cg && cg_can(slot->shared->cg, CG_PIDS);
 }
 
+/* Lets the zygote go; it ends with its socket, and is reaped whenever it does. */
+static void drop_zygote(struct slot *slot)
+{
+	util_close(&slot->sock);
+	slot->zygote = 0;
+}
+
 /* The zygote for this kind of run, started when there is none. 0 or -errno. */
 static int need_zygote(struct slot *slot)
 {
-	unsigned which = slot->shared->host.root || slot->off ? 0 : 1;
-	struct slot_zygote *zygote = &slot->zygotes[which];
-	struct zygote_slot config = { .host = &slot->shared->host, .slate = slot->slate, .slot = slot->number,
-		.boxed = which == 1, .count_processes = !counts_pids(slot) };
+	struct zygote_slot config = { .host = &slot->shared->host,
+				      .slate = slot->slate,
+				      .slot = slot->number,
+				      .count_processes = !counts_pids(slot) };
+	struct epoll_event event = { .events = EPOLLIN, .data.u32 = slot->number };
 	pid_t pid;
 
-	slot->serving = which;
-	if (zygote->pid)
+	if (slot->zygote && !slot->shared->host.root && slot->boxed == slot->off)
+		drop_zygote(slot);
+	if (slot->zygote)
 		return 0;
-	pid = zygote_start(&config, &zygote->sock);
+	pid = zygote_start(&config, &slot->sock);
 	if (pid < 0)
 		return pid;
-	zygote->pid = pid;
+	slot->zygote = pid;
+	slot->boxed = !slot->off;
+	if (epoll_ctl(slot->shared->epoll_fd, EPOLL_CTL_ADD, slot->sock, &event) < 0)
+		return -errno;
 	return slot->cg ? cg_slot_attach(slot->cg, pid) : 0;
 }
 
-void slot_start(struct slot *slot, uint64_t id, const struct box_spec *spec, const struct fds_packet *packet)
+void slot_start(struct slot *slot, uint64_t id, const struct box_spec *spec,
+		const struct fds_packet *packet)
 {
 	int r;
 
@@ -162,15 +174,9 @@ void slot_start(struct slot *slot, uint64_t id, const struct box_spec *spec, con
 		return;
 	r = need_zygote(slot);
 	if (r == 0)
-		r = fds_send(slot->zygotes[slot->serving].sock, packet, 0);
+		r = fds_send(slot->sock, packet, 0);
 	if (r < 0)
 		fail(slot, SLATE_ZYGOTE, "start", r, false);
-}
-
-static void forget_zygote(struct slot_zygote *zygote)
-{
-	util_close(&zygote->sock);
-	zygote->pid = 0;
 }
 
 bool slot_child_died(struct slot *slot, pid_t pid, int status)
@@ -179,32 +185,24 @@ bool slot_child_died(struct slot *slot, pid_t pid, int status)
 		finish(slot, status);
 		return true;
 	}
-	for (unsigned i = 0; i < SLOT_ZYGOTES; i++) {
-		if (slot->zygotes[i].pid != pid)
-			continue;
-		/* Its last word may still be in the socket. */
-		slot_zygote_spoke(slot, i);
-		forget_zygote(&slot->zygotes[i]);
-		if (slot->state == SLOT_RUNNING && slot->serving == i && (slot->off || !slot->slate->init_pid))
-			fail(slot, SLATE_ZYGOTE, "died", -ECHILD, false);
-		return true;
-	}
-	return false;
+	if (slot->zygote != pid)
+		return false;
+	/* Its last word may still be in the socket. */
+	slot_zygote_spoke(slot);
+	drop_zygote(slot);
+	if (slot->state == SLOT_RUNNING && (slot->off || !slot->slate->init_pid))
+		fail(slot, SLATE_ZYGOTE, "died", -ECHILD, false);
+	return true;
 }
 
-void slot_zygote_spoke(struct slot *slot, unsigned which)
+void slot_zygote_spoke(struct slot *slot)
 {
 	struct proto_head head;
-	ssize_t n;
+	ssize_t n = slot->sock < 0 ? -1 : recv(slot->sock, &head, sizeof(head), MSG_DONTWAIT);
 
-	if (slot->zygotes[which].sock < 0)
-		return;
-	n = recv(slot->zygotes[which].sock, &head, sizeof(head), MSG_DONTWAIT);
-	if (n == 0) {
-		/* It is about to be reaped; the pid stays until then. */
-		util_close(&slot->zygotes[which].sock);
-		return;
-	}
+	/* The end of the socket: it is about to be reaped. The pid stays until then. */
+	if (n == 0)
+		util_close(&slot->sock);
 	if (n == (ssize_t)sizeof(head) && slot->state == SLOT_RUNNING && head.id == slot->id)
 		finish(slot, 0);
 }
@@ -218,16 +216,19 @@ static void term_boxed(pid_t init)
 	uint64_t pid;
 
 	util_print(path, sizeof(path), "/proc/%d/task/%d/children", (int)init, (int)init);
-	if (util_read_file(AT_FDCWD, path, text, sizeof(text)) > 0 && util_next_number(&at, &pid) && pid > 1)
+	if (util_read_file(AT_FDCWD, path, text, sizeof(text)) > 0 && util_next_number(&at, &pid) &&
+	    pid > 1)
 		kill(-(pid_t)pid, SIGTERM);
 }
 
 static void tell_zygote(struct slot *slot, int signal_number)
 {
-	struct proto_head head = { .magic = PROTO_MAGIC, .kind = PROTO_KILL, .argument = (uint64_t)signal_number };
+	struct proto_head head = { .magic = PROTO_MAGIC,
+				   .kind = PROTO_KILL,
+				   .argument = (uint64_t)signal_number };
 
 	/* A zygote that is gone is reaped soon; one that is full has the word already. */
-	(void)!send(slot->zygotes[slot->serving].sock, &head, sizeof(head), MSG_NOSIGNAL | MSG_DONTWAIT);
+	(void)!send(slot->sock, &head, sizeof(head), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 static void act(struct slot *slot, enum watch_action action, uint64_t now_us)
@@ -269,6 +270,5 @@ void slot_shutdown(struct slot *slot)
 {
 	if (slot->state == SLOT_RUNNING && !slot->off && slot->slate->init_pid)
 		kill(slot->slate->init_pid, SIGKILL);
-	for (int i = 0; i < SLOT_ZYGOTES; i++)
-		util_close(&slot->zygotes[i].sock);
+	util_close(&slot->sock);
 }

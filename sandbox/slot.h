@@ -16,23 +16,16 @@
 enum slot_state {
 	SLOT_IDLE,
 	SLOT_RUNNING,
-	SLOT_OVER,	/* `result` waits to be sent */
+	SLOT_OVER, /* `result` waits to be sent */
 };
 
 /* What all slots share. */
 struct slot_shared {
 	struct zygote_host host;
-	struct cg *cg;		/* NULL until first needed */
-	bool cg_on_demand;	/* only when a limit is asked for; else always, for the accounting */
+	struct cg *cg;	   /* NULL until first needed */
+	int epoll_fd;	   /* where a slot adds its zygote's socket, tagged with its number */
+	bool cg_on_demand; /* only when a limit is asked for; else always, for the accounting */
 };
-
-struct slot_zygote {
-	pid_t pid;		/* 0: none */
-	int sock;		/* -1: none */
-};
-
-/* Bare payloads and sandboxes need different zygotes for an ordinary user; root uses the first for both. */
-enum { SLOT_ZYGOTES = 2 };
 
 struct slot {
 	enum slot_state state;
@@ -41,10 +34,11 @@ struct slot {
 	bool off;
 	struct slot_shared *shared;
 	struct slate *slate;
-	struct slot_zygote zygotes[SLOT_ZYGOTES];
-	unsigned serving;	/* which of them has the run */
+	pid_t zygote; /* 0: none */
+	int sock;     /* to the zygote; -1: none */
+	bool boxed;   /* an ordinary user's zygote is for sandboxes or for bare runs, never both */
 	struct cg_slot *cg;
-	bool armed;		/* the cgroup counts this run */
+	bool armed; /* the cgroup counts this run */
 	struct watch watch;
 	uint64_t asked_us;
 	char degraded[128];
@@ -55,16 +49,17 @@ struct slot {
 int slot_init(struct slot *slot, unsigned number, struct slot_shared *shared);
 
 /*
- * Starts a run of a decoded, valid spec; `packet` is the request as it came, which is handed on to the zygote.
- * The state is RUNNING afterwards, or OVER when it could not be.
+ * Starts a run of a decoded, valid spec; `packet` is the request as it came, which is handed on to
+ * the zygote. The state is RUNNING afterwards, or OVER when it could not be.
  */
-void slot_start(struct slot *slot, uint64_t id, const struct box_spec *spec, const struct fds_packet *packet);
+void slot_start(struct slot *slot, uint64_t id, const struct box_spec *spec,
+		const struct fds_packet *packet);
 
 /* A child of the keeper died. Returns whether it was one of this slot's. */
 bool slot_child_died(struct slot *slot, pid_t pid, int status);
 
-/* The socket of zygote `which` is readable. */
-void slot_zygote_spoke(struct slot *slot, unsigned which);
+/* The zygote's socket is readable. */
+void slot_zygote_spoke(struct slot *slot);
 
 /* Acts on deadlines. */
 void slot_tick(struct slot *slot, uint64_t now_us);

@@ -2,20 +2,19 @@
 /*
  * spec.c - validate, encode, decode and dump a box_spec, from the table in spec.def.
  *
- * Invariants: decode accepts exactly what encode makes from a spec that validates; no count or length is believed
- * before it was compared with the bytes that are left; every string is NUL-terminated inside its own length and has
- * no NUL before it. Not for policy: what a spec means is decided in layout.c and init.c.
+ * Invariants: decode accepts exactly what encode makes from a spec that validates; no count or
+ * length is believed before it was compared with the bytes that are left; every string is
+ * NUL-terminated inside its own length and has no NUL before it. Not for policy: what a spec means
+ * is decided in layout.c and init.c.
  */
 #include "sandbox/spec.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "sandbox/util.h"
 
 #define SPEC_MAGIC 0x31786270u /* "pbx1" */
-#define SPEC_NULL UINT32_MAX
+#define SPEC_NULL  UINT32_MAX
 
 static bool path_or_null_ok(const char *path)
 {
@@ -59,11 +58,11 @@ static const char *validate_binds(const struct box_spec *spec)
 
 const char *spec_validate(const struct box_spec *spec)
 {
-#define SPEC_NUMBER(field, type, max)                     \
-	if ((uint64_t)spec->field > (uint64_t)(max))      \
+#define SPEC_NUMBER(field, type, max)                \
+	if ((uint64_t)spec->field > (uint64_t)(max)) \
 		return #field;
-#define SPEC_PATH(field)                                  \
-	if (!path_or_null_ok(spec->field))                \
+#define SPEC_PATH(field)                   \
+	if (!path_or_null_ok(spec->field)) \
 		return #field;
 #include "sandbox/spec.def"
 #undef SPEC_NUMBER
@@ -127,7 +126,7 @@ static void put_spec(struct writer *w, const struct box_spec *spec)
 {
 	put_u32(w, SPEC_MAGIC);
 #define SPEC_NUMBER(field, type, max) put_u64(w, (uint64_t)spec->field);
-#define SPEC_PATH(field) put_string(w, spec->field);
+#define SPEC_PATH(field)	      put_string(w, spec->field);
 #include "sandbox/spec.def"
 #undef SPEC_NUMBER
 #undef SPEC_PATH
@@ -229,6 +228,7 @@ static uint32_t take_count(struct reader *r, uint32_t max, size_t each)
 	return n;
 }
 
+/* The kernel gives NULL-terminated arrays, and so do we. */
 static const char **take_args(struct reader *r, const char **array, uint32_t n)
 {
 	for (uint32_t i = 0; i < n; i++) {
@@ -243,41 +243,28 @@ static const char **take_args(struct reader *r, const char **array, uint32_t n)
 static void take_scalars(struct reader *r, struct box_spec *spec)
 {
 #define SPEC_NUMBER(field, type, max) spec->field = (type)take_u64(r, (uint64_t)(max));
-#define SPEC_PATH(field) spec->field = take_string(r);
+#define SPEC_PATH(field)	      spec->field = take_string(r);
 #include "sandbox/spec.def"
 #undef SPEC_NUMBER
 #undef SPEC_PATH
 }
 
-/* Moves over n strings without keeping them, to learn where the next table starts. */
-static void skip_args(struct reader *r, uint32_t n)
-{
-	for (uint32_t i = 0; i < n && !r->bad; i++)
-		take_string(r);
-}
-
 /* The three tables behind the scalars, into one allocation the store owns. */
 static int take_tables(struct reader *r, struct spec_store *store)
 {
-	struct reader ahead = *r;
-	uint32_t n_argv, n_envp;
-	struct box_bind *binds;
-	const char **strings;
+	/* No string is shorter than its length and its NUL, so this many there are at most. */
+	size_t strings_max = r->left / 5 + 2;
+	struct box_bind *binds = calloc(1, BOX_BINDS_MAX * sizeof(*binds) +
+						   strings_max * sizeof(char *));
+	const char **strings = (const char **)(binds + BOX_BINDS_MAX);
+	uint32_t n;
 
-	n_argv = take_count(&ahead, BOX_ARGS_MAX, 5);
-	skip_args(&ahead, n_argv);
-	n_envp = take_count(&ahead, BOX_ARGS_MAX, 5);
-	if (ahead.bad)
-		return -EINVAL;
-	store->memory = calloc(1, BOX_BINDS_MAX * sizeof(*binds) + (n_argv + n_envp + 2) * sizeof(*strings));
-	if (!store->memory)
+	if (!binds)
 		return -ENOMEM;
-	binds = store->memory;
-	strings = (const char **)(binds + BOX_BINDS_MAX);
-	take_u32(r);
-	store->spec.argv = take_args(r, strings, n_argv);
-	take_u32(r);
-	store->spec.envp = take_args(r, strings + n_argv + 1, n_envp);
+	store->memory = binds;
+	n = take_count(r, BOX_ARGS_MAX, 5);
+	store->spec.argv = take_args(r, strings, n);
+	store->spec.envp = take_args(r, strings + n + 1, take_count(r, BOX_ARGS_MAX, 5));
 	store->spec.binds = binds;
 	store->spec.n_binds = take_count(r, BOX_BINDS_MAX, 9);
 	for (size_t i = 0; i < store->spec.n_binds; i++) {

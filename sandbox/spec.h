@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* spec.h - a box_spec as bytes: validated whole on both sides of the socket, before the first system call. */
+/* spec.h - a box_spec as bytes: validated whole on both sides of the socket, before the first
+ * system call. */
 #ifndef PADDOCK_SANDBOX_SPEC_H
 #define PADDOCK_SANDBOX_SPEC_H
 
@@ -9,27 +10,30 @@
 
 enum {
 	SPEC_SLOTS_MAX = 1024,
-	SPEC_PIDS_MAX = 4194304,	/* the kernel's own PID_MAX_LIMIT */
+	SPEC_PIDS_MAX = 4194304, /* the kernel's own PID_MAX_LIMIT */
 	SPEC_CPU_MILLI_MAX = 8192 * 1000,
 };
-#define SPEC_US_MAX (366ull * 86400 * 1000000) /* a year: sums of two never wrap */
+#define SPEC_US_MAX    (366ull * 86400 * 1000000) /* a year: sums of two never wrap */
 #define SPEC_BYTES_MAX (1ull << 50)
 
-/* A decoded spec. The strings point into the bytes it was decoded from, the arrays into `memory`. */
+/* A decoded spec. The strings point into the bytes it was decoded from, the arrays into `memory`.
+ */
 struct spec_store {
 	struct box_spec spec;
 	void *memory;
 };
 
-/* Checks every bound of `spec`. Returns NULL when it is good, else the name of the first bad field. */
+/* Checks every bound of `spec`. Returns NULL when it is good, else the name of the first bad field.
+ */
 const char *spec_validate(const struct box_spec *spec);
 
-/* Encodes a valid spec into memory the caller frees. 0, -E2BIG beyond BOX_SPEC_BYTES_MAX, -ENOMEM. */
+/* Encodes a valid spec into memory the caller frees. 0, -E2BIG beyond BOX_SPEC_BYTES_MAX, -ENOMEM.
+ */
 int spec_encode(const struct box_spec *spec, void **ret_bytes, size_t *ret_size);
 
 /*
- * Decodes and validates; hostile bytes are refused. `bytes` must outlive the store. 0, -EINVAL or -ENOMEM; on 0
- * the caller calls spec_done.
+ * Decodes and validates; hostile bytes are refused. `bytes` must outlive the store. 0, -EINVAL or
+ * -ENOMEM; on 0 the caller calls spec_done.
  */
 int spec_decode(const void *bytes, size_t size, struct spec_store *ret_store);
 

@@ -7,15 +7,11 @@
  */
 #include "sandbox/util.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 void util_assert_fail(const char *what, const char *file, int line)
 {
@@ -139,7 +135,8 @@ struct unit {
 	uint64_t factor;
 };
 
-static int parse_with_unit(const char *text, const struct unit *units, size_t n, uint64_t *ret_value)
+static int parse_with_unit(const char *text, const struct unit *units, size_t n,
+			   uint64_t *ret_value)
 {
 	uint64_t value;
 	int r = take_digits(&text, UINT64_MAX, &value);
@@ -160,11 +157,8 @@ static int parse_with_unit(const char *text, const struct unit *units, size_t n,
 int util_parse_bytes(const char *text, uint64_t *ret_bytes)
 {
 	static const struct unit units[] = {
-		{ "", 1 },
-		{ "K", 1ull << 10 },
-		{ "M", 1ull << 20 },
-		{ "G", 1ull << 30 },
-		{ "T", 1ull << 40 },
+		{ "", 1 },	     { "K", 1ull << 10 }, { "M", 1ull << 20 },
+		{ "G", 1ull << 30 }, { "T", 1ull << 40 },
 	};
 
 	return parse_with_unit(text, units, ARRAY_LEN(units), ret_bytes);
@@ -173,12 +167,8 @@ int util_parse_bytes(const char *text, uint64_t *ret_bytes)
 int util_parse_duration(const char *text, uint64_t *ret_us)
 {
 	static const struct unit units[] = {
-		{ "", 1000000 },
-		{ "us", 1 },
-		{ "ms", 1000 },
-		{ "s", 1000000 },
-		{ "m", 60000000 },
-		{ "h", 3600000000 },
+		{ "", 1000000 },  { "us", 1 },	     { "ms", 1000 },
+		{ "s", 1000000 }, { "m", 60000000 }, { "h", 3600000000 },
 	};
 
 	return parse_with_unit(text, units, ARRAY_LEN(units), ret_us);
@@ -214,7 +204,8 @@ bool util_path_ok(const char *path)
 	for (const char *p = path; *p;) {
 		size_t length = strcspn(p + 1, "/");
 
-		if (length == 0 || (length == 1 && p[1] == '.') || (length == 2 && p[1] == '.' && p[2] == '.'))
+		if (length == 0 || (length == 1 && p[1] == '.') ||
+		    (length == 2 && p[1] == '.' && p[2] == '.'))
 			return false;
 		p += 1 + length;
 	}

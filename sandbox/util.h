@@ -1,18 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
-/* util.h - the few helpers the sandbox needs, kept here so that this folder can be audited on its own. */
+/*
+ * util.h - the few helpers the sandbox needs, kept here so that this folder can be audited on its
+ * own, and the headers of libc that every file of it needs.
+ */
 #ifndef PADDOCK_SANDBOX_UTIL_H
 #define PADDOCK_SANDBOX_UTIL_H
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/types.h>
+#include <unistd.h>
 
 /* For our own bugs only; always on. */
 #define BOX_ASSERT(x) ((x) ? (void)0 : util_assert_fail(#x, __FILE__, __LINE__))
-#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
-#define AUTO_CLOSE __attribute__((cleanup(util_close)))
-#define AUTO_FREE __attribute__((cleanup(util_free)))
+#define ARRAY_LEN(a)  (sizeof(a) / sizeof((a)[0]))
+#define AUTO_CLOSE    __attribute__((cleanup(util_close)))
+#define AUTO_FREE     __attribute__((cleanup(util_free)))
 
 /* Says which contract of ours was broken, on stderr, and aborts. Never returns. */
 void util_assert_fail(const char *what, const char *file, int line) __attribute__((noreturn));
@@ -32,10 +39,12 @@ uint64_t util_now_us(void);
 /* Writes `text` whole to the existing file `path` below `dirfd` in one write. 0 or -errno. */
 int util_write_file(int dirfd, const char *path, const char *text);
 
-/* Reads at most size - 1 bytes of `path` into buf and ends them with NUL. Returns the length or -errno. */
+/* Reads at most size - 1 bytes of `path` into buf and ends them with NUL. Returns the length or
+ * -errno. */
 ssize_t util_read_file(int dirfd, const char *path, char *buf, size_t size);
 
-/* Reads an open proc or cgroup file from its start, as util_read_file does. Returns the length or -errno. */
+/* Reads an open proc or cgroup file from its start, as util_read_file does. Returns the length or
+ * -errno. */
 ssize_t util_read_fd(int fd, char *buf, size_t size);
 
 /* The whole of `text` as a decimal number up to max. 0, -EINVAL (not a number) or -ERANGE. */
@@ -47,22 +56,26 @@ bool util_next_number(const char **text, uint64_t *ret_value);
 /* A size: digits with an optional K, M, G or T (powers of 1024). 0, -EINVAL or -ERANGE. */
 int util_parse_bytes(const char *text, uint64_t *ret_bytes);
 
-/* A duration: digits with an optional us, ms, s, m or h; bare digits are seconds. 0, -EINVAL or -ERANGE. */
+/* A duration: digits with an optional us, ms, s, m or h; bare digits are seconds. 0, -EINVAL or
+ * -ERANGE. */
 int util_parse_duration(const char *text, uint64_t *ret_us);
 
 /* snprintf that refuses to cut: 0 or -ENAMETOOLONG, with buf NUL-terminated either way. */
-int util_print(char *buf, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
+int util_print(char *buf, size_t size, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
 /* Copies text into buf, cutting it when it does not fit; always NUL-terminated. */
 void util_copy(char *buf, size_t size, const char *text);
 
-/* Whether `path` is absolute, shorter than PATH_MAX, and has no empty, "." or ".." component. "/" is one. */
+/* Whether `path` is absolute, shorter than PATH_MAX, and has no empty, "." or ".." component. "/"
+ * is one. */
 bool util_path_ok(const char *path);
 
 /* Whether `path` is `dir` or lies below it. Both util_path_ok. */
 bool util_path_below(const char *path, const char *dir);
 
-/* The value of `key` among lines "key value" of a cgroup or proc file, or 0 when there is no such line. */
+/* The value of `key` among lines "key value" of a cgroup or proc file, or 0 when there is no such
+ * line. */
 uint64_t util_find_counter(const char *text, const char *key);
 
 #endif

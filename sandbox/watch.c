@@ -2,8 +2,9 @@
 /*
  * watch.c - when a run is told to end, and why it ended.
  *
- * Invariants: the cause comes from what we did and what the kernel says (wait status of processes we own, cgroup
- * counters), never from an exit code alone; TERM is sent at most once; after KILL nothing more is due.
+ * Invariants: the cause comes from what we did and what the kernel says (wait status of processes
+ * we own, cgroup counters), never from an exit code alone; TERM is sent at most once; after KILL
+ * nothing more is due.
  */
 #include "sandbox/watch.h"
 
@@ -121,19 +122,24 @@ static void record_cpu(const struct watch_facts *facts, struct box_result *resul
 void watch_record(const struct watch_facts *facts, struct box_result *ret_result)
 {
 	const struct slate *slate = facts->slate;
-	struct box_result result = { .oom = facts->oom, .pids_limit = facts->pids_limit, .leftovers = slate->leftovers };
+	struct box_result result = { .oom = facts->oom,
+				     .pids_limit = facts->pids_limit,
+				     .leftovers = slate->leftovers };
 	uint64_t end_us = slate->end_us ? slate->end_us : facts->now_us;
 
 	if (slate->start_us) {
 		record_status(facts, &result);
 		result.wall_us = end_us > slate->start_us ? end_us - slate->start_us : 0;
-		result.setup_us = (uint32_t)(slate->start_us > facts->asked_us ? slate->start_us - facts->asked_us : 0);
+		result.setup_us = (uint32_t)(slate->start_us > facts->asked_us
+						     ? slate->start_us - facts->asked_us
+						     : 0);
 	} else {
 		record_failure(facts, &result);
 	}
 	record_cpu(facts, &result);
 	/* The group's peak is less what it held before, which the run may have pushed out. */
-	result.peak_bytes = facts->peak_bytes > slate->maxrss_bytes ? facts->peak_bytes : slate->maxrss_bytes;
+	result.peak_bytes = facts->peak_bytes > slate->maxrss_bytes ? facts->peak_bytes
+								    : slate->maxrss_bytes;
 	util_copy(result.degraded, sizeof(result.degraded), facts->degraded);
 	*ret_result = result;
 }

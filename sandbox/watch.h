@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* watch.h - deadlines of a run, and the record of its end. Pure: times come in, decisions go out. */
+/* watch.h - deadlines of a run, and the record of its end. Pure: times come in, decisions go out.
+ */
 #ifndef PADDOCK_SANDBOX_WATCH_H
 #define PADDOCK_SANDBOX_WATCH_H
 
@@ -18,14 +19,14 @@ enum watch_stage {
 
 enum watch_action {
 	WATCH_WAIT,
-	WATCH_TERM,	/* send TERM to the payload's group now */
-	WATCH_KILL,	/* kill everything now */
+	WATCH_TERM, /* send TERM to the payload's group now */
+	WATCH_KILL, /* kill everything now */
 };
 
 struct watch {
 	enum watch_stage stage;
-	enum box_cause reason;	/* TIMEOUT or KILLED once stage is not RUNNING */
-	uint64_t due_us;	/* when to tick next; UINT64_MAX: never */
+	enum box_cause reason; /* TIMEOUT or KILLED once stage is not RUNNING */
+	uint64_t due_us;       /* when to tick next; UINT64_MAX: never */
 	uint64_t wall_us;
 	uint64_t grace_us;
 };
@@ -34,12 +35,12 @@ struct watch {
 struct watch_facts {
 	const struct slate *slate;
 	const struct watch *watch;
-	int init_status;	/* wait status of init; 0 for a bare run */
+	int init_status; /* wait status of init; 0 for a bare run */
 	bool oom;
 	bool pids_limit;
-	uint64_t cpu_us;	/* 0: no cgroup, the slate's sums hold */
-	uint64_t peak_bytes;	/* 0: unknown */
-	uint64_t asked_us;	/* when the request came */
+	uint64_t cpu_us;     /* 0: no cgroup, the slate's sums hold */
+	uint64_t peak_bytes; /* 0: unknown */
+	uint64_t asked_us;   /* when the request came */
 	uint64_t now_us;
 	const char *degraded;
 };

@@ -2,19 +2,18 @@
 /*
  * zygote.c - one per slot, forked from the keeper while that is small, living in the slot's cgroup.
  *
- * Sandboxes are cloned from it with CLONE_PARENT: born inside the cgroup (a migration costs milliseconds when the
- * last was long ago), children of the keeper (which gets their end and usage from wait4). Bare payloads are
- * its own children, see off.c.
+ * Sandboxes are cloned from it with CLONE_PARENT: born inside the cgroup (a migration costs
+ * milliseconds when the last was long ago), children of the keeper (which gets their end and usage
+ * from wait4). Bare payloads are its own children, see off.c.
  *
  *     fresh --first boxed spawn--> ready (template, user namespace)     each SPAWN: ready -> ready
  *
- * Invariants: it never runs anything of the payload; what it prepared for one run it forgets before the next; an
- * ordinary user's zygote enters an outer user namespace first and is then boxed for good.
+ * Invariants: it never runs anything of the payload; what it prepared for one run it forgets before
+ * the next; an ordinary user's zygote enters an outer user namespace first and is then boxed for
+ * good.
  */
 #include "sandbox/zygote.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <linux/close_range.h>
 #include <pwd.h>
@@ -22,12 +21,10 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 
 #include "sandbox/env.h"
 #include "sandbox/fds.h"
@@ -49,7 +46,7 @@ struct zygote {
 	int template_fd;
 	int userns_fd;
 	bool can_set_groups;
-	struct ids_map uids;	/* payload ids to ours */
+	struct ids_map uids; /* payload ids to ours */
 	struct ids_map gids;
 };
 
@@ -68,8 +65,9 @@ static int read_map(const char *path, struct ids_map *ret_map)
 	return n < 0 ? (int)n : ids_parse(text, ret_map);
 }
 
-/* The user's home by the password file (no name service in a static program), else by the environment. */
-static void find_home(struct zygote_host *host)
+/* The user's name and home by the password file (a static program has no name service), else by the
+ * environment. */
+static void find_user(struct zygote_host *host)
 {
 	FILE *file = fopen("/etc/passwd", "re");
 	const struct passwd *entry;
@@ -77,6 +75,7 @@ static void find_home(struct zygote_host *host)
 
 	while (file && (entry = fgetpwent(file)))
 		if (entry->pw_uid == host->uid) {
+			util_copy(host->name, sizeof(host->name), entry->pw_name);
 			home = entry->pw_dir;
 			break;
 		}
@@ -99,7 +98,7 @@ int zygote_host_init(struct zygote_host *host, int null_fd)
 		r = read_map("/proc/self/gid_map", &host->own_gids);
 	if (r < 0)
 		return r;
-	find_home(host);
+	find_user(host);
 	host->layout = (struct layout_host){
 		.uid = host->uid,
 		.home = host->home,
@@ -125,7 +124,7 @@ static int choose_ids(struct zygote *z, uint32_t *ret_subids)
 		*ret_subids = IDS_PER_SLOT;
 		return 0;
 	}
-	r = ns_enter_outer(ret_subids);
+	r = ns_enter_outer(host->name, ret_subids);
 	if (r < 0)
 		return r;
 	ids_for_user(host->uid, *ret_subids, &z->uids);
@@ -155,7 +154,8 @@ static int prepare(struct zygote *z)
 	if (r < 0)
 		return r;
 	z->template_fd = r;
-	/* From here on nothing writes our maps: neither we nor an init need to be readable through /proc. */
+	/* From here on nothing writes our maps: neither we nor an init need to be readable through
+	 * /proc. */
 	prctl(PR_SET_DUMPABLE, 0);
 	return 0;
 }
@@ -168,19 +168,21 @@ static unsigned long clone_flags(const struct box_spec *spec)
 }
 
 /*
- * The sandbox's init as the keeper's child. CLONE_PARENT_SETTID puts its pid on the slate before it runs, so that the
- * keeper can kill it without having heard from us.
+ * The sandbox's init as the keeper's child. CLONE_PARENT_SETTID puts its pid on the slate before it
+ * runs, so that the keeper can kill it without having heard from us.
  */
 static int clone_init(struct zygote *z, const struct init *init)
 {
 	struct slate *slate = z->slot.slate;
-	unsigned long flags = clone_flags(init->payload->spec) | CLONE_PARENT | CLONE_PARENT_SETTID | SIGCHLD;
+	unsigned long flags = clone_flags(init->payload->spec) | CLONE_PARENT |
+			      CLONE_PARENT_SETTID | SIGCHLD;
 	pid_t pid;
 
 	slate_at(slate, SLATE_CLONE, "namespaces");
 	pid = (pid_t)syscall(SYS_clone, flags, NULL, &slate->init_pid, NULL, NULL);
 	if (pid < 0) {
-		slate->refused = errno == EPERM || errno == EINVAL || errno == ENOSPC || errno == EUSERS;
+		slate->refused = errno == EPERM || errno == EINVAL || errno == ENOSPC ||
+				 errno == EUSERS;
 		return slate_fail(slate, -errno);
 	}
 	if (pid == 0)
@@ -244,7 +246,8 @@ static void tell_done(const struct zygote *z, uint64_t id)
 	(void)!send(z->sock, &head, sizeof(head), MSG_NOSIGNAL);
 }
 
-/* One spec with its fds. Returns whether the keeper must be told (no init lives that would tell it by its death). */
+/* One spec with its fds. Returns whether the keeper must be told (no init lives that would tell it
+ * by its death). */
 static bool run_spec(struct zygote *z, const struct box_spec *spec, struct fds_packet *packet)
 {
 	struct payload payload = {
@@ -258,7 +261,8 @@ static bool run_spec(struct zygote *z, const struct box_spec *spec, struct fds_p
 	};
 
 	if (spec->level == BOX_LEVEL_OFF) {
-		/* Close our copies at exec only: the payload needs them until then, nobody else has them. */
+		/* Close our copies at exec only: the payload needs them until then, nobody else has
+		 * them. */
 		off_run(&payload, z->sock, z->signal_fd);
 		return true;
 	}
@@ -269,29 +273,19 @@ static bool run_spec(struct zygote *z, const struct box_spec *spec, struct fds_p
 	return run_boxed(z, &payload) < 0;
 }
 
-/* The bytes of a spec that came in a memfd (always the last descriptor), mapped; or the inline ones. */
-static const void *spec_bytes(const struct proto_head *head, const void *inline_bytes, struct fds_packet *packet)
-{
-	const void *bytes;
-
-	if (!(head->flags & PROTO_IN_MEMFD))
-		return inline_bytes;
-	if (packet->n_fds == 0)
-		return NULL;
-	bytes = mmap(NULL, head->argument, PROT_READ, MAP_PRIVATE, packet->fds[packet->n_fds - 1], 0);
-	util_close(&packet->fds[--packet->n_fds]);
-	return bytes == MAP_FAILED ? NULL : bytes;
-}
-
-static void serve(struct zygote *z, const struct proto_head *head, const void *inline_bytes, struct fds_packet *packet)
+static void serve(struct zygote *z, const struct proto_head *head, struct fds_packet *packet)
 {
 	struct slate *slate = z->slot.slate;
 	struct spec_store store = { 0 };
-	const void *bytes = spec_bytes(head, inline_bytes, packet);
+	struct proto_spec spec = { .size = 0 };
 	bool tell = true;
-	int r = bytes ? spec_decode(bytes, head->argument, &store) : -ENOMEM;
+	int r = proto_open_spec(head, packet, &spec);
 
 	slate_at(slate, SLATE_SPEC, NULL);
+	if (r == 0)
+		r = spec_decode(spec.bytes, head->argument, &store);
+	if (spec.size)
+		util_close(&packet->fds[--packet->n_fds]);
 	if (r < 0) {
 		slate_fail(slate, r);
 	} else {
@@ -300,8 +294,7 @@ static void serve(struct zygote *z, const struct proto_head *head, const void *i
 	}
 	fds_close(packet->fds, packet->n_fds);
 	spec_done(&store);
-	if (bytes && bytes != inline_bytes)
-		munmap((void *)bytes, head->argument);
+	proto_close_spec(&spec);
 	if (tell)
 		tell_done(z, head->id);
 	/* Half prepared is no state to serve from; the keeper starts another one. */
@@ -315,26 +308,18 @@ static void run(struct zygote *z)
 	struct proto_head head;
 	struct fds_packet packet;
 
-	for (;;) {
-		ssize_t n;
-
-		packet.iov[0] = (struct iovec){ .iov_base = &head, .iov_len = sizeof(head) };
-		packet.iov[1] = (struct iovec){ .iov_base = buffer, .iov_len = sizeof(buffer) };
-		packet.n_iov = 2;
-		n = fds_receive(z->sock, &packet, 0);
-		if (n <= 0)
-			_exit(0);
+	while (proto_receive(z->sock, 0, &head, buffer, &packet) == 1) {
 		/* A KILL for a run that is over already needs nothing. */
-		if (n >= (ssize_t)sizeof(head) && head.kind == PROTO_SPAWN)
-			serve(z, &head, buffer, &packet);
+		if (head.kind == PROTO_SPAWN)
+			serve(z, &head, &packet);
 		else
 			fds_close(packet.fds, packet.n_fds);
 	}
 }
 
 /*
- * Of the keeper's descriptors only /dev/null and our own socket stay: another slot's socket held here would hide
- * the keeper's death from that slot, the owner's would hide ours from the owner.
+ * Of the keeper's descriptors only /dev/null and our own socket stay: another slot's socket held
+ * here would hide the keeper's death from that slot, the owner's would hide ours from the owner.
  */
 static void shed(int sock, int null_fd)
 {

@@ -68,8 +68,8 @@ expect "a signal is passed on" bye "$(cat out)"
 # Every option of the help is in the manual page, and the other way round.
 if [ -f "$PADDOCK_SOURCE/deploy/man/paddock-box.1" ]; then
 	"$box" --help | grep -o -E '^  --[a-z-]+' | tr -d ' ' | sort >help
-	grep -o -E '^\.B \\-\\-[a-z\\-]+' "$PADDOCK_SOURCE/deploy/man/paddock-box.1" | sed 's/\\//g; s/^\.B //' | sort >man
-	expect "help and manual agree" "" "$(diff help man)"
+	grep -o -E '^\.B \\-\\-[a-z\\-]+' "$PADDOCK_SOURCE/deploy/man/paddock-box.1" | sed 's/\\//g; s/^\.B //' | sort >"manual"
+	expect "help and manual agree" "" "$(diff help manual)"
 fi
 
 # A keeper killed with SIGKILL leaves groups; the next one removes them, and its processes are gone by itself.

@@ -152,10 +152,9 @@ static void private_folders_are_empty_and_vanish(void **state)
 
 	(void)state;
 	snprintf(marker, sizeof(marker), "/tmp/box-marker-%d", (int)getpid());
-	snprintf(
-		script, sizeof(script),
-		"for d in /tmp /var/tmp /dev/shm $HOME; do echo x >$d/box-marker-%d || exit 1; done; ls /home",
-		(int)getpid());
+	snprintf(script, sizeof(script),
+		 "for d in /tmp /var/tmp /dev/shm $HOME; do >$d/box-marker-%d || exit 1; done",
+		 (int)getpid());
 	boxkit_sh(&kit, script);
 	assert_int_equal(kit.result.exit_code, 0);
 	assert_int_equal(access(marker, F_OK), -1);
@@ -183,9 +182,8 @@ static void it_sees_only_itself(void **state)
 	(void)state;
 	boxkit_sh(&kit,
 		  "ls /proc | grep -c '^[0-9]*$'; grep -c : /proc/net/dev; ls /dev | tr '\\n' ' '");
-	boxkit_expect(
-		&kit,
-		"4\n1\nfd full mqueue null ptmx pts random shm stderr stdin stdout tty urandom zero ");
+	boxkit_expect(&kit, "4\n1\nfd full mqueue null ptmx pts random shm stderr stdin stdout tty "
+			    "urandom zero ");
 }
 
 static void killing_all_hits_only_itself(void **state)
