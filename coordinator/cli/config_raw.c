@@ -19,7 +19,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEYS_SHOWN = 512, ITEMS_MAX = 65536, PLACE_BYTES = 1024 };
+enum {
+	KEYS_SHOWN = 512,
+	ITEMS_MAX = 65536,
+	PLACE_BYTES = 1024,
+	NAMES_MAX = 8192,    /* libcyaml looks through all names for each */
+	CELLS_MAX = 4 << 20, /* suites times variables: each suite has room for all */
+};
 
 /* What libcyaml said, innermost place first. */
 struct complaint {
@@ -229,6 +235,8 @@ static int rephrase(const struct config_raw *raw, const struct complaint *compla
 
 static int add_name(struct config_raw *raw, struct config_raw_names *names, struct str name)
 {
+	if (names->len >= NAMES_MAX)
+		return -E2BIG;
 	int r = map_put(&names->seen, name, names->len);
 	if (r <= 0)
 		return r;
@@ -457,9 +465,11 @@ static cyaml_schema_field_t *top_fields(struct config_raw *raw, const struct con
 
 static int make_schema(struct config_raw *raw, const struct conf_table *table)
 {
-	for (size_t i = 0; i < raw->outline.lines.len; i++)
-		if (take_path(raw, raw->outline.lines.entries[i].key) < 0)
-			return -ENOMEM;
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < raw->outline.lines.len; i++)
+		r = take_path(raw, raw->outline.lines.entries[i].key);
+	if (r < 0 || raw->suites.len * raw->variables.len > CELLS_MAX)
+		return r < 0 ? r : -E2BIG;
 	cyaml_schema_value_t *schema = arena_alloc(&raw->arena, sizeof(*schema));
 	const cyaml_schema_field_t *fields = top_fields(raw, table);
 	if (!schema || !fields)
@@ -504,7 +514,14 @@ int config_raw_read(struct str text, const char *file, const struct conf_table *
 		return r;
 	/* libcyaml takes no empty text for an empty mapping */
 	if (raw.outline.filled) {
-		r = make_schema(&raw, table) < 0 ? no_memory(&raw, err) : load(&raw, text, err);
+		r = make_schema(&raw, table);
+		if (r == -E2BIG)
+			err_set(err, r,
+				"%s: more names of suites, profiles or variables than one "
+				"file may have; split it",
+				file);
+		else
+			r = r < 0 ? no_memory(&raw, err) : load(&raw, text, err);
 		if (r < 0) {
 			config_raw_done(&raw);
 			return r;

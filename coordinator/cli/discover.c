@@ -33,6 +33,7 @@ struct search {
 	const char *name;		  /* of the suite */
 	const char *root;		  /* folder searched, or the parent of the file */
 	int kind;			  /* KIND_AUTO or what was asked for */
+	bool any;			  /* something was found, new or not */
 	struct err *err;
 };
 
@@ -41,6 +42,7 @@ void discover_done(struct discover *found)
 	if (!found)
 		return;
 	map_done(&found->suites);
+	map_done(&found->programs);
 	VEC_DONE(&found->sources);
 	free(found->items);
 	arena_done(&found->arena);
@@ -189,6 +191,42 @@ static int run_itself(struct discover *found, struct msg_program *program)
 	return 0;
 }
 
+/* What a file called `name` is called as a program: an installed test without its suffix, as its
+ * own runner and its package call it, and a folder searched whole by its kind. */
+static struct str program_name(struct discover *found, const char *name, int kind)
+{
+	struct str text = str_of(*name ? name : kind_name((enum kind)kind));
+	if (kind == KIND_INSTALLED_TESTS && text.len > 5 && str_ends(text, STR_LIT(".test")))
+		text.len -= 5;
+	const char *copy = arena_copy(&found->arena, text);
+	return copy ? str_of(copy) : (struct str){ 0 };
+}
+
+/* Was this program found before, by another argument? One of the same name that is another file is
+ * called by its whole path. 1 when it is known, 0 when it is new, -ENOMEM. */
+static int is_known(struct discover *found, struct msg_program *program)
+{
+	struct buf key;
+	uint64_t at;
+	buf_init(&key, 3 * LIMIT_NAME_BYTES);
+	int r = 0;
+	for (int round = 0; r == 0 && round < 2; round++) {
+		buf_clear(&key);
+		r = buf_printf(&key, "%.*s\x1f%.*s", STR_ARG(program->suite),
+			       STR_ARG(program->name));
+		if (r == 0 && !map_get(&found->programs, buf_str(&key), &at))
+			break;
+		if (r == 0 && str_eq(found->items[at].path, program->path))
+			r = 1;
+		else
+			program->name = program->path;
+	}
+	if (r == 0 && map_put(&found->programs, buf_str(&key), found->len) < 0)
+		r = -ENOMEM;
+	buf_done(&key);
+	return r;
+}
+
 /* The program `name` of the suite, at `path`. `itself`: a list of one command, the file. */
 static int add_program(struct search *search, const char *name, const char *path, int kind,
 		       bool itself)
@@ -197,7 +235,7 @@ static int add_program(struct search *search, const char *name, const char *path
 	const char *workspace = strcmp(search->root, "/") == 0 ? "" : search->root;
 	struct msg_program program = {
 		.suite = keep(found, search->name),
-		.name = keep(found, *name ? name : kind_name((enum kind)kind)),
+		.name = program_name(found, name, kind),
 		.kind = str_of(kind_name((enum kind)kind)),
 		.path = keep(found, path),
 		.workspace = keep(found, workspace),
@@ -207,9 +245,14 @@ static int add_program(struct search *search, const char *name, const char *path
 			DISCOVER_PROGRAMS_MAX);
 		return EXIT_CODE_LISTING;
 	}
-	if (!program.suite.len || !program.name.len || !program.path.len ||
-	    (itself && run_itself(found, &program) < 0) || dress(search, &program) < 0 ||
-	    VEC_PUSH(found, program) < 0)
+	if (!program.suite.len || !program.name.len || !program.path.len)
+		return no_memory(search->err);
+	int known = is_known(found, &program);
+	search->any = true;
+	if (known == 1)
+		return 0;
+	if (known < 0 || (itself && run_itself(found, &program) < 0) ||
+	    dress(search, &program) < 0 || VEC_PUSH(found, program) < 0)
 		return no_memory(search->err);
 	return 0;
 }
@@ -345,7 +388,6 @@ static int visit(void *data, const struct walk_entry *entry)
 
 static int search_folder(struct search *search, const char *path)
 {
-	size_t before = search->found->len;
 	search->root = path;
 	if (search->kind == KIND_PYTEST)
 		return add_program(search, "", path, KIND_PYTEST, false);
@@ -354,7 +396,7 @@ static int search_folder(struct search *search, const char *path)
 		return -r - EXIT_BASE;
 	if (r < 0)
 		return EXIT_CODE_LISTING;
-	if (search->found->len > before)
+	if (search->any)
 		return 0;
 	err_set(search->err, -ENODATA,
 		"no %s%stest found in %s; name a kind with --kind, or an executable",
@@ -513,10 +555,11 @@ static int add_command(struct search *search)
 	const char *words[] = { "/bin/sh", "-c", search->suite->command };
 	int kind = search->kind == KIND_TAP ? KIND_TAP : KIND_LIST;
 	struct discover *found = search->found;
+	size_t before = found->len;
 	search->root = search->options->config->folder;
 	int code = add_program(search, search->name, words[0], kind, false);
 	struct str *args = arena_alloc(&found->arena, 3 * sizeof(*args));
-	if (code)
+	if (code || found->len == before) /* named twice */
 		return code;
 	if (!args)
 		return no_memory(search->err);

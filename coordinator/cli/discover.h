@@ -34,12 +34,12 @@ struct discover {
 	struct arena arena;
 	struct str *env; /* of tests: the caller's without what steers another runner */
 	size_t n_env;
-	struct map
-		suites; /* suite name -> first argument that took it, to tell two folders apart */
+	struct map programs; /* suite and name -> its place in items */
+	struct map suites;   /* suite name -> place in sources */
 	struct {
 		const char **items;
 		size_t len, cap;
-	} sources;
+	} sources; /* folders that gave their name to a suite */
 };
 
 /* Free it. Accepts NULL and zeroed. */

@@ -168,15 +168,18 @@ static void check_history(const struct verbs_call *call)
 	buf_done(&path);
 }
 
-static void check_config(const struct verbs_call *call)
+/* Returns whether it is valid, or absent. */
+static bool check_config(const struct verbs_call *call)
 {
 	struct config config = { 0 };
 	struct err err = { 0 };
 	char *path = NULL, how[1400];
+	bool valid = true;
 	if (config_find(call->folder, &path) < 0) {
 		say(true, "config", "no " CONFIG_FILE_NAME " here or above; none is needed", NULL);
 	} else if (config_load(path, &options_table, &config, &err) < 0) {
 		say(false, "config", err.text, "correct that line");
+		valid = false;
 	} else {
 		snprintf(how, sizeof(how), "%.900s: %zu suites, %zu profiles", path,
 			 config.suites.len, config.profiles.len);
@@ -184,6 +187,7 @@ static void check_config(const struct verbs_call *call)
 	}
 	config_done(&config);
 	free(path);
+	return valid;
 }
 
 int verbs_doctor(const struct verbs_call *call, struct err *err)
@@ -192,12 +196,14 @@ int verbs_doctor(const struct verbs_call *call, struct err *err)
 	bool worker = check_program(call, "worker", "paddock-worker");
 	bool box = check_program(call, "box", "paddock-box");
 	check_history(call);
-	check_config(call);
+	bool valid = check_config(call);
 	fflush(stdout);
 	int code = check_sandbox(call, err);
 	if (fflush(stdout) == EOF)
 		return EXIT_CODE_REPORT;
-	if (code == EXIT_CODE_OK && !(worker && box))
+	if (code != EXIT_CODE_OK)
+		return EXIT_CODE_SANDBOX;
+	if (!worker || !box)
 		return EXIT_CODE_SETUP;
-	return code == EXIT_CODE_OK ? EXIT_CODE_OK : EXIT_CODE_SANDBOX;
+	return valid ? EXIT_CODE_OK : EXIT_CODE_CONFIG;
 }

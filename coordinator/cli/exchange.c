@@ -81,7 +81,7 @@ static int put(void *data, struct str piece)
 static int print(void *data, struct str piece)
 {
 	(void)data;
-	return fwrite(piece.data, 1, piece.len, stdout) == piece.len ? 0 : -EIO;
+	return fwrite(piece.data, 1, piece.len, stdout) == piece.len ? 0 : -errno;
 }
 
 /* By --format, else by the file's name. */

@@ -92,8 +92,9 @@ static int list_close(struct report *report, struct err *err)
 	bool failed = lister->failed || fflush(stdout) == EOF;
 	int code = failed ? -errno : 0;
 	if (!failed)
-		fprintf(stderr, "%llu cases of %llu programs, about %s of work\n",
-			(unsigned long long)lister->cases, (unsigned long long)lister->programs,
+		fprintf(stderr, "%llu case%s of %llu program%s, about %s of work\n",
+			(unsigned long long)lister->cases, lister->cases == 1 ? "" : "s",
+			(unsigned long long)lister->programs, lister->programs == 1 ? "" : "s",
 			str_format_duration(work, sizeof(work), lister->work_us));
 	free(lister);
 	return code ? err_errno(err, code, "the list cannot be written") : 0;

@@ -82,7 +82,7 @@ static const struct conf_verb verbs[OPTIONS_VERB_MAX] = {
 		.name = "merge", .operands = "FILE...", .min_operands = 1,
 		.summary = "merge event files into one report",
 		.about = "Each FILE was written by run --events, on whatever machine. The order "
-			"of the files does not matter.",
+			"of the files does not matter. Exits as one run of all would have.",
 	},
 	[OPTIONS_VERB_EXPLAIN] = {
 		.name = "explain", .operands = "[RUN]", .max_operands = 1,
@@ -102,8 +102,9 @@ static const struct conf_verb verbs[OPTIONS_VERB_MAX] = {
 		.name = "doctor",
 		.summary = "what this host can enforce, what not, and how to mend it",
 		.about = "Asks the sandbox what it can build here, and looks for the other "
-			"programs, the state folder and the configuration. Exits 113 when the "
-			"default sandbox cannot be enforced.",
+			"programs, the history and the configuration. Exits 113 when the "
+			"default sandbox cannot be enforced, 105 when a program is missing or "
+			"of another version, 96 when paddock.yaml is invalid.",
 	},
 	[OPTIONS_VERB_HELP] = {
 		.name = "help", .operands = "[VERB]", .max_operands = 1,

@@ -115,7 +115,7 @@ const char *conf_nearest(struct str word, const char *const *names, size_t n)
 		unsigned distance = str_distance(word, name);
 		if (word.len >= 3 && distance && str_starts(name, word))
 			distance = 1;
-		if (distance < best_distance) {
+		if (distance < best_distance && distance < word.len) {
 			best_distance = distance;
 			best = names[i];
 		}
@@ -429,9 +429,9 @@ static int add_operand(struct conf *conf, struct words *words, const char *word,
 {
 	const struct conf_verb *verb = &conf->table->verbs[conf->verb];
 	if (words == &conf->operands && !verb->operands)
-		return err_set(err, -EINVAL, "%s%s%s takes no \"%.100s\"; see %s%s%s --help",
-			       conf->table->program, *verb->name ? " " : "", verb->name, word,
-			       conf->table->program, *verb->name ? " " : "", verb->name);
+		return err_set(err, -EINVAL,
+			       "\"%.100s\" is too much: it takes options only; see %s%s%s --help",
+			       word, conf->table->program, *verb->name ? " " : "", verb->name);
 	return add_word(words, CONF_OPERANDS_MAX, "operands",
 			arena_copy(&conf->arena, str_of(word)), err);
 }
@@ -486,14 +486,11 @@ int conf_parse_env(struct conf *conf, char *const *env, struct err *err)
 int conf_finish(const struct conf *conf, struct err *err)
 {
 	const struct conf_verb *verb = &conf->table->verbs[conf->verb];
-	const char *gap = *verb->name ? " " : "";
 	if (verb->operands && conf->operands.len < verb->min_operands)
-		return err_set(err, -EINVAL, "%s%s%s needs %s; see %s%s%s --help",
-			       conf->table->program, gap, verb->name, verb->operands,
-			       conf->table->program, gap, verb->name);
+		return err_set(err, -EINVAL, "%s is missing; see %s%s%s --help", verb->operands,
+			       conf->table->program, *verb->name ? " " : "", verb->name);
 	if (verb->operands && verb->max_operands && conf->operands.len > verb->max_operands)
-		return err_set(err, -EINVAL, "%s%s%s: \"%.100s\" is one too many; it takes %s",
-			       conf->table->program, gap, verb->name,
+		return err_set(err, -EINVAL, "\"%.100s\" is one too many; it takes %s",
 			       conf->operands.items[verb->max_operands], verb->operands);
 	return 0;
 }

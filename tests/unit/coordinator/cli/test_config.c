@@ -269,6 +269,38 @@ static void test_broken_yaml(void **state)
 	refused("[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]\n", "1: nested too deeply");
 }
 
+/* `head`, then `n` lines: before, a number, behind. The caller frees. */
+static char *many(const char *head, const char *before, const char *behind, size_t n)
+{
+	size_t size = strlen(head) + n * 64 + 1;
+	char *text = malloc(size);
+	assert_non_null(text);
+	size_t len = (size_t)snprintf(text, size, "%s", head);
+	for (size_t i = 0; i < n; i++)
+		len += (size_t)snprintf(text + len, size - len, "%s%zu%s\n", before, i, behind);
+	return text;
+}
+
+static void test_large_files_have_an_end(void **state)
+{
+	(void)state;
+	struct config config;
+	struct err err = { 0 };
+	char *text = many("suites:\n", "  s", ": {path: p}", 2000);
+	assert_int_equal(parse(text, &config, &err), 0);
+	assert_int_equal(config.suites.len, 2000);
+	config_done(&config);
+	free(text);
+	text = many("suites:\n", "  s", ": {path: p}", 9000);
+	assert_int_equal(parse(text, &config, &err), -E2BIG);
+	assert_non_null(strstr(err.text, "more names of suites"));
+	free(text);
+	text = many("", "k", ": v", 70000);
+	assert_int_equal(parse(text, &config, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "more keys than a configuration may have"));
+	free(text);
+}
+
 static void test_nothing_is_fine(void **state)
 {
 	(void)state;
@@ -316,11 +348,17 @@ static void test_find_and_load(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_whole_file),	     cmocka_unit_test(test_overrides),
-		cmocka_unit_test(test_options_and_profiles), cmocka_unit_test(test_wrong_profiles),
-		cmocka_unit_test(test_unknown_keys),	     cmocka_unit_test(test_wrong_types),
-		cmocka_unit_test(test_wrong_values),	     cmocka_unit_test(test_broken_yaml),
-		cmocka_unit_test(test_nothing_is_fine),	     cmocka_unit_test(test_find_and_load),
+		cmocka_unit_test(test_whole_file),
+		cmocka_unit_test(test_overrides),
+		cmocka_unit_test(test_options_and_profiles),
+		cmocka_unit_test(test_wrong_profiles),
+		cmocka_unit_test(test_unknown_keys),
+		cmocka_unit_test(test_wrong_types),
+		cmocka_unit_test(test_wrong_values),
+		cmocka_unit_test(test_broken_yaml),
+		cmocka_unit_test(test_nothing_is_fine),
+		cmocka_unit_test(test_find_and_load),
+		cmocka_unit_test(test_large_files_have_an_end),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

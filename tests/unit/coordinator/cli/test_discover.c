@@ -102,8 +102,7 @@ static void test_folder_is_searched(void **state)
 	assert_int_equal(discover_argument(&tree->options, "p", &tree->found, &tree->err), 0);
 	assert_int_equal(tree->found.len, 5);
 	/* sorted, the same on every machine */
-	static const char *const names[] = { "build", "d.test", "sub/b.t", "sub/c.sh",
-					     "test_a.py" };
+	static const char *const names[] = { "build", "d", "sub/b.t", "sub/c.sh", "test_a.py" };
 	static const char *const kinds[] = { "ctest", "installed-tests", "tap", "tap", "pytest" };
 	for (size_t i = 0; i < 5; i++) {
 		assert_str(tree->found.items[i].name, names[i]);
@@ -241,7 +240,23 @@ static void test_two_folders_of_one_name(void **state)
 			 0);
 	assert_str(tree->found.items[0].suite, "build");
 	assert_false(str_eq(tree->found.items[1].suite, STR_LIT("build")));
-	assert_str(tree->found.items[2].suite, "build");
+	assert_int_equal(tree->found.len, 2); /* the first folder keeps its name */
+}
+
+static void test_nothing_is_found_twice(void **state)
+{
+	struct tree *tree = *state;
+	put(tree, "p/x.t", "1..0\n", 0644);
+	put(tree, "p/y", "#!/bin/sh\n", 0755);
+	put(tree, "p/y.test", "[Test]\nExec=/bin/true\n", 0644);
+	assert_int_equal(discover_argument(&tree->options, "p", &tree->found, &tree->err), 0);
+	assert_int_equal(discover_argument(&tree->options, "p/x.t", &tree->found, &tree->err), 0);
+	assert_int_equal(discover_argument(&tree->options, "p", &tree->found, &tree->err), 0);
+	assert_int_equal(tree->found.len, 2);
+	/* another file of the same name keeps a name of its own */
+	assert_int_equal(discover_argument(&tree->options, "p/y", &tree->found, &tree->err), 0);
+	assert_int_equal(tree->found.len, 3);
+	assert_true(str_eq(tree->found.items[2].name, tree->found.items[2].path));
 }
 
 static void test_suites_of_the_configuration(void **state)
@@ -294,6 +309,7 @@ int main(void)
 		TEST(test_links_are_not_followed),
 		TEST(test_kind_that_is_asked_for),
 		TEST(test_two_folders_of_one_name),
+		TEST(test_nothing_is_found_twice),
 		TEST(test_suites_of_the_configuration),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

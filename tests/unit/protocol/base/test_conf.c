@@ -301,14 +301,14 @@ static void test_operands_are_counted(void **state)
 	struct err err = { 0 };
 	struct conf *conf = conf_new(&table, 2);
 	assert_int_equal(conf_finish(conf, &err), -EINVAL);
-	assert_non_null(strstr(err.text, "prog show needs WHAT"));
+	assert_non_null(strstr(err.text, "WHAT is missing; see prog show --help"));
 	assert_int_equal(PARSE(conf, &err, "a", "--", "-b"), 0);
 	assert_int_equal(conf_finish(conf, &err), -EINVAL);
 	assert_non_null(strstr(err.text, "\"-b\" is one too many"));
 	conf_free(conf);
 	conf = conf_new(&table, 1);
 	assert_int_equal(PARSE(conf, &err, "a"), -EINVAL);
-	assert_non_null(strstr(err.text, "prog serve takes no \"a\""));
+	assert_non_null(strstr(err.text, "\"a\" is too much"));
 	assert_int_equal(conf_finish(conf, &err), 0);
 	conf_free(conf);
 }
@@ -421,6 +421,8 @@ static void test_nearest(void **state)
 	assert_string_equal(conf_nearest(str_of("over"), names, 3), "overrides");
 	assert_null(conf_nearest(str_of("xyz"), names, 3));
 	assert_null(conf_nearest(str_of(""), names, 3));
+	static const char *const letters[] = { "a" };
+	assert_null(conf_nearest(str_of("b"), letters, 1));
 }
 
 int main(void)
