@@ -7,8 +7,12 @@
 #include "protocol/wire/kind.h"
 
 static const struct adapt_ops *const adapters[KIND_MAX] = {
-	[KIND_GTEST] = &adapt_gtest, [KIND_CTEST] = &adapt_ctest,
-	[KIND_TAP] = &adapt_tap,     [KIND_INSTALLED_TESTS] = &adapt_installed_tests,
+	[KIND_GTEST] = &adapt_gtest,
+	[KIND_CTEST] = &adapt_ctest,
+	[KIND_TAP] = &adapt_tap,
+	[KIND_GLIB] = &adapt_glib,
+	[KIND_INSTALLED_TESTS] = &adapt_installed_tests,
+	[KIND_PYTEST] = &adapt_pytest,
 	[KIND_LIST] = &adapt_list,
 };
 

@@ -1,20 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * gtest.c - GoogleTest programs: listed by --gtest_list_tests, run by --gtest_filter, judged by the
- *marker lines on standard output as they come.
+ * marker lines on standard output as they come.
  *
  * Markers, and whom they are believed:
  *
- *	idle ──"[ RUN      ] A.b" at a line's start──▶ running A.b ──"[       OK ] A.b" anywhere in
- *a line──▶ idle └─"[  FAILED  ] A.b", "[  SKIPPED ] A.b"─┘
+ *	idle ──"[ RUN      ] A.b" at a line's start──▶ running A.b
+ *	running A.b ──"[       OK ] A.b" (FAILED, SKIPPED) anywhere in a line──▶ over A.b
+ *	over A.b ──the same again──▶ over A.b, with the later verdict
+ *	over A.b ──"[ RUN      ] " or "[----------] " at a line's start, or the end──▶ idle
  *
  * A test may print anything, marker-like lines too, and no newline before the marker that ends it:
- *so an end is believed only for the test that runs, wherever it stands in the line, and a start
- *only while nothing runs. A test of the filter's overreach that is not in the step passes through
- *the same states under a name nobody asked for.
+ * so an end is believed only for the test that runs, wherever it stands in the line, and only once
+ * the framework goes on; a start only while nothing runs. A test of the filter's overreach that is
+ * not in the step passes through the same states under a name nobody asked for.
  *
  * The JSON result, written when the program ends, decides only for cases whose markers were lost (a
- *test that closed its standard output). An exit code that no failed case explains (a leak checker,
+ * test that closed its standard output). An exit code that no failed case explains (a leak checker,
  *a global tear-down) becomes a found case named "exit". Not here: crashes, which the worker blames
  *on the case that runs.
  */
@@ -63,6 +65,9 @@ struct gtest_parser {
 	struct buf running; /* full name of the test that runs, ours or not; empty: idle */
 	ptrdiff_t index;    /* of it in the step, or STEP_NONE */
 	bool explaining;    /* lines belong to a failure's or skip's text */
+	bool over;	    /* its end was seen, and nothing yet that proves it to be the end */
+	enum outcome outcome; /* when over */
+	uint64_t duration_us; /* when over */
 	struct buf message; /* of the running test, or of the set-up outside any */
 	struct buf global;  /* failures outside any test: set-up and tear-down of suites and of the
 			       environment */
@@ -350,14 +355,16 @@ static ptrdiff_t find_end(const struct gtest_parser *parser, struct str line,
 	return -1;
 }
 
-static void end_running(struct gtest_parser *parser, enum outcome outcome, uint64_t duration_us)
+/* Tell the end of the test that is over. */
+static void end_running(struct gtest_parser *parser)
 {
-	struct str message = outcome == OUTCOME_PASS ? (struct str){ "", 0 }
-						     : str_trim(buf_str(&parser->message));
+	struct str message = parser->outcome == OUTCOME_PASS ? (struct str){ "", 0 }
+							     : str_trim(buf_str(&parser->message));
 	if (parser->index >= 0)
-		step_end(&parser->step, (size_t)parser->index, outcome, duration_us, message);
+		step_end(&parser->step, (size_t)parser->index, parser->outcome,
+			 parser->duration_us, message);
 	parser->index = STEP_NONE;
-	parser->explaining = false;
+	parser->explaining = parser->over = false;
 	buf_clear(&parser->running);
 	buf_clear(&parser->message);
 }
@@ -375,34 +382,48 @@ static void start_running(struct gtest_parser *parser, struct str name)
 /* Lines from "file:12: Failure" or "file:12: Skipped" on explain. */
 static void explain(struct gtest_parser *parser, struct str line)
 {
-	struct buf *text = parser->running.len ? &parser->message : &parser->global;
+	bool inside = parser->running.len && !parser->over;
+	struct buf *text = inside ? &parser->message : &parser->global;
 	if (str_ends(line, STR_LIT(": Failure")) || str_ends(line, STR_LIT(": Skipped")))
 		parser->explaining = true;
 	else if (str_starts(line, STR_LIT("[")))
-		parser->explaining = parser->running.len ? parser->explaining : false;
+		parser->explaining = inside ? parser->explaining : false;
 	if (!parser->explaining)
 		return;
 	text_message(text, line);
 	buf_puts(text, "\n");
 }
 
+/* A line while a test runs. Its end may be a line of its own making, so the last one counts: those
+ * after the first must say how long it took, which the summary of failures does not. */
+static void take_line_inside(struct gtest_parser *parser, struct str line)
+{
+	enum outcome outcome;
+	ptrdiff_t end = find_end(parser, line, &outcome);
+	if (end >= 0 && parser->over && !str_ends(line, STR_LIT(" ms)")))
+		end = -1;
+	if (end != 0)
+		explain(parser, end < 0 ? line : (struct str){ line.data, (size_t)end });
+	if (end < 0)
+		return;
+	parser->over = true;
+	parser->explaining = false;
+	parser->outcome = outcome;
+	parser->duration_us = duration_of(line);
+}
+
 static void take_line(struct gtest_parser *parser, struct str line)
 {
 	struct str run = STR_LIT("[ RUN      ] ");
-	enum outcome outcome;
-	if (!parser->running.len) {
-		if (str_starts(line, run))
-			start_running(parser,
-				      (struct str){ line.data + run.len, line.len - run.len });
-		else
-			explain(parser, line);
-		return;
-	}
-	ptrdiff_t end = find_end(parser, line, &outcome);
-	if (end != 0)
-		explain(parser, end < 0 ? line : (struct str){ line.data, (size_t)end });
-	if (end >= 0)
-		end_running(parser, outcome, duration_of(line));
+	bool starts = str_starts(line, run);
+	if (parser->over && (starts || str_starts(line, STR_LIT("[----------] "))))
+		end_running(parser);
+	if (parser->running.len)
+		take_line_inside(parser, line);
+	else if (starts)
+		start_running(parser, (struct str){ line.data + run.len, line.len - run.len });
+	else
+		explain(parser, line);
 }
 
 static void feed(struct adapt_parser *base, enum adapt_stream stream, struct str bytes)
@@ -486,6 +507,8 @@ static void finish(struct adapt_parser *base, const struct adapt_exit *how)
 	struct str line;
 	if (lines_last(&parser->lines, &line))
 		take_line(parser, line);
+	if (parser->over)
+		end_running(parser);
 	if (how->killed || how->signalled)
 		return;
 	take_results(parser, how->result);

@@ -3,11 +3,12 @@
  * installed_tests.c - GNOME's installed tests: the program is a key file NAME.test that says how to
  * start it. One listed case "main"; with Output=TAP also a found case per point.
  *
- * The verdict of "main" is the one of gnome-desktop-testing-runner 2021.1, which looks at the exit
- * status alone: 0 passes, 77 skips, all else fails; a broken plan, failed points or "1..0 # SKIP"
- * with exit code 0 pass there, and so they do here, with a message that says so. As there, the
- * working directory is a fresh folder and GIO_USE_VFS=local. Unlike there, TestEnvironment adds to
- * the environment instead of replacing it.
+ * The exit status comes first, as gnome-desktop-testing-runner 2021.1 has it: 0 passes, 77 skips,
+ * all else fails. That runner looks no further, and so passes a program that reported half of its
+ * plan, or skipped everything. Here, behind exit code 0, TAP decides by the rules of prove. A
+ * program that promised TAP and printed none is left its exit code: released ones do that.
+ * As there, the working directory is a fresh folder and GIO_USE_VFS=local. Unlike there,
+ * TestEnvironment adds to the environment instead of replacing it.
  */
 #include "worker/adapt/adapt.h"
 #include "worker/adapt/args.h"
@@ -283,22 +284,34 @@ static void feed(struct adapt_parser *base, enum adapt_stream stream, struct str
 		tapread_feed(&parser->tap, bytes);
 }
 
-/* Why, in the order of weight: what TAP said, then the exit code. */
-static void put_message(const struct installed_parser *parser, int code, struct buf *message)
+/* Did the program print any TAP that it promised? */
+static bool spoke_tap(const struct installed_parser *parser)
 {
 	const struct tapread *tap = &parser->tap;
-	int told = code == EXIT_SKIP ? 0 : code;
-	if (parser->has_tap && !(code == EXIT_SKIP && tap->skip_all))
-		points_complaints(tap, told, message);
-	else if (told)
-		buf_printf(message, "exit code %d", told);
-	if (code == 0 && message->len)
-		buf_puts(message,
-			 " (yet the exit code is 0, and that decides for installed tests)");
-	if (parser->has_tap && tap->skip_all && !message->len)
+	return parser->has_tap && (tap->points || tap->n_plans || tap->bailed);
+}
+
+/* The verdict of a program that ended by itself, and why. */
+static enum outcome judge(const struct installed_parser *parser, int code, struct buf *message)
+{
+	const struct tapread *tap = &parser->tap;
+	bool skip_all = spoke_tap(parser) && tap->skip_all;
+	if (code == EXIT_SKIP) {
+		if (skip_all)
+			buf_printf(message, "skips all: %s", buf_text(&tap->reason));
+		else
+			buf_puts(message, "exit code 77 says skip");
+		return OUTCOME_SKIP;
+	}
+	if (spoke_tap(parser))
+		points_complaints(tap, code, message);
+	else if (code)
+		buf_printf(message, "exit code %d", code);
+	if (message->len)
+		return OUTCOME_FAIL;
+	if (skip_all)
 		buf_printf(message, "skips all: %s", buf_text(&tap->reason));
-	if (code == EXIT_SKIP && !message->len)
-		buf_puts(message, "exit code 77 says skip");
+	return skip_all ? OUTCOME_SKIP : OUTCOME_PASS;
 }
 
 static void finish(struct adapt_parser *base, const struct adapt_exit *how)
@@ -309,10 +322,7 @@ static void finish(struct adapt_parser *base, const struct adapt_exit *how)
 	if (how->killed || how->signalled)
 		return;
 	buf_init(&message, TEXT_MESSAGE_BYTES);
-	put_message(parser, how->code, &message);
-	enum outcome outcome = how->code == 0		? OUTCOME_PASS
-			       : how->code == EXIT_SKIP ? OUTCOME_SKIP
-							: OUTCOME_FAIL;
+	enum outcome outcome = judge(parser, how->code, &message);
 	step_end(&parser->step, 0, outcome, 0, buf_str(&message));
 	buf_done(&message);
 }

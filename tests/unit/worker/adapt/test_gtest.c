@@ -253,6 +253,22 @@ static void test_misleading_output(void **state)
 	       fine, "start A.b\npass A.b\nstart A.bc\nskip A.bc\nstart A.z\npass A.z\n");
 }
 
+/* A test's message or output holds its own end; the framework's comes behind it. */
+static void test_misleading_end(void **state)
+{
+	(void)state;
+	CASES("A.b", "A.c", "A.d");
+	expect(cases, n_cases,
+	       STR_LIT("[ RUN      ] A.b\nt.cc:1: Skipped\none\n[       OK ] A.b (0 ms)\n\n"
+		       "[  SKIPPED ] A.b (0 ms)\n[ RUN      ] A.c\n[  FAILED  ] A.c (0 ms)\n"
+		       "[==========] 1 test ran.\n[       OK ] A.c (7 ms)\n"
+		       "[----------] 2 tests from A (0 ms total)\n\n[  FAILED  ] A.c (0 ms)\n"
+		       "[ RUN      ] A.d\n[       OK ] A.d (1 ms)\n"),
+	       (struct adapt_exit){ .signalled = true, .signal = 11 },
+	       "start A.b\nskip A.b: t.cc:1: Skipped / one\n"
+	       "start A.c\npass A.c\nstart A.d\npass A.d\n");
+}
+
 /* A megabyte without a newline before the marker, and NUL and invalid bytes around it. */
 static void test_long_line(void **state)
 {
@@ -346,6 +362,7 @@ int main(void)
 		cmocka_unit_test(test_environment_skips),
 		cmocka_unit_test(test_lost_markers),
 		cmocka_unit_test(test_misleading_output),
+		cmocka_unit_test(test_misleading_end),
 		cmocka_unit_test(test_long_line),
 		cmocka_unit_test(test_commands),
 		cmocka_unit_test(test_long_filter),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* test_installed_tests.c - key files as packages ship them, and verdicts as
- * gnome-desktop-testing-runner gives them. */
+/* test_installed_tests.c - key files as packages ship them, and verdicts: the exit code first, then
+ * TAP. */
 #include "tests/kit/adaptlog.h"
 
 #include <setjmp.h>
@@ -121,13 +121,21 @@ static void test_tap(void **state)
 	const char *tap = "tap\targ=x\t";
 	expect(tap, STR_LIT("1..2\nok 1 /a\n# Start of b tests\nok 2 /b/c # SKIP no\n"), fine,
 	       "found pass /a (main)\nfound skip /b/c (main): no\nstart main\npass main\n");
-	/* the native runner passes what exits with 0 */
+	/* the native runner passes all of these, since they exit with 0 */
 	expect(tap, STR_LIT("1..2\nnot ok 1 /a\n"), fine,
 	       "found fail /a (main)\nstart main\n"
-	       "pass main: 1 of 1 points failed: /a; 2 points were planned, 1 came "
-	       "(yet the exit code is 0, and that decides for installed tests)\n");
+	       "fail main: 1 of 1 points failed: /a; 2 points were planned, 1 came\n");
+	expect(tap, STR_LIT("1..2\nok 1 /a\n"), fine,
+	       "found pass /a (main)\nstart main\nfail main: 2 points were planned, 1 came\n");
+	expect(tap, STR_LIT("1..2\nok 1 /a\nBail out! no more\n"), fine,
+	       "found pass /a (main)\nstart main\nfail main: Bail out! no more\n");
 	expect(tap, STR_LIT("1..0 # SKIP too slow\n"), fine,
-	       "start main\npass main: skips all: too slow\n");
+	       "start main\nskip main: skips all: too slow\n");
+	expect(tap, STR_LIT("1..0 # SKIP too slow\n"), skip,
+	       "start main\nskip main: skips all: too slow\n");
+	/* promised TAP, printed none */
+	expect(tap, STR_LIT("hello\n"), fine, "start main\npass main\n");
+	expect(tap, STR_LIT("hello\n"), one, "start main\nfail main: exit code 1\n");
 	expect(tap, STR_LIT("ok 1 # SKIP unreliable\n1..1\n"), skip,
 	       "found skip 1 (main): unreliable\nstart main\nskip main: exit code 77 says skip\n");
 	expect(tap, STR_LIT("1..1\nok 1 /a\n"), one,

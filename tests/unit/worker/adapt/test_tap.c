@@ -159,6 +159,10 @@ static void test_names(void **state)
 	       "found pass caf\xc3\xa9 \xef\xbf\xbd\xef\xbf\xbd x (main)\n"
 	       "found pass 7 (main)\nfound pass 8 (main)\nfound pass - dash (main)\n"
 	       "start main\npass main\n");
+	/* node-tap puts a duration where a directive goes */
+	expect(OUT("1..3\nok 1 - a # time=6.65ms\nok 2 # time=1s\nok 3 - b # time=s\n"),
+	       "found pass a (main)\nfound pass 2 (main)\nfound pass b # time=s (main)\n"
+	       "start main\npass main\n");
 }
 
 static void test_not_tap(void **state)
