@@ -5,10 +5,10 @@
  *	IDLE --start--> LISTING --result--> IDLE
  *	     '--start--> RUNNING --result--> RUNNING (next step) ... --> IDLE
  *
- * Per state: IDLE has no payload, no shard, no parser. LISTING and RUNNING have exactly one payload between two calls
- * from outside, so that a result or the keeper's death always ends them. The way back to IDLE is close_attempt alone,
- * which tells `closed`. Decisions about cases are shard.c's; this file moves bytes and facts between the keeper, the
- * adapter and the spool.
+ * Per state: IDLE has no payload, no shard, no parser. LISTING and RUNNING have exactly one payload
+ * between two calls from outside, so that a result or the keeper's death always ends them. The way
+ * back to IDLE is close_attempt alone, which tells `closed`. Decisions about cases are shard.c's;
+ * this file moves bytes and facts between the keeper, the adapter and the spool.
  */
 #include "worker/attempt.h"
 
@@ -22,6 +22,7 @@
 #include "worker/capture.h"
 #include "worker/news.h"
 #include "worker/outfit.h"
+#include "worker/payload.h"
 #include "worker/shard.h"
 
 #include <errno.h>
@@ -31,11 +32,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum {
-	TAIL_BYTES = 16 << 10,		/* of a process of several cases: its standard error, for messages */
-	ERRORS_BYTES = 4096,		/* of it given to adapters */
-	OUTPUT_BYTES_MAX = 64 << 20,
-};
+enum { OUTPUT_BYTES_MAX = 64 << 20 };
 #define LISTING_TIMEOUT_US (60 * CLOCK_US_PER_S)
 
 enum state { IDLE, LISTING, RUNNING };
@@ -52,7 +49,7 @@ struct attempt {
 	struct news news;
 	struct news_totals totals;
 
-	struct arena arena;		/* lives as long as the attempt */
+	struct arena arena; /* lives as long as the attempt */
 	struct msg_assign assign;
 	const struct msg_program *program;
 	const struct adapt_ops *ops;
@@ -61,22 +58,21 @@ struct attempt {
 	struct outfit_env env;
 	struct shard *shard;
 
-	struct arena step;		/* lives as long as one process */
-	struct adapt_command command;
+	struct payload payload; /* the process that runs */
 	struct adapt_parser *parser;
-	struct spawn spawn;
+	struct adapt_sink sink;
 	struct loop_timer *timer;
-	bool timer_set;
-	struct str line;		/* what is being fed, for the case that begins with it */
-	struct capture out, err;	/* of the case that runs */
-	struct capture tail;		/* of the process's standard error */
+	uint64_t timer_us; /* when it fires; 0: not set */
+	struct str line;   /* what is being fed, for the case that begins with it */
 
-	struct buf listing;		/* what a listing printed */
+	struct buf listing; /* what a listing printed */
 	bool has_key;
 	struct digest key;
 };
 
 static void on_deadline(void *data);
+static void on_case_started(void *data, size_t i);
+static void on_case_ended(void *data, const struct adapt_verdict *verdict);
 static void next_step(struct attempt *a);
 
 struct attempt *attempt_new(struct attempt_host *host, unsigned slot)
@@ -87,7 +83,10 @@ struct attempt *attempt_new(struct attempt_host *host, unsigned slot)
 		return NULL;
 	a->host = host;
 	a->slot = slot;
-	capture_init(&a->tail, TAIL_BYTES);
+	a->sink = (struct adapt_sink){ .data = a,
+				       .started = on_case_started,
+				       .ended = on_case_ended };
+	payload_init(&a->payload, &host->payload, slot);
 	if (loop_timer_new(host->loop, on_deadline, a, &a->timer) < 0) {
 		free(a);
 		return NULL;
@@ -101,13 +100,12 @@ static void reset(struct attempt *a)
 	if (a->parser)
 		a->ops->parser_free(a->parser);
 	a->parser = NULL;
-	spawn_drop(&a->spawn);
 	shard_free(a->shard);
 	a->shard = NULL;
 	loop_timer_stop(a->timer);
-	a->timer_set = false;
+	a->timer_us = 0;
 	buf_done(&a->listing);
-	arena_clear(&a->step);
+	payload_clear(&a->payload);
 	arena_clear(&a->arena);
 	a->state = IDLE;
 	a->stop = STOP_NOT;
@@ -118,11 +116,8 @@ void attempt_free(struct attempt *attempt)
 	if (!attempt)
 		return;
 	reset(attempt);
-	arena_done(&attempt->step);
 	arena_done(&attempt->arena);
-	capture_done(&attempt->out);
-	capture_done(&attempt->err);
-	capture_done(&attempt->tail);
+	payload_done(&attempt->payload);
 	loop_timer_free(attempt->timer);
 	free(attempt);
 }
@@ -135,11 +130,13 @@ bool attempt_is_busy(const struct attempt *attempt)
 struct msg_running attempt_running(const struct attempt *attempt)
 {
 	ASSERT(attempt->state != IDLE);
-	return (struct msg_running){ .attempt = attempt->news.attempt, .epoch = attempt->news.epoch };
+	return (struct msg_running){ .attempt = attempt->news.attempt,
+				     .epoch = attempt->news.epoch };
 }
 
-__attribute__((format(printf, 3, 4)))
-static void close_attempt(struct attempt *a, enum msg_close_cause cause, const char *fmt, ...)
+__attribute__((format(printf, 3, 4))) static void close_attempt(struct attempt *a,
+								enum msg_close_cause cause,
+								const char *fmt, ...)
 {
 	char message[2048];
 	va_list ap;
@@ -152,87 +149,22 @@ static void close_attempt(struct attempt *a, enum msg_close_cause cause, const c
 	news_closed(&a->news, cause, message, &a->totals);
 	a->host->closed++;
 	if (cause != MSG_CLOSE_FINE && cause != MSG_CLOSE_CANCELLED)
-		LOG_DEBUG("attempt_closed", "attempt=%" PRIu64 " cause=%d message=%s", a->news.attempt, cause, message);
+		LOG_DEBUG("attempt_closed", "attempt=%" PRIu64 " cause=%d message=%s",
+			  a->news.attempt, cause, message);
 	reset(a);
-	int r = scratch_clear(a->host->scratch, a->slot);
+	int r = scratch_clear(a->host->payload.scratch, a->slot);
 	if (r < 0)
-		LOG_WARN("scratch_not_cleared", "folder=%s reason=%s", scratch_path(a->host->scratch, a->slot), strerror(-r));
+		LOG_WARN("scratch_not_cleared", "folder=%s reason=%s",
+			 scratch_path(a->host->payload.scratch, a->slot), strerror(-r));
 }
 
-/* ---- the process of a step or a listing ---- */
-
-/* The end of what the process wrote on standard error, in the step's arena. */
-static struct str errors_text(struct attempt *a)
-{
-	const struct capture *from = a->tail.total_bytes ? &a->tail : &a->err;
-	struct buf buf;
-	buf_init(&buf, ERRORS_BYTES + CAPTURE_MARK_BYTES);
-	struct str text = { 0 };
-	if (capture_put_tail(from, ERRORS_BYTES, &buf) == 0 && buf.len) {
-		text.data = arena_copy(&a->step, buf_str(&buf));
-		text.len = text.data ? buf.len : 0;
-	}
-	buf_done(&buf);
-	return text;
-}
-
-/* The facts an adapter may know. `result` is the result file's content, which the caller frees after use. */
-static struct adapt_exit exit_of(struct attempt *a, const struct box_result *result, struct buf *file)
-{
-	struct adapt_exit how = {
-		.signalled = result->cause == BOX_CAUSE_SIGNAL || result->cause == BOX_CAUSE_OOM,
-		.killed = result->cause == BOX_CAUSE_TIMEOUT || result->cause == BOX_CAUSE_KILLED,
-		.code = result->cause == BOX_CAUSE_EXIT ? result->exit_code : 0,
-		.signal = result->cause == BOX_CAUSE_EXIT ? 0 : result->term_signal,
-		.errors = errors_text(a),
-	};
-	buf_init(file, LIMIT_RESULT_FILE_BYTES);
-	if (a->command.result_file) {
-		int r = scratch_take(a->host->scratch, a->slot, a->command.result_file, file);
-		if (r < 0 && r != -ENOENT)
-			LOG_WARN("result_file_unread", "file=%s reason=%s", a->command.result_file, strerror(-r));
-	}
-	how.result = buf_str(file);
-	return how;
-}
-
-static void put_text(struct attempt *a, const char **ret_reason, const char *text, int r, const char *object)
-{
-	const char *made = arena_printf(&a->step, "%s %s: %s", text, object, strerror(-r));
-	*ret_reason = made ? made : text;
-}
-
-/* Start the process of a->command. 0, or -errno with *ret_reason. */
-static int start_process(struct attempt *a, uint64_t limit_us, struct str case_name, bool interleaved,
+/* Start the process of the command. 0, or -errno with *ret_reason. */
+static int start_process(struct attempt *a, const struct payload_options *options,
 			 spawn_bytes_fn *fn, const char **ret_reason)
 {
-	struct attempt_host *host = a->host;
-	struct outfit_env env;
-	struct outfit_box box;
-	for (size_t i = 0; i < a->command.n_files; i++) {
-		int r = scratch_write(host->scratch, a->slot, a->command.files[i].name, a->command.files[i].content);
-		if (r < 0) {
-			put_text(a, ret_reason, "cannot write the program's input file", r, a->command.files[i].name);
-			return r;
-		}
-	}
-	int r = outfit_step(&a->env, &a->command, case_name, &a->step, &env);
-	r = r ? r : outfit_box(&a->outfit, &a->command, &env, limit_us, &a->step, &box);
-	if (r == 0) {
-		struct spawn_options options = {
-			.id = ++host->serial << ATTEMPT_SLOT_BITS | a->slot,
-			.report_fd = a->command.report_fd,
-			.interleaved = interleaved,
-		};
-		r = spawn_start(&a->spawn, &host->spawn, &box.spec, &options, fn, a);
-	}
-	if (r < 0) {
-		put_text(a, ret_reason, "cannot start", r, a->command.argv[0]);
+	int r = payload_start(&a->payload, options, fn, a, ret_reason);
+	if (r < 0)
 		return r;
-	}
-	capture_clear(&a->out);
-	capture_clear(&a->err);
-	capture_clear(&a->tail);
 	a->stop = STOP_NOT;
 	a->totals.processes++;
 	return 0;
@@ -241,7 +173,7 @@ static int start_process(struct attempt *a, uint64_t limit_us, struct str case_n
 static void kill_payload(struct attempt *a, enum stop why, uint64_t grace_us)
 {
 	a->stop = why;
-	box_kill(a->host->spawn.box, a->spawn.id, grace_us);	/* a keeper that is gone is found by its result */
+	payload_kill(&a->payload, grace_us);
 }
 
 /* ---- listing ---- */
@@ -250,7 +182,8 @@ static void publish(struct attempt *a, const struct adapt_cases *cases)
 {
 	struct err err = { 0 };
 	if (news_listed(&a->news, cases, &err) < 0)
-		close_attempt(a, MSG_CLOSE_LISTING, "listing %.*s: %s", STR_ARG(a->program->path), err.text);
+		close_attempt(a, MSG_CLOSE_LISTING, "listing %.*s: %s", STR_ARG(a->program->path),
+			      err.text);
 	else
 		close_attempt(a, MSG_CLOSE_FINE, "%s", "");
 }
@@ -260,7 +193,8 @@ static void parse_listing(struct attempt *a, struct str out, const struct adapt_
 	struct adapt_cases cases = { 0 };
 	struct err err = { 0 };
 	if (a->ops->list_parse(&a->described, out, how, &a->arena, &cases, &err) < 0) {
-		close_attempt(a, MSG_CLOSE_LISTING, "listing %.*s: %s", STR_ARG(a->program->path), err.text);
+		close_attempt(a, MSG_CLOSE_LISTING, "listing %.*s: %s", STR_ARG(a->program->path),
+			      err.text);
 	} else {
 		int r = a->has_key ? stage_store(a->host->stage, &a->key, &cases) : 0;
 		if (r < 0)
@@ -274,8 +208,8 @@ static void on_listing_bytes(void *data, enum adapt_stream stream, struct str by
 {
 	struct attempt *a = data;
 	if (stream == ADAPT_STREAM_ERR)
-		capture_append(&a->err, bytes);
-	if (stream != (a->command.report_fd ? ADAPT_STREAM_REPORT : ADAPT_STREAM_OUT))
+		capture_append(&a->payload.err, bytes);
+	if (stream != (a->payload.command.report_fd ? ADAPT_STREAM_REPORT : ADAPT_STREAM_OUT))
 		return;
 	if (a->stop == STOP_NOT && buf_put_str(&a->listing, bytes) < 0)
 		kill_payload(a, STOP_FLOOD, 0);
@@ -321,17 +255,24 @@ static void start_listing(struct attempt *a)
 	buf_init(&a->listing, LIMIT_LIST_OUTPUT_BYTES);
 	if (list_from_cache(a))
 		return;
-	int r = a->ops->list_command(&a->described, &a->step, &a->command, &err);
+	int r = a->ops->list_command(&a->described, &a->payload.arena, &a->payload.command, &err);
 	if (r < 0) {
-		close_attempt(a, MSG_CLOSE_LISTING, "listing %.*s: %s", STR_ARG(a->program->path), err.text);
+		close_attempt(a, MSG_CLOSE_LISTING, "listing %.*s: %s", STR_ARG(a->program->path),
+			      err.text);
 	} else if (r == 0) {
 		list_file(a);
 	} else {
-		uint64_t limit_us = a->program->timeout_us ? a->program->timeout_us : LISTING_TIMEOUT_US;
-		r = start_process(a, limit_us, (struct str){ 0 }, false, on_listing_bytes, &reason);
+		uint64_t limit_us = a->program->timeout_us ? a->program->timeout_us
+							   : LISTING_TIMEOUT_US;
+		struct payload_options options = {
+			.outfit = &a->outfit,
+			.env = &a->env,
+			.limit_us = limit_us,
+		};
+		r = start_process(a, &options, on_listing_bytes, &reason);
 		if (r < 0)
-			close_attempt(a, r == -EPIPE ? MSG_CLOSE_WORKER : MSG_CLOSE_LISTING, "listing %.*s: %s",
-				      STR_ARG(a->program->path), reason);
+			close_attempt(a, r == -EPIPE ? MSG_CLOSE_WORKER : MSG_CLOSE_LISTING,
+				      "listing %.*s: %s", STR_ARG(a->program->path), reason);
 	}
 }
 
@@ -340,14 +281,19 @@ static void end_listing(struct attempt *a, const struct box_result *result)
 	struct str path = a->program->path;
 	char took[24];
 	struct buf file;
-	struct adapt_exit how = exit_of(a, result, &file);
+	struct adapt_exit how = payload_exit(&a->payload, result, &file);
 	if (a->stop == STOP_FLOOD) {
-		close_attempt(a, MSG_CLOSE_LISTING, "listing %.*s: it printed more than %d MiB; is it a program of kind %s?",
-			      STR_ARG(path), LIMIT_LIST_OUTPUT_BYTES >> 20, a->ops->name);
+		close_attempt(
+			a, MSG_CLOSE_LISTING,
+			"listing %.*s: it printed more than %d MiB; is it a program of kind %s?",
+			STR_ARG(path), LIMIT_LIST_OUTPUT_BYTES >> 20, a->ops->name);
 	} else if (how.killed) {
-		close_attempt(a, MSG_CLOSE_LISTING, "listing %.*s: it did not end within %s and was killed; "
-			      "is it a program of kind %s?", STR_ARG(path),
-			      str_format_duration(took, sizeof(took), result->wall_us), a->ops->name);
+		close_attempt(a, MSG_CLOSE_LISTING,
+			      "listing %.*s: it did not end within %s and was killed; "
+			      "is it a program of kind %s?",
+			      STR_ARG(path),
+			      str_format_duration(took, sizeof(took), result->wall_us),
+			      a->ops->name);
 	} else {
 		parse_listing(a, buf_str(&a->listing), &how);
 	}
@@ -361,14 +307,15 @@ static void feed(struct attempt *a, enum adapt_stream stream, struct str bytes)
 	a->ops->feed(a->parser, stream, bytes);
 }
 
-/* Line by line, so that each belongs to the case it was printed by: a case's first and last lines are its markers. */
+/* Line by line, so that each belongs to the case it was printed by: a case's first and last lines
+ * are its markers. */
 static void feed_lines(struct attempt *a, struct str bytes)
 {
 	while (bytes.len) {
 		const char *newline = memchr(bytes.data, '\n', bytes.len);
 		size_t n = newline ? (size_t)(newline - bytes.data) + 1 : bytes.len;
 		a->line = (struct str){ bytes.data, n };
-		capture_append(&a->out, a->line);
+		capture_append(&a->payload.out, a->line);
 		feed(a, ADAPT_STREAM_OUT, a->line);
 		bytes.data += n;
 		bytes.len -= n;
@@ -380,39 +327,40 @@ static void on_step_bytes(void *data, enum adapt_stream stream, struct str bytes
 {
 	struct attempt *a = data;
 	bool several = !shard_is_single(a->shard);
-	if (stream == ADAPT_STREAM_OUT && several && !a->command.report_fd) {
+	if (stream == ADAPT_STREAM_OUT && several && !a->payload.command.report_fd) {
 		feed_lines(a, bytes);
 		return;
 	}
 	if (stream == ADAPT_STREAM_OUT)
-		capture_append(&a->out, bytes);
+		capture_append(&a->payload.out, bytes);
 	else if (stream == ADAPT_STREAM_ERR)
-		capture_append(&a->err, bytes);
+		capture_append(&a->payload.err, bytes);
 	if (stream == ADAPT_STREAM_ERR && several)
-		capture_append(&a->tail, bytes);
+		capture_append(&a->payload.tail, bytes);
 	feed(a, stream, bytes);
 }
 
+/* The timer is moved only to fire sooner: when it fires too early, it is set anew. */
 static void arm_timer(struct attempt *a)
 {
 	uint64_t deadline_us = shard_deadline(a->shard);
-	if (a->timer_set || !deadline_us)
+	if (!deadline_us || (a->timer_us && a->timer_us <= deadline_us))
 		return;
 	uint64_t now_us = clock_mono_us();
 	loop_timer_set(a->timer, deadline_us > now_us ? deadline_us - now_us : 0);
-	a->timer_set = true;
+	a->timer_us = deadline_us;
 }
 
-/* The timer is set once and not moved with each case: when it fires too early, it is set anew. */
 static void on_deadline(void *data)
 {
 	struct attempt *a = data;
-	a->timer_set = false;
-	if (a->state != RUNNING || !a->spawn.active || a->stop != STOP_NOT)
+	a->timer_us = 0;
+	if (a->state != RUNNING || !payload_is_active(&a->payload) || a->stop != STOP_NOT)
 		return;
 	uint64_t deadline_us = shard_deadline(a->shard);
 	if (deadline_us && deadline_us <= clock_mono_us())
-		kill_payload(a, STOP_TIMEOUT, a->program->grace_us ? a->program->grace_us : UINT64_MAX);
+		kill_payload(a, STOP_TIMEOUT,
+			     a->program->grace_us ? a->program->grace_us : UINT64_MAX);
 	else
 		arm_timer(a);
 }
@@ -424,9 +372,10 @@ static void on_case_started(void *data, size_t i)
 	shard_started(a->shard, i, clock_mono_us());
 	if (shard_running(a->shard) == before)
 		return;
-	capture_clear(&a->out);
-	capture_clear(&a->err);
-	capture_append(&a->out, a->line);
+	capture_clear(&a->payload.out);
+	capture_clear(&a->payload.err);
+	capture_append(&a->payload.out, a->line);
+	arm_timer(a);
 }
 
 static void on_case_ended(void *data, const struct adapt_verdict *verdict)
@@ -447,17 +396,17 @@ static void on_shard_ended(void *data, const struct shard_verdict *verdict)
 	uint64_t dropped_bytes = 0;
 	if (!verdict->name.len && (outcome_is_red(verdict->outcome) || a->program->keep_output)) {
 		/* A process's last words may have been read with the case before. */
-		bool died = verdict->signal && !a->err.total_bytes;
-		const struct capture *err = died ? &a->tail : &a->err;
-		news_output(&a->news, verdict->index, NEWS_STREAM_OUT, &a->out);
+		bool died = verdict->signal && !a->payload.err.total_bytes;
+		const struct capture *err = died ? &a->payload.tail : &a->payload.err;
+		news_output(&a->news, verdict->index, NEWS_STREAM_OUT, &a->payload.out);
 		news_output(&a->news, verdict->index, NEWS_STREAM_ERR, err);
-		dropped_bytes = capture_dropped(&a->out) + capture_dropped(err);
+		dropped_bytes = capture_dropped(&a->payload.out) + capture_dropped(err);
 	}
 	news_ended(&a->news, verdict, dropped_bytes);
 	if (verdict->name.len)
 		return;
-	capture_clear(&a->out);
-	capture_clear(&a->err);
+	capture_clear(&a->payload.out);
+	capture_clear(&a->payload.err);
 }
 
 /* A step that could not be started: its cases are told why. */
@@ -467,49 +416,56 @@ static void refuse_step(struct attempt *a, const char *reason)
 	shard_end(a->shard, &end, clock_mono_us());
 }
 
-static int start_parser(struct attempt *a, const struct adapt_case *cases, size_t n)
+/* Start the process of the step that just began. 0, or -errno with *ret_reason. */
+static int start_step(struct attempt *a, const struct adapt_case *cases, size_t n,
+		      const char **ret_reason)
 {
-	struct adapt_sink sink = { .data = a, .started = on_case_started, .ended = on_case_ended };
-	struct adapt_sink *kept = arena_alloc(&a->step, sizeof(*kept));
-	if (!kept)
+	bool single = shard_is_single(a->shard);
+	uint64_t limit_us = shard_limit(a->shard);
+	struct payload_options options = {
+		.outfit = &a->outfit,
+		.env = &a->env,
+		.limit_us = single && !limit_us ? a->payload.command.timeout_us : limit_us,
+		.case_name = single ? cases[0].name : (struct str){ 0 },
+		.interleaved = !single,
+	};
+	a->parser = a->ops->parser_new(&a->described, cases, n, &a->sink);
+	if (!a->parser)
 		return -ENOMEM;
-	*kept = sink;
-	a->parser = a->ops->parser_new(&a->described, cases, n, kept);
-	return a->parser ? 0 : -ENOMEM;
+	int r = start_process(a, &options, on_step_bytes, ret_reason);
+	if (r < 0) {
+		a->ops->parser_free(a->parser);
+		a->parser = NULL;
+	}
+	return r;
 }
 
-/* Begin a step of some of cases[0..n). False when the attempt is over. A step that does not start is settled at once. */
+/*
+ * Begin a step of some of cases[0..n). False when the attempt is over. A step that does not start
+ * is settled at once.
+ */
 static bool begin_step(struct attempt *a, const struct adapt_case *cases, size_t n)
 {
 	struct err err = { 0 };
 	const char *reason = "no memory for the step";
-	arena_clear(&a->step);
-	memset(&a->command, 0, sizeof(a->command));
-	ptrdiff_t taken = a->ops->run_command(&a->described, cases, n, &a->step, &a->command, &err);
+	payload_clear(&a->payload);
+	ptrdiff_t taken = a->ops->run_command(&a->described, cases, n, &a->payload.arena,
+					      &a->payload.command, &err);
 	ASSERT(taken <= (ptrdiff_t)n && taken != 0);
 	shard_begin(a->shard, taken < 0 ? 1 : (size_t)taken, clock_mono_us());
 	if (taken < 0) {
 		refuse_step(a, err.text);
 		return true;
 	}
-	bool single = shard_is_single(a->shard);
-	uint64_t limit_us = shard_limit(a->shard);
-	if (single && !limit_us)
-		limit_us = a->command.timeout_us;
-	int r = start_parser(a, cases, (size_t)taken);
-	if (r == 0)
-		r = start_process(a, limit_us, single ? cases[0].name : (struct str){ 0 }, !single, on_step_bytes, &reason);
+	int r = start_step(a, cases, (size_t)taken, &reason);
 	if (r == -EPIPE) {
 		close_attempt(a, MSG_CLOSE_WORKER, "%s", reason);
 		return false;
 	}
-	if (r < 0) {
-		a->ops->parser_free(a->parser);
-		a->parser = NULL;
+	if (r < 0)
 		refuse_step(a, reason);
-		return true;
-	}
-	arm_timer(a);
+	else
+		arm_timer(a);
 	return true;
 }
 
@@ -517,7 +473,7 @@ static void next_step(struct attempt *a)
 {
 	const struct adapt_case *cases;
 	size_t n;
-	while (!a->spawn.active) {
+	while (!payload_is_active(&a->payload)) {
 		n = shard_offer(a->shard, &cases);
 		if (!n) {
 			close_attempt(a, MSG_CLOSE_FINE, "%s", "");
@@ -536,49 +492,32 @@ static void start_running(struct attempt *a)
 		.timeout_us = a->program->timeout_us,
 		.now_us = a->begun_us,
 	};
-	struct shard_sink sink = { .data = a, .started = on_shard_started, .ended = on_shard_ended };
+	struct shard_sink sink = { .data = a,
+				   .started = on_shard_started,
+				   .ended = on_shard_ended };
 	size_t cap = a->program->output_bytes ? a->program->output_bytes : LIMIT_OUTPUT_BYTES;
-	if (cap > OUTPUT_BYTES_MAX)
-		cap = OUTPUT_BYTES_MAX;
-	if (a->out.half_bytes != cap / 2) {
-		capture_done(&a->out);
-		capture_done(&a->err);
-		capture_init(&a->out, cap);
-		capture_init(&a->err, cap);
-	}
+	payload_set_cap(&a->payload, cap < OUTPUT_BYTES_MAX ? cap : OUTPUT_BYTES_MAX);
 	a->state = RUNNING;
 	a->shard = shard_new(a->assign.cases, a->assign.n_cases, &options, &sink);
 	if (!a->shard)
-		close_attempt(a, MSG_CLOSE_WORKER, "no memory for a shard of %zu cases", a->assign.n_cases);
+		close_attempt(a, MSG_CLOSE_WORKER, "no memory for a shard of %zu cases",
+			      a->assign.n_cases);
 	else
 		next_step(a);
-}
-
-/* The keeper could not start the payload. Returns whether it is the program's own fault; then *ret_reason says how. */
-static bool is_programs_fault(struct attempt *a, const struct box_result *result, const char **ret_reason)
-{
-	bool exec = strcmp(result->setup_step, "exec") == 0;
-	if (result->cause != BOX_CAUSE_SETUP || (!exec && strcmp(result->setup_step, "chdir") != 0))
-		return false;
-	const char *text;
-	if (exec && result->setup_errno == ENOENT)
-		text = arena_printf(&a->step, "%s: no such executable", result->setup_object);
-	else
-		text = arena_printf(&a->step, exec ? "cannot execute %s: %s" : "cannot enter the working directory %s: %s",
-				    result->setup_object, strerror(result->setup_errno));
-	*ret_reason = text ? text : "no such executable";
-	return true;
 }
 
 static void close_unstarted(struct attempt *a, const struct box_result *result)
 {
 	if (result->cause == BOX_CAUSE_REFUSED)
-		close_attempt(a, MSG_CLOSE_SANDBOX, "the sandbox asked for cannot be enforced here: %s %s: %s; see paddock "
-			      "doctor, or allow less with --sandbox", result->setup_step, result->setup_object,
-			      strerror(result->setup_errno));
+		close_attempt(
+			a, MSG_CLOSE_SANDBOX,
+			"the sandbox asked for cannot be enforced here: %s %s: %s; see paddock "
+			"doctor, or allow less with --sandbox",
+			result->setup_step, result->setup_object, strerror(result->setup_errno));
 	else
-		close_attempt(a, MSG_CLOSE_SETUP, "cannot set up the sandbox: %s %s: %s", result->setup_step,
-			      result->setup_object, strerror(result->setup_errno));
+		close_attempt(a, MSG_CLOSE_SETUP, "cannot set up the sandbox: %s %s: %s",
+			      result->setup_step, result->setup_object,
+			      strerror(result->setup_errno));
 }
 
 static enum shard_how how_of(const struct attempt *a, const struct box_result *result)
@@ -599,7 +538,7 @@ static enum shard_how how_of(const struct attempt *a, const struct box_result *r
 static void end_step(struct attempt *a, const struct box_result *result)
 {
 	struct buf file;
-	struct adapt_exit how = exit_of(a, result, &file);
+	struct adapt_exit how = payload_exit(&a->payload, result, &file);
 	struct shard_end end = {
 		.how = how_of(a, result),
 		.code = how.code,
@@ -626,15 +565,23 @@ static void end_step(struct attempt *a, const struct box_result *result)
 static int describe(struct attempt *a)
 {
 	const struct msg_program *program = &a->assign.program[0];
-	const char *scratch = scratch_path(a->host->scratch, a->slot);
+	const char *scratch = scratch_path(a->host->payload.scratch, a->slot);
 	a->program = program;
 	a->described = (struct adapt_program){
-		.suite = program->suite, .name = program->name, .path = program->path,
-		.args = program->args, .n_args = program->n_args,
-		.cwd = program->cwd, .scratch = str_of(scratch),
+		.suite = program->suite,
+		.name = program->name,
+		.path = program->path,
+		.args = program->args,
+		.n_args = program->n_args,
+		.cwd = program->cwd,
+		.scratch = str_of(scratch),
 	};
 	a->outfit = (struct outfit){
-		.assign = &a->assign, .program = program, .worker = a->host->worker, .scratch = scratch, .slot = a->slot,
+		.assign = &a->assign,
+		.program = program,
+		.worker = a->host->worker,
+		.scratch = scratch,
+		.slot = a->slot,
 	};
 	return outfit_base(&a->outfit, &a->arena, &a->env);
 }
@@ -642,25 +589,30 @@ static int describe(struct attempt *a)
 void attempt_start(struct attempt *attempt, const struct msg_assign *assign)
 {
 	struct attempt *a = attempt;
-	ASSERT(a->state == IDLE && !a->spawn.active);
+	ASSERT(a->state == IDLE && !payload_is_active(&a->payload));
 	a->begun_us = clock_mono_us();
 	a->totals = (struct news_totals){ 0 };
 	a->has_key = false;
 	a->news = (struct news){
-		.spool = a->host->spool, .attempt = assign->attempt, .epoch = assign->epoch, .slot = a->slot,
+		.spool = a->host->spool,
+		.attempt = assign->attempt,
+		.epoch = assign->epoch,
+		.slot = a->slot,
 	};
 	a->state = assign->list ? LISTING : RUNNING;
-	memset(&a->command, 0, sizeof(a->command));
 	int r = record_copy(&msg_record_assign, assign, &a->assign, &a->arena);
 	if (r < 0 || a->assign.n_program != 1) {
-		close_attempt(a, MSG_CLOSE_WORKER, "cannot take the order: %s", r < 0 ? strerror(-r) : "it names no program");
+		close_attempt(a, MSG_CLOSE_WORKER, "cannot take the order: %s",
+			      r < 0 ? strerror(-r) : "it names no program");
 		return;
 	}
 	a->ops = adapt_find(a->assign.program[0].kind);
 	if (!a->ops)
-		close_attempt(a, MSG_CLOSE_WORKER, "this worker knows no kind \"%.*s\"", STR_ARG(a->assign.program[0].kind));
+		close_attempt(a, MSG_CLOSE_WORKER, "this worker knows no kind \"%.*s\"",
+			      STR_ARG(a->assign.program[0].kind));
 	else if (describe(a) < 0)
-		close_attempt(a, MSG_CLOSE_WORKER, "no memory for the environment of %.*s", STR_ARG(a->program->path));
+		close_attempt(a, MSG_CLOSE_WORKER, "no memory for the environment of %.*s",
+			      STR_ARG(a->program->path));
 	else if (assign->list)
 		start_listing(a);
 	else
@@ -677,17 +629,18 @@ void attempt_result(struct attempt *attempt, const struct box_result *result)
 {
 	struct attempt *a = attempt;
 	const char *reason;
-	if (a->state == IDLE || !a->spawn.active || result->id != a->spawn.id)
+	if (a->state == IDLE || !payload_is_of(&a->payload, result))
 		return;
-	spawn_finish(&a->spawn);
+	payload_finish(&a->payload);
 	a->totals.cpu_us += result->user_us + result->system_us;
 	if (result->peak_bytes > a->totals.peak_bytes)
 		a->totals.peak_bytes = result->peak_bytes;
 	if (a->stop == STOP_CANCELLED) {
 		close_attempt(a, MSG_CLOSE_CANCELLED, "cancelled");
-	} else if (is_programs_fault(a, result, &reason)) {
+	} else if (payload_is_absent(&a->payload, result, &reason)) {
 		if (a->state == LISTING) {
-			close_attempt(a, MSG_CLOSE_LISTING, "listing %.*s: %s", STR_ARG(a->program->path), reason);
+			close_attempt(a, MSG_CLOSE_LISTING, "listing %.*s: %s",
+				      STR_ARG(a->program->path), reason);
 			return;
 		}
 		a->ops->parser_free(a->parser);
@@ -705,13 +658,11 @@ void attempt_result(struct attempt *attempt, const struct box_result *result)
 
 void attempt_lost(struct attempt *attempt, const char *reason)
 {
-	if (attempt->state == IDLE)
-		return;
-	spawn_drop(&attempt->spawn);
-	close_attempt(attempt, MSG_CLOSE_WORKER, "%s", reason);
+	if (attempt->state != IDLE)
+		close_attempt(attempt, MSG_CLOSE_WORKER, "%s", reason);
 }
 
 void attempt_pause(struct attempt *attempt, bool paused)
 {
-	spawn_pause(&attempt->spawn, paused);
+	spawn_pause(&attempt->payload.spawn, paused);
 }

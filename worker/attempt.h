@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * attempt.h - what one slot does: list a program or run a shard of it, one process after the other, and tell the news.
- * One object per slot, used again and again. An attempt that was started ends with exactly one `closed` event.
+ * attempt.h - what one slot does: list a program or run a shard of it, one process after the other,
+ * and tell the news. One object per slot, used again and again. An attempt that was started ends
+ * with exactly one `closed` event.
  */
 #ifndef PADDOCK_WORKER_ATTEMPT_H
 #define PADDOCK_WORKER_ATTEMPT_H
@@ -9,28 +10,21 @@
 #include "protocol/base/loop.h"
 #include "protocol/wire/msg.h"
 #include "sandbox/box.h"
-#include "worker/scratch.h"
-#include "worker/spawn.h"
+#include "worker/payload.h"
 #include "worker/spool.h"
 #include "worker/stage.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-enum {
-	ATTEMPT_SLOT_BITS = 10,	/* a payload's id is a serial number and, in the low bits, its slot */
-};
-
 /* What all attempts of a worker share; outlives them. */
 struct attempt_host {
 	struct loop *loop;
-	struct spawn_host spawn;
+	struct payload_host payload;
 	struct spool *spool;
-	struct scratch *scratch;
 	struct stage *stage;
-	const char *worker;	/* name, for the tests' environment */
-	uint64_t serial;	/* of the last payload */
-	uint64_t closed;	/* attempts closed so far */
+	const char *worker; /* name, for the tests' environment */
+	uint64_t closed;    /* attempts closed so far */
 };
 
 struct attempt;
@@ -47,7 +41,8 @@ bool attempt_is_busy(const struct attempt *attempt);
 /* Its number and epoch; only while it is busy. */
 struct msg_running attempt_running(const struct attempt *attempt);
 
-/* Begin what the order says, which is copied. May be over when this returns. Only while idle. Does not block, but for reading files. */
+/* Begin what the order says, which is copied. May be over when this returns. Only while idle. Does
+ * not block, but for reading files. */
 void attempt_start(struct attempt *attempt, const struct msg_assign *assign);
 
 /* Kill it without verdicts; it closes as cancelled when its payload is gone. */

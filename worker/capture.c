@@ -2,9 +2,10 @@
 /*
  * capture.c - head and tail of a stream within a cap.
  *
- * Invariants: the tail is used only once the head is full; tail_at is 0 until the tail reached its cap, then the tail is
- * a ring whose oldest byte is at tail_at; head_len + tail_len + dropped = total_bytes. A flood costs the cap, no more.
- * Not for bytes a framework's reader needs: those are fed to the adapter whole.
+ * Invariants: the tail is used only once the head is full; tail_at is 0 until the tail reached its
+ * cap, then the tail is a ring whose oldest byte is at tail_at; head_len + tail_len + dropped =
+ * total_bytes. A flood costs the cap, no more. Not for bytes a framework's reader needs: those are
+ * fed to the adapter whole.
  */
 #include "worker/capture.h"
 
@@ -38,7 +39,9 @@ void capture_clear(struct capture *capture)
 	capture->total_bytes = 0;
 }
 
-/* Room for `more` bytes behind len, as far as the cap and memory go; returns how many of them fit. */
+/*
+ * Room for `more` bytes behind len, as far as the cap and memory go; returns how many of them fit.
+ */
 static size_t grow(char **data, size_t *size, size_t len, size_t more, size_t cap)
 {
 	if (more > cap - len)
@@ -80,7 +83,8 @@ void capture_append(struct capture *capture, struct str bytes)
 		return;
 	size_t n = 0;
 	if (!capture->tail_len)
-		n = grow(&capture->head, &capture->head_size, capture->head_len, bytes.len, capture->half_bytes);
+		n = grow(&capture->head, &capture->head_size, capture->head_len, bytes.len,
+			 capture->half_bytes);
 	if (n) {
 		memcpy(capture->head + capture->head_len, bytes.data, n);
 		capture->head_len += n;
@@ -89,7 +93,8 @@ void capture_append(struct capture *capture, struct str bytes)
 	bytes.len -= n;
 	if (!bytes.len)
 		return;
-	n = grow(&capture->tail, &capture->tail_size, capture->tail_len, bytes.len, capture->half_bytes);
+	n = grow(&capture->tail, &capture->tail_size, capture->tail_len, bytes.len,
+		 capture->half_bytes);
 	if (n) {
 		memcpy(capture->tail + capture->tail_len, bytes.data, n);
 		capture->tail_len += n;
@@ -98,7 +103,8 @@ void capture_append(struct capture *capture, struct str bytes)
 	bytes.len -= n;
 	if (bytes.len && capture->tail_len == capture->half_bytes)
 		append_ring(capture, bytes);
-	ASSERT(capture->head_len <= capture->half_bytes && capture->tail_len <= capture->half_bytes);
+	ASSERT(capture->head_len <= capture->half_bytes &&
+	       capture->tail_len <= capture->half_bytes);
 }
 
 uint64_t capture_dropped(const struct capture *capture)
@@ -120,11 +126,13 @@ size_t capture_views(const struct capture *capture, char mark[CAPTURE_MARK_BYTES
 	size_t n = 0;
 	add_piece(ret_pieces, &n, capture->head, capture->head_len);
 	if (dropped) {
-		int len = snprintf(mark, CAPTURE_MARK_BYTES, "\n[... %" PRIu64 " bytes not kept ...]\n", dropped);
+		int len = snprintf(mark, CAPTURE_MARK_BYTES,
+				   "\n[... %" PRIu64 " bytes not kept ...]\n", dropped);
 		add_piece(ret_pieces, &n, mark, (size_t)len);
 	}
 	if (capture->tail_len) {
-		add_piece(ret_pieces, &n, capture->tail + capture->tail_at, capture->tail_len - capture->tail_at);
+		add_piece(ret_pieces, &n, capture->tail + capture->tail_at,
+			  capture->tail_len - capture->tail_at);
 		add_piece(ret_pieces, &n, capture->tail, capture->tail_at);
 	}
 	ASSERT(n <= CAPTURE_PIECES);
@@ -149,19 +157,23 @@ int capture_put_tail(const struct capture *capture, size_t max_bytes, struct buf
 	return 0;
 }
 
-/* Length of the valid UTF-8 sequence that starts `text`, 0 when it is none (overlong, surrogate, cut short). */
+/* Length of the valid UTF-8 sequence that starts `text`, 0 when it is none (overlong, surrogate,
+ * cut short). */
 static size_t sequence(struct str text)
 {
 	const unsigned char *s = (const unsigned char *)text.data;
-	size_t n = s[0] < 0x80 ? 1 : s[0] >= 0xc2 && s[0] < 0xe0 ? 2 : s[0] >= 0xe0 && s[0] < 0xf0 ? 3 :
-		s[0] >= 0xf0 && s[0] < 0xf5 ? 4 : 0;
+	size_t n = s[0] < 0x80			 ? 1
+		   : s[0] >= 0xc2 && s[0] < 0xe0 ? 2
+		   : s[0] >= 0xe0 && s[0] < 0xf0 ? 3
+		   : s[0] >= 0xf0 && s[0] < 0xf5 ? 4
+						 : 0;
 	if (!n || n > text.len)
 		return 0;
 	for (size_t i = 1; i < n; i++)
 		if ((s[i] & 0xc0) != 0x80)
 			return 0;
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf0 && s[1] < 0x90) ||
-	    (s[0] == 0xf4 && s[1] > 0x8f))
+	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
+	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
 		return 0;
 	return n;
 }
@@ -186,8 +198,8 @@ static int put_character(struct buf *buf, struct str *text)
 static size_t plain(struct str text)
 {
 	size_t n = 0;
-	while (n < text.len && ((text.data[n] >= 0x20 && text.data[n] < 0x7f) || text.data[n] == '\n' ||
-				text.data[n] == '\t'))
+	while (n < text.len && ((text.data[n] >= 0x20 && text.data[n] < 0x7f) ||
+				text.data[n] == '\n' || text.data[n] == '\t'))
 		n++;
 	return n;
 }

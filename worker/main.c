@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * main.c - the program paddock-worker: options, and finding paddock-box. The table below is all there is to say about
- * options; parsing, help and manual page follow from it.
+ * main.c - the program paddock-worker: options, and finding paddock-box. The table below is all
+ * there is to say about options; parsing, help and manual page follow from it.
  */
 #include "protocol/base/buf.h"
 #include "protocol/base/conf.h"
@@ -19,64 +19,98 @@
 #include <string.h>
 #include <unistd.h>
 
-enum option { COORDINATOR, SLOTS, TAG, NAME, INSECURE, EMBEDDED, LOG_FORMAT, VERBOSE, VERSION, OPTIONS };
+enum option {
+	COORDINATOR,
+	SLOTS,
+	TAG,
+	NAME,
+	INSECURE,
+	EMBEDDED,
+	LOG_FORMAT,
+	VERBOSE,
+	VERSION,
+	OPTIONS
+};
 
 static const struct conf_option options[OPTIONS] = {
 	[COORDINATOR] = {
-		.name = "coordinator", .verbs = 1, .type = CONF_STRING, .metavar = "URL", .group = "Cluster",
-		.help = "Control address of the coordinator, ipc://PATH or tcp://HOST:PORT; its data address follows "
-			"from it.",
+		.name = "coordinator",
+		.verbs = 1, .type = CONF_STRING, .metavar = "URL", .group = "Cluster",
+		.help = "Control address of the coordinator, ipc://PATH or "
+			"tcp://HOST:PORT; its data address follows from it.",
 	},
 	[SLOTS] = {
-		.name = "slots", .verbs = 1, .type = CONF_U64, .metavar = "N", .min = 1, .max = LIMIT_SLOTS,
-		.group = "Cluster", .help = "How many shards to run at once; the processors it may use unless given.",
+		.name = "slots",
+		.verbs = 1, .type = CONF_U64, .metavar = "N", .min = 1, .max = LIMIT_SLOTS,
+		.group = "Cluster", 
+		.help = "How many shards to run at once; the processors it may use unless "
+			"given.",
 	},
 	[TAG] = {
-		.name = "tag", .verbs = 1, .type = CONF_LIST, .metavar = "K=V", .group = "Cluster",
-		.help = "What sets this worker apart, for tests that ask for it. May be given more than once.",
+		.name = "tag",
+		.verbs = 1, .type = CONF_LIST, .metavar = "K=V", .group = "Cluster",
+		.help = "What sets this worker apart, for tests that ask for it. May be given "
+			"more than once.",
 	},
 	[NAME] = {
-		.name = "name", .verbs = 1, .type = CONF_STRING, .metavar = "NAME", .group = "Cluster",
+		.name = "name",
+		.verbs = 1, .type = CONF_STRING, .metavar = "NAME", .group = "Cluster",
 		.help = "What reports call this worker; the host's name unless given.",
 	},
 	[INSECURE] = {
-		.name = "insecure", .verbs = 1, .type = CONF_FLAG, .group = "Cluster",
-		.help = "Speak without keys and encryption; allowed on loopback and ipc addresses only.",
+		.name = "insecure",
+		.verbs = 1, .type = CONF_FLAG, .group = "Cluster",
+		.help = "Speak without keys and encryption; allowed on loopback and ipc "
+			"addresses only.",
 	},
 	[EMBEDDED] = {
-		.name = "embedded", .verbs = 1, .type = CONF_FLAG, .flag_only = true, .hidden = true, .group = "Cluster",
-		.help = "Belong to the process that started it: end with it, and leave Ctrl-C to it.",
+		.name = "embedded",
+		.verbs = 1, .type = CONF_FLAG, .flag_only = true, .hidden = true,
+		 .group = "Cluster",
+		.help = "Belong to the process that started it: end with it, and leave Ctrl-C "
+			"to it.",
 	},
 	[LOG_FORMAT] = {
-		.name = "log-format", .verbs = 1, .type = CONF_ENUM, .choices = "text|json", .fallback = "text",
+		.name = "log-format",
+		.verbs = 1, .type = CONF_ENUM, .choices = "text|json", .fallback = "text",
 		.group = "Output", .help = "How lines of the log look.",
 	},
 	[VERBOSE] = {
-		.name = "verbose", .verbs = 1, .type = CONF_FLAG, .letter = 'v', .group = "Output",
+		.name = "verbose",
+		.verbs = 1, .type = CONF_FLAG, .letter = 'v', .group = "Output",
 		.help = "Log every step of the session and every attempt that closes badly.",
 	},
 	[VERSION] = {
-		.name = "version", .verbs = 1, .type = CONF_FLAG, .flag_only = true, .letter = 'V', .group = "Output",
+		.name = "version",
+		.verbs = 1, .type = CONF_FLAG, .flag_only = true, .letter = 'V', .group = "Output",
 		.help = "Print version and build id.",
 	},
 };
 
 static const struct conf_verb verbs[] = {
 	{
-		.name = "", .summary = "run tests for a paddock coordinator",
-		.about = "Joins the coordinator, lists programs and runs shards of their cases in sandboxes, and reports "
-			 "every verdict. It needs no privilege itself; paddock-box, which it starts, uses what it has.\n"
-			 "\n"
-			 "The first SIGTERM or SIGINT drains it: it takes no more work, lets what runs end and reports it. "
-			 "The second one kills what runs.\n"
-			 "\n"
-			 "Exit codes: 0 drained, 2 usage, 105 set-up failed, 111 refused by the coordinator.",
+		.name = "",
+		.summary = "run tests for a paddock coordinator",
 	},
 };
 
 static const struct conf_table table = {
-	.program = "paddock-worker", .summary = "run tests for a paddock coordinator", .prefix = "PADDOCK_WORKER_",
-	.verbs = verbs, .n_verbs = 1, .options = options, .n_options = OPTIONS,
+	.program = "paddock-worker",
+	.summary = "run tests for a paddock coordinator",
+	.about = "Joins the coordinator, lists programs and runs shards of their cases in "
+		 "sandboxes, and reports every verdict. It needs no privilege itself; "
+		 "paddock-box, which it starts, uses what it has.\n"
+		 "\n"
+		 "The first SIGTERM or SIGINT drains it: it takes no more work, lets what "
+		 "runs end and reports it. The second one kills what runs.\n"
+		 "\n"
+		 "Exit codes: 0 drained, 2 usage, 105 set-up failed, 111 refused by the "
+		 "coordinator.",
+	.prefix = "PADDOCK_WORKER_",
+	.verbs = verbs,
+	.n_verbs = 1,
+	.options = options,
+	.n_options = OPTIONS,
 };
 
 extern char **environ;
@@ -95,7 +129,8 @@ static bool find_box(char out[PATH_MAX])
 	struct str rest = str_of(getenv("PATH")), folder;
 	while (str_split(&rest, ':', &folder))
 		if (folder.len && folder.data[0] == '/' &&
-		    snprintf(out, PATH_MAX, "%.*s/%s", STR_ARG(folder), name) < PATH_MAX && access(out, X_OK) == 0)
+		    snprintf(out, PATH_MAX, "%.*s/%s", STR_ARG(folder), name) < PATH_MAX &&
+		    access(out, X_OK) == 0)
 			return true;
 	return false;
 }
@@ -128,7 +163,8 @@ static int usage(const struct err *err)
 static int check_tags(const char *const *tags, size_t n, struct str *ret_tags, struct err *err)
 {
 	if (n > LIMIT_TAGS)
-		return err_set(err, -1, "%zu tags are given; at most %d are allowed", n, LIMIT_TAGS);
+		return err_set(err, -1, "%zu tags are given; at most %d are allowed", n,
+			       LIMIT_TAGS);
 	for (size_t i = 0; i < n; i++) {
 		ret_tags[i] = str_of(tags[i]);
 		if (ret_tags[i].len > LIMIT_NAME_BYTES || str_find(ret_tags[i], STR_LIT("=")) < 1)
@@ -152,7 +188,9 @@ static int run(const struct conf *conf)
 	if (check_tags(list, n_tags, tags, &err) < 0)
 		return usage(&err);
 	if (!find_box(box)) {
-		fprintf(stderr, "paddock-worker: paddock-box is neither beside this program nor in PATH; install both\n");
+		fprintf(stderr,
+			"paddock-worker: paddock-box is neither beside this program nor in PATH; "
+			"install both\n");
 		return EXIT_CODE_SETUP;
 	}
 	gethostname(host, sizeof(host) - 1);
@@ -160,14 +198,20 @@ static int run(const struct conf *conf)
 		.coordinator = conf_text(conf, COORDINATOR),
 		.name = conf_is_set(conf, NAME) ? conf_text(conf, NAME) : host,
 		.slots = conf_is_set(conf, SLOTS) ? (unsigned)conf_u64(conf, SLOTS) : processors(),
-		.tags = tags, .n_tags = n_tags, .box_program = box,
-		.insecure = conf_flag(conf, INSECURE), .embedded = conf_flag(conf, EMBEDDED),
+		.tags = tags,
+		.n_tags = n_tags,
+		.box_program = box,
+		.insecure = conf_flag(conf, INSECURE),
+		.embedded = conf_flag(conf, EMBEDDED),
 	};
-	enum log_level level = conf_flag(conf, VERBOSE) ? LOG_LEVEL_DEBUG : worker.embedded ? LOG_LEVEL_WARN : LOG_LEVEL_INFO;
+	enum log_level level = conf_flag(conf, VERBOSE) ? LOG_LEVEL_DEBUG
+			       : worker.embedded	? LOG_LEVEL_WARN
+							: LOG_LEVEL_INFO;
 	log_setup("paddock-worker", STDERR_FILENO, level, conf_choice(conf, LOG_FORMAT) == 1);
 	int code = worker_run(&worker, &err);
 	if (code != EXIT_CODE_OK)
-		fprintf(stderr, "paddock-worker: %s\n", err.text[0] ? err.text : "ended without a reason");
+		fprintf(stderr, "paddock-worker: %s\n",
+			err.text[0] ? err.text : "ended without a reason");
 	return code;
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * news.c - events of attempts. Everything a test had a hand in (names of found cases, messages) is cut and made safe here;
- * raw output travels as bytes. Not for deciding what is worth telling: attempt.c does.
+ * news.c - events of attempts. Everything a test had a hand in (names of found cases, messages) is
+ * cut and made safe here; raw output travels as bytes. Not for deciding what is worth telling:
+ * attempt.c does.
  */
 #include "worker/news.h"
 
@@ -17,7 +18,8 @@
 
 enum { LISTED_PIECE_BYTES = 512 << 10 };
 
-/* A verdict that cannot be told is missed by the coordinator's ledger, which then calls the run incomplete. */
+/* A verdict that cannot be told is missed by the coordinator's ledger, which then calls the run
+ * incomplete. */
 static int put(const struct news *news, struct msg_event *event)
 {
 	event->attempt = news->attempt;
@@ -25,8 +27,8 @@ static int put(const struct news *news, struct msg_event *event)
 	event->slot = news->slot;
 	int r = spool_put(news->spool, event);
 	if (r < 0)
-		LOG_ERROR("event_lost", "attempt=%" PRIu64 " kind=%" PRIu64 " reason=%s", news->attempt, event->kind,
-			  strerror(-r));
+		LOG_ERROR("event_lost", "attempt=%" PRIu64 " kind=%" PRIu64 " reason=%s",
+			  news->attempt, event->kind, strerror(-r));
 	return r;
 }
 
@@ -36,16 +38,20 @@ void news_started(const struct news *news, uint32_t index, uint64_t at_us)
 	put(news, &event);
 }
 
-void news_output(const struct news *news, uint32_t index, enum news_stream stream, const struct capture *capture)
+void news_output(const struct news *news, uint32_t index, enum news_stream stream,
+		 const struct capture *capture)
 {
 	char mark[CAPTURE_MARK_BYTES];
 	struct str pieces[CAPTURE_PIECES];
 	size_t n = capture_views(capture, mark, pieces);
 	for (size_t i = 0; i < n; i++)
 		while (pieces[i].len) {
-			size_t len = pieces[i].len < LIMIT_CHUNK_BYTES ? pieces[i].len : LIMIT_CHUNK_BYTES;
+			size_t len = pieces[i].len < LIMIT_CHUNK_BYTES ? pieces[i].len
+								       : LIMIT_CHUNK_BYTES;
 			struct msg_event event = {
-				.kind = MSG_EVENT_OUTPUT, .index = index, .stream = stream,
+				.kind = MSG_EVENT_OUTPUT,
+				.index = index,
+				.stream = stream,
 				.data = { pieces[i].data, len },
 			};
 			put(news, &event);
@@ -59,15 +65,17 @@ static struct str safe(struct str text, size_t max, struct buf *buf)
 {
 	bool plain = text.len <= max;
 	for (size_t i = 0; i < text.len && plain; i++)
-		plain = (text.data[i] >= 0x20 && text.data[i] < 0x7f) || text.data[i] == '\n' || text.data[i] == '\t';
+		plain = (text.data[i] >= 0x20 && text.data[i] < 0x7f) || text.data[i] == '\n' ||
+			text.data[i] == '\t';
 	if (plain)
 		return text;
 	buf_init(buf, max);
-	capture_put_safe(text, buf);	/* no memory: what was copied so far */
+	capture_put_safe(text, buf); /* no memory: what was copied so far */
 	return buf_str(buf);
 }
 
-void news_ended(const struct news *news, const struct shard_verdict *verdict, uint64_t dropped_bytes)
+void news_ended(const struct news *news, const struct shard_verdict *verdict,
+		uint64_t dropped_bytes)
 {
 	struct buf name = { 0 }, message = { 0 };
 	ASSERT(verdict->outcome < OUTCOME_MAX);
@@ -97,16 +105,24 @@ static int put_piece(const struct news *news, struct msg_listed *listed, size_t 
 		return 0;
 	int r = put(news, &event);
 	if (r == -EMSGSIZE)
-		return err_set(err, r, "a listed case is too large for the protocol (names %d, details %d bytes), "
-			       "between %.*s and %.*s", LIMIT_NAME_BYTES, LIMIT_DETAIL_BYTES,
-			       (int)(listed[0].name.len < 200 ? listed[0].name.len : 200), listed[0].name.data,
-			       (int)(listed[n - 1].name.len < 200 ? listed[n - 1].name.len : 200), listed[n - 1].name.data);
+		return err_set(
+			err, r,
+			"a listed case is too large for the protocol (names %d, details %d bytes), "
+			"between %.*s and %.*s",
+			LIMIT_NAME_BYTES, LIMIT_DETAIL_BYTES,
+			(int)(listed[0].name.len < 200 ? listed[0].name.len : 200),
+			listed[0].name.data,
+			(int)(listed[n - 1].name.len < 200 ? listed[n - 1].name.len : 200),
+			listed[n - 1].name.data);
 	return r < 0 ? err_errno(err, r, "keep the listing") : 0;
 }
 
 int news_listed(const struct news *news, const struct adapt_cases *cases, struct err *err)
 {
-	struct { struct msg_listed *items; size_t len, cap; } piece = { 0 };
+	struct {
+		struct msg_listed *items;
+		size_t len, cap;
+	} piece = { 0 };
 	size_t bytes = 0;
 	int r = 0;
 	for (size_t i = 0; i < cases->len && r == 0; i++) {
@@ -118,7 +134,8 @@ int news_listed(const struct news *news, const struct adapt_cases *cases, struct
 		}
 		bytes += size;
 		if (r == 0 && VEC_PUSH(&piece, listed) < 0)
-			r = err_set(err, -ENOMEM, "no memory for a listing of %zu cases", cases->len);
+			r = err_set(err, -ENOMEM, "no memory for a listing of %zu cases",
+				    cases->len);
 	}
 	if (r == 0)
 		r = put_piece(news, piece.items, piece.len, err);

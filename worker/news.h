@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* news.h - what an attempt tells the coordinator: events, cut to the wire's limits and put into the spool. */
+/* news.h - what an attempt tells the coordinator: events, cut to the wire's limits and put into the
+ * spool. */
 #ifndef PADDOCK_WORKER_NEWS_H
 #define PADDOCK_WORKER_NEWS_H
 
@@ -25,20 +26,24 @@ struct news_totals {
 };
 
 enum news_stream {
-	NEWS_STREAM_OUT = 1,	/* as the wire numbers them */
+	NEWS_STREAM_OUT = 1, /* as the wire numbers them */
 	NEWS_STREAM_ERR = 2,
 };
 
 /* A case runs now. */
 void news_started(const struct news *news, uint32_t index, uint64_t at_us);
 
-/* What is kept of a case's output on one stream; goes before its verdict. Nothing when nothing is kept. */
-void news_output(const struct news *news, uint32_t index, enum news_stream stream, const struct capture *capture);
+/* What is kept of a case's output on one stream; goes before its verdict. Nothing when nothing is
+ * kept. */
+void news_output(const struct news *news, uint32_t index, enum news_stream stream,
+		 const struct capture *capture);
 
 /* A verdict. `dropped_bytes` of output were not kept. Text that cannot be shown is made safe. */
-void news_ended(const struct news *news, const struct shard_verdict *verdict, uint64_t dropped_bytes);
+void news_ended(const struct news *news, const struct shard_verdict *verdict,
+		uint64_t dropped_bytes);
 
-/* The cases of a listing, in pieces. 0, or -EMSGSIZE with err naming the case the wire cannot carry; -ENOMEM. */
+/* The cases of a listing, in pieces. 0, or -EMSGSIZE with err naming the case the wire cannot
+ * carry; -ENOMEM. */
 int news_listed(const struct news *news, const struct adapt_cases *cases, struct err *err);
 
 /* The attempt is over: MSG_CLOSE_FINE, or why not, with a sentence. */

@@ -2,9 +2,10 @@
 /*
  * outfit.c - environment and sandbox of a payload.
  *
- * A sandbox shows the host's system folders and hides what is private: /home, /root, /run, /tmp and /var/tmp. A program
- * or working directory below one of those is shown by a read-only bind, unless the workspace holds it already. A bind costs
- * a mount per process, so nothing visible anyway is bound. Not for files: scratch.c writes them.
+ * A sandbox shows the host's system folders and hides what is private: /home, /root, /run, /tmp and
+ * /var/tmp. A program or working directory below one of those is shown by a read-only bind, unless
+ * the workspace holds it already. A bind costs a mount per process, so nothing visible anyway is
+ * bound. Not for files: scratch.c writes them.
  */
 #include "worker/outfit.h"
 
@@ -50,8 +51,11 @@ int outfit_env_put(struct outfit_env *env, const char *text)
 static int put_paddock(const struct outfit *outfit, struct outfit_env *env)
 {
 	const struct msg_assign *assign = outfit->assign;
-	/* Inside a sandbox /tmp is private and dies with it; bare payloads share the host's, so they get the slot's. */
-	const char *tmp = outfit->program->level == BOX_LEVEL_OFF ? arena_printf(env->arena, "%s/tmp", outfit->scratch) : "/tmp";
+	/* Inside a sandbox /tmp is private and dies with it; bare payloads share the host's, so
+	 * they get the slot's. */
+	const char *tmp = outfit->program->level == BOX_LEVEL_OFF
+				  ? arena_printf(env->arena, "%s/tmp", outfit->scratch)
+				  : "/tmp";
 	int r = tmp ? 0 : -ENOMEM;
 	r = r ? r : PUT(env, "PADDOCK_RUN=%.*s", STR_ARG(assign->run));
 	r = r ? r : PUT(env, "PADDOCK_ATTEMPT=%" PRIu64, assign->retry ? assign->retry : 1);
@@ -73,7 +77,8 @@ static int put_bazel(const struct outfit *outfit, struct outfit_env *env)
 	r = r ? r : PUT(env, "TEST_SHARD_STATUS_FILE=%s/shard-status", outfit->scratch);
 	r = r ? r : PUT(env, "XML_OUTPUT_FILE=%s/test.xml", outfit->scratch);
 	if (r == 0 && timeout_us)
-		r = PUT(env, "TEST_TIMEOUT=%" PRIu64, (timeout_us + CLOCK_US_PER_S - 1) / CLOCK_US_PER_S);
+		r = PUT(env, "TEST_TIMEOUT=%" PRIu64,
+			(timeout_us + CLOCK_US_PER_S - 1) / CLOCK_US_PER_S);
 	return r;
 }
 
@@ -91,8 +96,8 @@ int outfit_base(const struct outfit *outfit, struct arena *arena, struct outfit_
 	return r;
 }
 
-int outfit_step(const struct outfit_env *base, const struct adapt_command *command, struct str case_name,
-		struct arena *arena, struct outfit_env *ret_env)
+int outfit_step(const struct outfit_env *base, const struct adapt_command *command,
+		struct str case_name, struct arena *arena, struct outfit_env *ret_env)
 {
 	struct outfit_env env = { .arena = arena, .len = base->len, .cap = base->len + 8 };
 	int r = 0;
@@ -130,7 +135,8 @@ static void add_bind(struct outfit_box *box, const char *path, bool writable)
 	const struct box_spec *spec = &box->spec;
 	if (!path || path[0] != '/')
 		return;
-	if (!writable && (!is_hidden(path) || (spec->workspace_path && is_below(path, spec->workspace_path))))
+	if (!writable &&
+	    (!is_hidden(path) || (spec->workspace_path && is_below(path, spec->workspace_path))))
 		return;
 	for (size_t i = 0; i < spec->n_binds; i++)
 		if (is_below(path, spec->binds[i].path))
@@ -139,7 +145,8 @@ static void add_bind(struct outfit_box *box, const char *path, bool writable)
 	box->binds[box->spec.n_binds++] = (struct box_bind){ .path = path, .writable = writable };
 }
 
-/* The folder that holds the program, so that its libraries and data are there too; a build folder is its own. */
+/* The folder that holds the program, so that its libraries and data are there too; a build folder
+ * is its own. */
 static const char *program_folder(const struct msg_program *program, struct arena *arena)
 {
 	struct str path = program->path;
@@ -157,8 +164,9 @@ static const char *text_or_null(struct str text)
 	return text.len ? text.data : NULL;
 }
 
-int outfit_box(const struct outfit *outfit, const struct adapt_command *command, const struct outfit_env *env,
-	       uint64_t limit_us, struct arena *arena, struct outfit_box *ret_box)
+int outfit_box(const struct outfit *outfit, const struct adapt_command *command,
+	       const struct outfit_env *env, uint64_t limit_us, struct arena *arena,
+	       struct outfit_box *ret_box)
 {
 	const struct msg_program *program = outfit->program;
 	const char *folder = program_folder(program, arena);
@@ -189,7 +197,8 @@ int outfit_box(const struct outfit *outfit, const struct adapt_command *command,
 		return 0;
 	}
 	if (!ret_box->spec.cwd)
-		ret_box->spec.cwd = ret_box->spec.workspace_path ? ret_box->spec.workspace_path :
-								   arena_printf(arena, "%s/tmp", outfit->scratch);
+		ret_box->spec.cwd = ret_box->spec.workspace_path
+					    ? ret_box->spec.workspace_path
+					    : arena_printf(arena, "%s/tmp", outfit->scratch);
 	return ret_box->spec.cwd ? 0 : -ENOMEM;
 }

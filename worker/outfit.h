@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * outfit.h - what a payload of an attempt wears: its environment, its working directory, and the sandbox around it, from
- * the program's description, the adapter's command and the slot. Pure.
+ * outfit.h - what a payload of an attempt wears: its environment, its working directory, and the
+ * sandbox around it, from the program's description, the adapter's command and the slot. Pure.
  */
 #ifndef PADDOCK_WORKER_OUTFIT_H
 #define PADDOCK_WORKER_OUTFIT_H
@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 enum {
-	OUTFIT_BINDS = 3,	/* scratch, the program's folder, the working directory */
+	OUTFIT_BINDS = 3, /* scratch, the program's folder, the working directory */
 };
 
 /* An environment that grows in an arena: items[0..len) and a NULL behind. */
@@ -41,29 +41,30 @@ struct outfit_box {
 };
 
 /*
- * Set "K=V", replacing K's former value, or remove "K" when there is no '='. The text is borrowed. 0, or -ENOMEM, also
- * for NULL, so that a text just made need not be checked apart.
+ * Set "K=V", replacing K's former value, or remove "K" when there is no '='. The text is borrowed.
+ * 0, or -ENOMEM, also for NULL, so that a text just made need not be checked apart.
  */
 int outfit_env_put(struct outfit_env *env, const char *text);
 
 /*
- * The environment all processes of an attempt share: the program's, paddock's own variables and the Bazel test contract.
- * 0 with *ret_env in the arena, or -ENOMEM.
+ * The environment all processes of an attempt share: the program's, paddock's own variables and the
+ * Bazel test contract. 0 with *ret_env in the arena, or -ENOMEM.
  */
 int outfit_base(const struct outfit *outfit, struct arena *arena, struct outfit_env *ret_env);
 
 /*
- * The environment of one process: the base with the adapter's additions and, when not empty, the case's name. 0 with
- * *ret_env in the arena, or -ENOMEM.
+ * The environment of one process: the base with the adapter's additions and, when not empty, the
+ * case's name. 0 with *ret_env in the arena, or -ENOMEM.
  */
-int outfit_step(const struct outfit_env *base, const struct adapt_command *command, struct str case_name,
-		struct arena *arena, struct outfit_env *ret_env);
+int outfit_step(const struct outfit_env *base, const struct adapt_command *command,
+		struct str case_name, struct arena *arena, struct outfit_env *ret_env);
 
 /*
- * The sandbox for one process: level, folders and limits of the program, `limit_us` of wall time (0: none). Texts made
- * here are in the arena. 0 or -ENOMEM.
+ * The sandbox for one process: level, folders and limits of the program, `limit_us` of wall time
+ * (0: none). Texts made here are in the arena. 0 or -ENOMEM.
  */
-int outfit_box(const struct outfit *outfit, const struct adapt_command *command, const struct outfit_env *env,
-	       uint64_t limit_us, struct arena *arena, struct outfit_box *ret_box);
+int outfit_box(const struct outfit *outfit, const struct adapt_command *command,
+	       const struct outfit_env *env, uint64_t limit_us, struct arena *arena,
+	       struct outfit_box *ret_box);
 
 #endif

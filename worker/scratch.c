@@ -2,10 +2,11 @@
 /*
  * scratch.c - the slots' writable folders.
  *
- * Invariants: the root is 0700 and ours, so the slots' own folders may be 0777 for payloads of other uids, which reach
- * them through a bind only. A folder's modification time is set to 0 after it was emptied: any other time means that
- * something was made or removed in it since. Removal keeps no more than two folders open however deep a tree is: a
- * subfolder that is not empty is first moved to the top.
+ * Invariants: the root is 0700 and ours, so the slots' own folders may be 0777 for payloads of
+ * other uids, which reach them through a bind only. A folder's modification time is set to 0 after
+ * it was emptied: any other time means that something was made or removed in it since. Removal
+ * keeps no more than two folders open however deep a tree is: a subfolder that is not empty is
+ * first moved to the top.
  */
 #include "worker/scratch.h"
 
@@ -28,7 +29,7 @@
 enum { FOLDER_FLAGS = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC };
 
 struct folder {
-	int fd;		/* of slot-N */
+	int fd; /* of slot-N */
 	char *path;
 };
 
@@ -47,7 +48,8 @@ static bool is_dots(const char *name)
 	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
 }
 
-/* Remove what is directly in folder `fd`; subfolders that are not empty go to `top` under a number. 0 or -errno. */
+/* Remove what is directly in folder `fd`; subfolders that are not empty go to `top` under a number.
+ * 0 or -errno. */
 static int empty_once(int fd, int top, unsigned *number)
 {
 	int copy = openat(fd, ".", FOLDER_FLAGS);
@@ -77,7 +79,8 @@ static int empty_once(int fd, int top, unsigned *number)
 	return r;
 }
 
-/* The first subfolder of `top`, which then holds nothing else. 1 with its name, 0 when there is none, -errno. */
+/* The first subfolder of `top`, which then holds nothing else. 1 with its name, 0 when there is
+ * none, -errno. */
 static int next_folder(int top, char name[NAME_MAX + 1])
 {
 	int copy = openat(top, ".", FOLDER_FLAGS);
@@ -145,7 +148,8 @@ static void sweep(const char *parent)
 	for (struct dirent *entry; (entry = readdir(dir));) {
 		char path[PATH_MAX];
 		if (strncmp(entry->d_name, ROOT_PREFIX, strlen(ROOT_PREFIX)) == 0 &&
-		    snprintf(path, sizeof(path), "%s/%s", parent, entry->d_name) < (int)sizeof(path))
+		    snprintf(path, sizeof(path), "%s/%s", parent, entry->d_name) <
+			    (int)sizeof(path))
 			sweep_root(path);
 	}
 	closedir(dir);
@@ -181,7 +185,8 @@ static int make_slot(struct scratch *scratch, unsigned slot)
 static int make_root(struct scratch *scratch, const char *parent)
 {
 	char lock[PATH_MAX + 8];
-	if (snprintf(scratch->root, sizeof(scratch->root), "%s/" ROOT_PREFIX "XXXXXX", parent) >= PATH_MAX)
+	if (snprintf(scratch->root, sizeof(scratch->root), "%s/" ROOT_PREFIX "XXXXXX", parent) >=
+	    PATH_MAX)
 		return -ENAMETOOLONG;
 	if (!mkdtemp(scratch->root)) {
 		int r = -errno;
@@ -221,7 +226,10 @@ int scratch_new(const char *parent, unsigned n, struct scratch **ret_scratch, st
 	for (unsigned i = 0; i < n && r == 0; i++)
 		r = make_slot(scratch, i);
 	if (r < 0) {
-		err_errno(err, r, "cannot make the slots' folders below %s; set TMPDIR to a writable folder", parent);
+		err_errno(
+			err, r,
+			"cannot make the slots' folders below %s; set TMPDIR to a writable folder",
+			parent);
 		scratch_free(scratch);
 		return r;
 	}
@@ -257,7 +265,8 @@ int scratch_write(struct scratch *scratch, unsigned slot, const char *name, stru
 		return -EINVAL;
 	if (unlinkat(folder, name, 0) < 0 && errno != ENOENT)
 		return -errno;
-	FD_CLEANUP int fd = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	FD_CLEANUP int fd = openat(folder, name,
+				   O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return -errno;
 	int r = fd_write_all(fd, content.data, content.len);

@@ -6,15 +6,21 @@
  *	   ^  '--refused--> GONE        |
  *	   '------refused (unknown)-----'
  *
- * JOINING: a hello is outstanding on the control lane; nothing else is sent; attempts go on, their events wait.
- * SERVING: a poll is outstanding on the control lane, parked by the coordinator until it has orders; reports leave one at
- *	a time on the data lane, each kept in the spool until its receipt. Draining is a flag of this state: polls say so.
+ * JOINING: a hello is outstanding on the control lane; nothing else is sent; attempts go on, their
+ * events wait.
+ *
+ * SERVING: a poll is outstanding on the control lane, parked by the coordinator until it has
+ * orders; reports leave one at a time on the data lane, each kept in the spool until its receipt.
+ * Draining is a flag of this state: polls say so.
+ *
  * LEAVING: nothing runs, the spool is empty, a stop is outstanding.
+ *
  * GONE: the loop is stopped; exit_code and why tell the rest.
  *
- * A coordinator that was restarted does not know the session: it refuses, and the worker joins again, naming the session it
- * had; the report that was outstanding is sent anew. Silence is cured by sending again (lane.h) and, past twice the
- * polling time, by dialling again, since a half-open connection never fails by itself.
+ * A coordinator that was restarted does not know the session: it refuses, and the worker joins
+ * again, naming the session it had; the report that was outstanding is sent anew. Silence is cured
+ * by sending again (lane.h) and, past twice the polling time, by dialling again, since a half-open
+ * connection never fails by itself.
  */
 #include "worker/session.h"
 
@@ -36,19 +42,22 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A verdict may wait this long for company: each report costs a round trip and a durable write at the other end. What frees
- * a slot, and a full batch, does not wait. */
-#define FLUSH_US (10 * CLOCK_US_PER_MS)
+/* A verdict may wait this long for company: each report costs a round trip and a durable write at
+ * the other end. What frees a slot, and a full batch, does not wait. */
+#define FLUSH_US   (10 * CLOCK_US_PER_MS)
 #define GOODBYE_US (2 * CLOCK_US_PER_S)
 enum {
 	FLUSH_BYTES = 64 << 10,
-	REJOINS_MAX = 20,	/* in a row without a single receipt: the coordinator does not want us */
+	REJOINS_MAX = 20, /* in a row without a single receipt: the coordinator does not want us */
 };
 
 enum state { JOINING, SERVING, LEAVING, GONE, STATE_MAX };
 
 static const char *const state_names[STATE_MAX] = {
-	[JOINING] = "joining", [SERVING] = "serving", [LEAVING] = "leaving", [GONE] = "gone",
+	[JOINING] = "joining",
+	[SERVING] = "serving",
+	[LEAVING] = "leaving",
+	[GONE] = "gone",
 };
 
 static const bool legal[STATE_MAX][STATE_MAX] = {
@@ -64,7 +73,7 @@ struct line {
 	struct chan_client *chan;
 	struct loop_fd *watch;
 	struct lane_client lane;
-	uint64_t heard_us;	/* last answer, or when the first unanswered request left */
+	uint64_t heard_us; /* last answer, or when the first unanswered request left */
 	bool warned;
 };
 
@@ -73,13 +82,14 @@ struct session {
 	enum state state;
 	struct line control, data;
 	struct loop_timer *timer;
-	struct arena arena;	/* of the frame being handled */
-	uint64_t id;		/* 0 before the first welcome */
+	struct arena arena; /* of the frame being handled */
+	uint64_t id;	    /* 0 before the first welcome */
 	uint64_t poll_us;
-	uint64_t flush_us;	/* when what waits is sent at the latest; 0: nothing waits */
-	uint64_t leave_us;	/* LEAVING: when to go without an answer */
-	uint64_t closed;	/* attempts closed when the last report left: a freed slot is news that does not wait */
-	unsigned rejoins;	/* since the last receipt or order */
+	uint64_t flush_us; /* when what waits is sent at the latest; 0: nothing waits */
+	uint64_t leave_us; /* LEAVING: when to go without an answer */
+	uint64_t closed;   /* attempts closed when the last report left: a freed slot is news that
+			      does not wait */
+	unsigned rejoins;  /* since the last receipt or order */
 	bool draining;
 	const char *drain_reason;
 	struct msg_running *running;
@@ -90,7 +100,8 @@ struct session {
 static void set_state(struct session *s, enum state state)
 {
 	ASSERT(legal[s->state][state]);
-	LOG_DEBUG("session", "from=%s to=%s session=%" PRIu64, state_names[s->state], state_names[state], s->id);
+	LOG_DEBUG("session", "from=%s to=%s session=%" PRIu64, state_names[s->state],
+		  state_names[state], s->id);
 	s->state = state;
 }
 
@@ -104,14 +115,15 @@ static void go(struct session *s, int exit_code)
 /* ---- sending ---- */
 
 /* Encode a message into the line's lane, as begun by the caller, and send it. */
-static void send_message(struct line *line, enum msg_type type, const void *message, struct buf *frame,
-			 uint64_t patience_us)
+static void send_message(struct line *line, enum msg_type type, const void *message,
+			 struct buf *frame, uint64_t patience_us)
 {
 	struct err err = { 0 };
 	uint64_t now_us = clock_mono_us();
 	int r = msg_encode(type, message, frame, &err);
 	if (r < 0) {
-		/* The spool cuts batches to size and everything else is small: only memory can be missing. */
+		/* The spool cuts batches to size and everything else is small: only memory can be
+		 * missing. */
 		LOG_ERROR("not_encoded", "line=%s reason=%s", line->name, err.text);
 		ASSERT(r == -ENOMEM);
 		return;
@@ -140,7 +152,8 @@ static void send_hello(struct session *s)
 	hello_fill(&hello, HELLO_WORKER, s->options.name);
 	hello.slots = slots_count(s->options.slots);
 	hello.processors = processors();
-	hello.memory_bytes = pages > 0 && page_bytes > 0 ? (uint64_t)pages * (uint64_t)page_bytes : 0;
+	hello.memory_bytes = pages > 0 && page_bytes > 0 ? (uint64_t)pages * (uint64_t)page_bytes
+							 : 0;
 	hello.resume = s->id;
 	hello.tags = s->options.tags;
 	hello.n_tags = s->options.n_tags;
@@ -187,14 +200,17 @@ static void join_again(struct session *s, const char *why)
 {
 	LOG_INFO("session_unknown", "session=%" PRIu64 " reason=%s; joining again", s->id, why);
 	if (++s->rejoins > REJOINS_MAX) {
-		err_set(&s->why, -EPROTO, "the coordinator at %s takes this worker in but refuses what it says: %s",
+		err_set(&s->why, -EPROTO,
+			"the coordinator at %s takes this worker in but refuses what it says: %s",
 			s->options.coordinator, why);
 		go(s, EXIT_CODE_INCOMPLETE);
 		return;
 	}
 	set_state(s, JOINING);
 	uint64_t seq;
-	lane_client_begin(&s->data.lane, &seq);	/* gives up the report of the old session; the spool still has it */
+	lane_client_begin(
+		&s->data.lane,
+		&seq); /* gives up the report of the old session; the spool still has it */
 	s->data.heard_us = 0;
 	send_hello(s);
 }
@@ -202,13 +218,15 @@ static void join_again(struct session *s, const char *why)
 static void on_refused(struct session *s, const struct msg_refused *refused)
 {
 	char text[256];
-	snprintf(text, sizeof(text), "%.*s", (int)(refused->text.len < 255 ? refused->text.len : 255), refused->text.data);
+	snprintf(text, sizeof(text), "%.*s",
+		 (int)(refused->text.len < 255 ? refused->text.len : 255), refused->text.data);
 	if (s->state == SERVING || s->state == LEAVING) {
 		if (refused->session == s->id || refused->session == 0)
 			join_again(s, text);
 		return;
 	}
-	err_set(&s->why, -ECONNREFUSED, "the coordinator at %s refused this worker: %s", s->options.coordinator, text);
+	err_set(&s->why, -ECONNREFUSED, "the coordinator at %s refused this worker: %s",
+		s->options.coordinator, text);
 	go(s, refused->code ? (int)refused->code : EXIT_CODE_INCOMPLETE);
 }
 
@@ -225,17 +243,19 @@ static void on_welcome(struct session *s, const struct msg_welcome *welcome)
 	s->poll_us = welcome->poll_us;
 	s->data.heard_us = 0;
 	set_state(s, SERVING);
-	LOG_INFO("joined", "coordinator=%s session=%" PRIu64 " slots=%u", s->options.coordinator, s->id,
-		 slots_count(s->options.slots));
+	LOG_INFO("joined", "coordinator=%s session=%" PRIu64 " slots=%u", s->options.coordinator,
+		 s->id, slots_count(s->options.slots));
 }
 
 static void on_orders(struct session *s, const struct msg_orders *orders)
 {
-	if (s->state != SERVING || orders->session != s->id || !lane_client_take(&s->control.lane, orders->seq))
+	if (s->state != SERVING || orders->session != s->id ||
+	    !lane_client_take(&s->control.lane, orders->seq))
 		return;
 	s->rejoins = 0;
 	for (size_t i = 0; i < orders->n_cancels; i++)
-		slots_cancel(s->options.slots, orders->cancels[i].attempt, orders->cancels[i].epoch);
+		slots_cancel(s->options.slots, orders->cancels[i].attempt,
+			     orders->cancels[i].epoch);
 	for (size_t i = 0; i < orders->n_assigns; i++)
 		slots_assign(s->options.slots, &orders->assigns[i]);
 	if (orders->drain)
@@ -270,8 +290,8 @@ static void handle(struct line *line, struct str frame)
 	else if (type == MSG_RECEIPT)
 		on_receipt(s, line, message);
 	else
-		LOG_WARN("unexpected_answer", "line=%s state=%s type=%d reason=%s", line->name, state_names[s->state], type,
-			 type < 0 ? err.text : "not in this state");
+		LOG_WARN("unexpected_answer", "line=%s state=%s type=%d reason=%s", line->name,
+			 state_names[s->state], type, type < 0 ? err.text : "not in this state");
 	arena_clear(&s->arena);
 }
 
@@ -301,7 +321,8 @@ static void tend(struct line *line, uint64_t now_us)
 	int r;
 	if (line->heard_us + patience_us < now_us) {
 		if (!line->warned)
-			LOG_WARN("coordinator_silent", "line=%s url=%s; still trying", line->name, s->options.coordinator);
+			LOG_WARN("coordinator_silent", "line=%s url=%s; still trying", line->name,
+				 s->options.coordinator);
 		line->warned = true;
 		line->heard_us = now_us;
 		r = chan_client_reopen(line->chan);
@@ -332,7 +353,8 @@ static uint64_t sooner(uint64_t a, uint64_t b)
 static void arm_timer(struct session *s)
 {
 	uint64_t now_us = clock_mono_us();
-	uint64_t at_us = sooner(lane_client_deadline(&s->control.lane), lane_client_deadline(&s->data.lane));
+	uint64_t at_us = sooner(lane_client_deadline(&s->control.lane),
+				lane_client_deadline(&s->data.lane));
 	at_us = sooner(at_us, s->flush_us);
 	at_us = sooner(at_us, s->leave_us);
 	if (at_us == UINT64_MAX)
@@ -347,7 +369,8 @@ static bool is_report_due(struct session *s)
 	if (lane_client_busy(&s->data.lane) || spool_is_empty(s->options.spool))
 		return false;
 	uint64_t now_us = clock_mono_us();
-	if (slots_closed(s->options.slots) != s->closed || spool_bytes(s->options.spool) >= FLUSH_BYTES)
+	if (slots_closed(s->options.slots) != s->closed ||
+	    spool_bytes(s->options.spool) >= FLUSH_BYTES)
 		return true;
 	if (!s->flush_us)
 		s->flush_us = now_us + FLUSH_US;
@@ -366,7 +389,9 @@ void session_step(struct session *session)
 	if (s->state == SERVING) {
 		if (slots_are_broken(s->options.slots) && !s->draining) {
 			s->exit_code = EXIT_CODE_SETUP;
-			err_set(&s->why, -EPIPE, "the sandbox keeper died and could not be started again; see the log");
+			err_set(&s->why, -EPIPE,
+				"the sandbox keeper died and could not be started again; see the "
+				"log");
 			session_drain(s, "lost its sandbox keeper");
 		}
 		if (is_report_due(s))
@@ -394,7 +419,7 @@ void session_drain(struct session *session, const char *reason)
 	session->draining = true;
 	session->drain_reason = reason;
 	if (session->state == SERVING)
-		send_poll(session);	/* supersedes the parked one, which still offers slots */
+		send_poll(session); /* supersedes the parked one, which still offers slots */
 }
 
 int session_exit_code(const struct session *session, struct err *err)
@@ -413,11 +438,13 @@ static int dial(struct line *line, const char *url, struct err *err)
 	int r = chan_client_new(url, &line->chan, err);
 	if (r < 0)
 		return r;
-	r = loop_fd_new(line->session->options.loop, chan_client_fd(line->chan), on_readable, line, &line->watch);
+	r = loop_fd_new(line->session->options.loop, chan_client_fd(line->chan), on_readable, line,
+			&line->watch);
 	return r < 0 ? err_errno(err, r, "cannot watch the connection to %s", url) : 0;
 }
 
-int session_new(const struct session_options *options, struct session **ret_session, struct err *err)
+int session_new(const struct session_options *options, struct session **ret_session,
+		struct err *err)
 {
 	char data_url[CHAN_URL_BYTES];
 	int r = chan_address_data(options->coordinator, data_url, err);

@@ -2,16 +2,18 @@
 /*
  * shard.c - who runs next, who is to blame.
  *
- *	TODO --begin--> in the step --started--> RUNNING --ended--> DONE
+ *	WAITING --begin--> in the step --started--> RUNNING --ended--> DONE
  *	                     |                      '--the process died--> DONE (blamed)
- *	                     '--the process died before its turn--> TODO again, in a fresh process
+ *	                     '--the process died before its turn--> WAITING again, in a fresh
+ * process
  *
- * Invariants: cases[first..len) are those without a verdict, in order; a step is cases[first..first+step); a case is
- * DONE at most once, and its verdict is told then. A step of one case holds its verdict back until the process ended,
- * since leftovers, memory and processor time belong to it.
- * Progress: a step that ended without a verdict of a listed case blames its first; after DEATHS_MAX such steps in a row
- * all that are left are blamed, so that a program that always dies is not started once per case.
- * Not for effects: no process, file or clock is touched here.
+ * Invariants: cases[first..len) are those without a verdict, in order; a step is
+ * cases[first..first+step); a case is DONE at most once, and its verdict is told then. A step of
+ *one case holds its verdict back until the process ended, since leftovers, memory and processor
+ *time belong to it. Progress: a step that ended without a verdict of a listed case blames its
+ *first; after DEATHS_MAX such steps in a row all that are left are blamed, so that a program that
+ *always dies is not started once per case. Not for effects: no process, file or clock is touched
+ *here.
  */
 #include "worker/shard.h"
 
@@ -25,11 +27,11 @@
 
 enum { DEATHS_MAX = 3 };
 
-enum state { TODO, RUNNING, DONE };
+enum state { WAITING, RUNNING, DONE };
 
 struct item {
 	uint32_t index;
-	uint32_t state;		/* enum state */
+	uint32_t state; /* enum state */
 	uint64_t timeout_us;
 	uint64_t started_us;
 };
@@ -45,22 +47,23 @@ struct held {
 struct shard {
 	struct shard_sink sink;
 	struct shard_options options;
-	struct adapt_case *cases;	/* parallel to items: what adapters see */
+	struct adapt_case *cases; /* parallel to items: what adapters see */
 	struct item *items;
 	size_t len, first, step;
-	ptrdiff_t running;		/* in the step, or -1 */
-	uint64_t step_us;		/* when the step began */
-	uint64_t last_us;		/* last news of the step */
-	size_t news;			/* starts and verdicts of the step, found cases too */
-	size_t settled;			/* listed cases of the step with a verdict */
-	size_t red_found;		/* red verdicts of found cases in the step */
-	unsigned deaths;		/* steps in a row that died without news */
+	ptrdiff_t running; /* in the step, or -1 */
+	uint64_t step_us;  /* when the step began */
+	uint64_t last_us;  /* last news of the step */
+	size_t news;	   /* starts and verdicts of the step, found cases too */
+	size_t settled;	   /* listed cases of the step with a verdict */
+	bool told_start;   /* did the adapter see a case of the step begin? */
+	size_t red_found;  /* red verdicts of found cases in the step */
+	unsigned deaths;   /* steps in a row that died without news */
 	struct held held;
-	uint64_t startup_us, startups;	/* sum and number */
+	uint64_t startup_us, startups; /* sum and number */
 };
 
-struct shard *shard_new(const struct msg_shard_case *cases, size_t n, const struct shard_options *options,
-			const struct shard_sink *sink)
+struct shard *shard_new(const struct msg_shard_case *cases, size_t n,
+			const struct shard_options *options, const struct shard_sink *sink)
 {
 	struct shard *shard = calloc(1, sizeof(*shard));
 	if (!shard)
@@ -77,11 +80,15 @@ struct shard *shard_new(const struct msg_shard_case *cases, size_t n, const stru
 	shard->running = -1;
 	buf_init(&shard->held.message, LIMIT_TEXT_BYTES);
 	for (size_t i = 0; i < n; i++) {
-		uint64_t timeout_us = cases[i].timeout_us ? cases[i].timeout_us : options->timeout_us;
+		uint64_t timeout_us = cases[i].timeout_us ? cases[i].timeout_us
+							  : options->timeout_us;
 		shard->cases[i] = (struct adapt_case){
-			.name = cases[i].name, .detail = cases[i].detail, .timeout_us = timeout_us,
+			.name = cases[i].name,
+			.detail = cases[i].detail,
+			.timeout_us = timeout_us,
 		};
-		shard->items[i] = (struct item){ .index = (uint32_t)cases[i].index, .timeout_us = timeout_us };
+		shard->items[i] = (struct item){ .index = (uint32_t)cases[i].index,
+						 .timeout_us = timeout_us };
 	}
 	return shard;
 }
@@ -127,6 +134,7 @@ void shard_begin(struct shard *shard, size_t n, uint64_t now_us)
 	shard->step_us = shard->last_us = now_us;
 	shard->news = shard->settled = shard->red_found = 0;
 	shard->held.is_set = false;
+	shard->told_start = false;
 	if (n == 1)
 		start(shard, 0, now_us);
 }
@@ -164,7 +172,8 @@ static void settle(struct shard *shard, size_t i, struct shard_verdict verdict, 
 }
 
 /* A case that nobody listed, told beside the listed case i of the step. */
-static void settle_found(struct shard *shard, size_t i, struct shard_verdict verdict, uint64_t now_us)
+static void settle_found(struct shard *shard, size_t i, struct shard_verdict verdict,
+			 uint64_t now_us)
 {
 	ASSERT(verdict.name.len);
 	verdict.index = item_at(shard, i)->index;
@@ -186,9 +195,10 @@ void shard_started(struct shard *shard, size_t i, uint64_t now_us)
 {
 	if (i >= shard->step)
 		return;
-	if (shard->step == 1 || item_at(shard, i)->state == TODO)
+	shard->told_start = true;
+	if (shard->step == 1 || item_at(shard, i)->state == WAITING)
 		note_startup(shard, now_us);
-	if (item_at(shard, i)->state == TODO)
+	if (item_at(shard, i)->state == WAITING)
 		start(shard, i, now_us);
 	shard->news++;
 	shard->last_us = now_us;
@@ -199,7 +209,8 @@ void shard_ended(struct shard *shard, const struct adapt_verdict *verdict, uint6
 	if (verdict->index >= shard->step)
 		return;
 	struct item *item = item_at(shard, verdict->index);
-	uint64_t since_us = !verdict->name.len && item->state == RUNNING ? item->started_us : shard->last_us;
+	uint64_t since_us = !verdict->name.len && item->state == RUNNING ? item->started_us
+									 : shard->last_us;
 	struct shard_verdict ours = {
 		.name = verdict->name,
 		.outcome = verdict->outcome,
@@ -221,7 +232,8 @@ void shard_ended(struct shard *shard, const struct adapt_verdict *verdict, uint6
 	if (message.len > LIMIT_TEXT_BYTES)
 		message.len = LIMIT_TEXT_BYTES;
 	buf_clear(&shard->held.message);
-	buf_put_str(&shard->held.message, message);	/* no memory: the verdict counts more than its text */
+	buf_put_str(&shard->held.message,
+		    message); /* no memory: the verdict counts more than its text */
 	shard->held.outcome = verdict->outcome;
 	shard->held.duration_us = verdict->duration_us;
 	shard->held.is_set = true;
@@ -250,7 +262,8 @@ uint64_t shard_deadline(const struct shard *shard)
 		item = item_at(shard, (size_t)shard->running);
 		return item->timeout_us ? item->started_us + item->timeout_us : 0;
 	}
-	/* Between cases: the next one's clock; behind the last one: the last one's, for a process that will not end. */
+	/* Between cases: the next one's clock; behind the last one: the last one's, for a process
+	 * that will not end. */
 	ptrdiff_t open = first_open(shard);
 	item = item_at(shard, open >= 0 ? (size_t)open : shard->step - 1);
 	return item->timeout_us ? shard->last_us + item->timeout_us : 0;
@@ -294,15 +307,18 @@ static void blame_text(const struct shard_end *end, uint64_t after_us, char *out
 		snprintf(out, size, "killed at the memory limit; raise it (memory) or use less");
 		return;
 	case SHARD_TIMED_OUT:
-		snprintf(out, size, "did not end within %s and was killed; raise its timeout if it is healthy",
+		snprintf(out, size,
+			 "did not end within %s and was killed; raise its timeout if it is healthy",
 			 str_format_duration(after, sizeof(after), after_us));
 		return;
 	default:
-		snprintf(out, size, "the process exited with code %d while this case ran", end->code);
+		snprintf(out, size, "the process exited with code %d while this case ran",
+			 end->code);
 	}
 }
 
-static struct shard_verdict verdict_of(const struct shard_end *end, enum outcome outcome, const char *message)
+static struct shard_verdict verdict_of(const struct shard_end *end, enum outcome outcome,
+				       const char *message)
 {
 	return (struct shard_verdict){
 		.outcome = outcome,
@@ -317,7 +333,8 @@ static void blame(struct shard *shard, size_t i, const struct shard_end *end, ui
 	struct item *item = item_at(shard, i);
 	uint64_t since_us = item->state == RUNNING ? item->started_us : shard->last_us;
 	char text[256];
-	blame_text(end, item->timeout_us ? item->timeout_us : now_us - since_us, text, sizeof(text));
+	blame_text(end, item->timeout_us ? item->timeout_us : now_us - since_us, text,
+		   sizeof(text));
 	struct shard_verdict verdict = verdict_of(end, outcome_of(end), text);
 	verdict.duration_us = now_us - since_us;
 	settle(shard, i, verdict, now_us);
@@ -333,12 +350,15 @@ static void settle_all(struct shard *shard, const struct shard_verdict *verdict,
 
 static struct shard_verdict unreported(const struct shard_end *end, char *text, size_t size)
 {
-	snprintf(text, size, "the program ended without reporting this case (exit code %d), although its listing named it; "
-		 "does it honour the framework's selection options?", end->code);
+	snprintf(text, size,
+		 "the program ended without reporting this case (exit code %d), although its "
+		 "listing named it; does it honour the framework's selection options?",
+		 end->code);
 	return verdict_of(end, OUTCOME_ERROR, text);
 }
 
-/* A process of one case that the kind judges by its exit, or whose verdict the end of the process decides. */
+/* A process of one case that the kind judges by its exit, or whose verdict the end of the process
+ * decides. */
 static void end_single(struct shard *shard, const struct shard_end *end, uint64_t now_us)
 {
 	struct item *item = item_at(shard, 0);
@@ -346,20 +366,27 @@ static void end_single(struct shard *shard, const struct shard_end *end, uint64_
 	char text[256];
 	struct shard_verdict verdict;
 	bool died = end->how != SHARD_EXITED;
-	if (end->how == SHARD_TIMED_OUT || (died && !held->is_set) || (end->how == SHARD_OOM && outcome_is_red(held->outcome))) {
-		blame_text(end, item->timeout_us ? item->timeout_us : end->wall_us, text, sizeof(text));
+	if (end->how == SHARD_TIMED_OUT || (died && !held->is_set) ||
+	    (end->how == SHARD_OOM && outcome_is_red(held->outcome))) {
+		blame_text(end, item->timeout_us ? item->timeout_us : end->wall_us, text,
+			   sizeof(text));
 		verdict = verdict_of(end, outcome_of(end), text);
 	} else if (held->is_set) {
 		verdict = verdict_of(end, held->outcome, NULL);
 		verdict.message = buf_str(&held->message);
 	} else if (shard->options.process_per_case) {
 		snprintf(text, sizeof(text), "exit code %d", end->code);
-		verdict = verdict_of(end, end->code ? OUTCOME_FAIL : OUTCOME_PASS, end->code ? text : NULL);
+		verdict = verdict_of(end, end->code ? OUTCOME_FAIL : OUTCOME_PASS,
+				     end->code ? text : NULL);
+	} else if (shard->told_start) {
+		blame_text(end, 0, text, sizeof(text));
+		verdict = verdict_of(end, OUTCOME_FAIL, text);
 	} else {
 		verdict = unreported(end, text, sizeof(text));
 	}
 	if (verdict.outcome == OUTCOME_PASS && end->leftovers) {
-		snprintf(text, sizeof(text), "passed, but left %u processes behind; they were killed", end->leftovers);
+		snprintf(text, sizeof(text),
+			 "passed, but left %u processes behind; they were killed", end->leftovers);
 		verdict.outcome = OUTCOME_LEAK;
 		verdict.message = str_of(text);
 	}
@@ -380,7 +407,8 @@ static void end_exited(struct shard *shard, const struct shard_end *end, uint64_
 		settle_all(shard, &verdict, now_us);
 	}
 	if (end->leftovers) {
-		snprintf(text, sizeof(text), "%u processes outlived the program; they were killed", end->leftovers);
+		snprintf(text, sizeof(text), "%u processes outlived the program; they were killed",
+			 end->leftovers);
 		struct shard_verdict verdict = verdict_of(end, OUTCOME_LEAK, text);
 		verdict.name = STR_LIT("leftover processes");
 		settle_found(shard, shard->step - 1, verdict, now_us);
@@ -411,12 +439,14 @@ static void end_died(struct shard *shard, const struct shard_end *end, uint64_t 
 		return;
 	char cause[160], text[256];
 	blame_text(end, now_us - shard->step_us, cause, sizeof(cause));
-	snprintf(text, sizeof(text), "%s before any case began, %d times in a row", cause, DEATHS_MAX);
+	snprintf(text, sizeof(text), "%s before any case began, %d times in a row", cause,
+		 DEATHS_MAX);
 	struct shard_verdict verdict = verdict_of(end, outcome_of(end), text);
 	settle_all(shard, &verdict, now_us);
 }
 
-/* Move the cases with a verdict out of cases[first..); the open ones keep their order and are TODO again. */
+/* Move the cases with a verdict out of cases[first..); the open ones keep their order and are
+ * WAITING again. */
 static void compact(struct shard *shard)
 {
 	size_t end = shard->first + shard->step, to = end;
@@ -426,7 +456,7 @@ static void compact(struct shard *shard)
 		to--;
 		shard->items[to] = shard->items[from];
 		shard->cases[to] = shard->cases[from];
-		shard->items[to].state = TODO;
+		shard->items[to].state = WAITING;
 	}
 	shard->first = to;
 	shard->step = 0;
@@ -452,7 +482,7 @@ void shard_end(struct shard *shard, const struct shard_end *end, uint64_t now_us
 	} else {
 		end_died(shard, end, now_us);
 	}
-	ASSERT(shard->settled > 0);	/* so the attempt ends */
+	ASSERT(shard->settled > 0); /* so the attempt ends */
 	compact(shard);
 }
 

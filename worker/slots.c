@@ -2,9 +2,10 @@
 /*
  * slots.c - hands orders to attempts and the keeper's results to theirs.
  *
- * A keeper that dies takes every payload with it: their attempts close as the worker's fault (the coordinator runs them
- * elsewhere), and another keeper is started. That happens in a process with threads, which is safe because the keeper is
- * started by posix_spawn, without a copy of this process.
+ * A keeper that dies takes every payload with it: their attempts close as the worker's fault (the
+ * coordinator runs them elsewhere), and another keeper is started. That happens in a process with
+ * threads, which is safe because the keeper is started by posix_spawn, without a copy of this
+ * process.
  */
 #include "worker/slots.h"
 
@@ -18,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEEPER_DEATHS_MAX = 5 };	/* of keepers that did not finish a single payload */
+enum { KEEPER_DEATHS_MAX = 5 }; /* of keepers that did not finish a single payload */
 
 struct slots {
 	struct attempt_host host;
@@ -39,11 +40,11 @@ static int open_keeper(struct slots *slots, struct err *err)
 	int r = box_open(slots->box_program, slots->n, &box, &why);
 	if (r < 0)
 		return err_set(err, r, "%s", why.text);
-	slots->host.spawn.box = box;
+	slots->host.payload.spawn.box = box;
 	r = loop_fd_new(slots->host.loop, box_fd(box), on_results, slots, &slots->watch);
 	if (r < 0) {
 		box_close(box);
-		slots->host.spawn.box = NULL;
+		slots->host.payload.spawn.box = NULL;
 		return err_errno(err, r, "cannot watch the keeper");
 	}
 	return 0;
@@ -53,8 +54,8 @@ static void close_keeper(struct slots *slots)
 {
 	loop_fd_free(slots->watch);
 	slots->watch = NULL;
-	box_close(slots->host.spawn.box);
-	slots->host.spawn.box = NULL;
+	box_close(slots->host.payload.spawn.box);
+	slots->host.payload.spawn.box = NULL;
 }
 
 int slots_new(const struct slots_options *options, struct slots **ret_slots, struct err *err)
@@ -64,17 +65,19 @@ int slots_new(const struct slots_options *options, struct slots **ret_slots, str
 	if (!slots)
 		return err_set(err, -ENOMEM, "no memory for %u slots", options->n);
 	slots->host = (struct attempt_host){
-		.loop = options->loop, .spool = options->spool, .worker = options->worker,
+		.loop = options->loop,
+		.spool = options->spool,
+		.worker = options->worker,
 	};
 	slots->box_program = options->box_program;
 	slots->n = options->n;
-	int r = spawn_host_init(&slots->host.spawn, options->loop, NULL);
+	int r = spawn_host_init(&slots->host.payload.spawn, options->loop, NULL);
 	if (r < 0)
 		err_errno(err, r, "prepare the slots");
 	slots->host.stage = r == 0 ? stage_new(NULL) : NULL;
 	if (r == 0 && !slots->host.stage)
 		r = err_set(err, -ENOMEM, "no memory for the listings' cache");
-	r = r ? r : scratch_new(NULL, options->n, &slots->host.scratch, err);
+	r = r ? r : scratch_new(NULL, options->n, &slots->host.payload.scratch, err);
 	for (unsigned i = 0; i < options->n && r == 0; i++)
 		if (!(slots->items[i] = attempt_new(&slots->host, i)))
 			r = err_set(err, -ENOMEM, "no memory for slot %u", i);
@@ -94,8 +97,8 @@ void slots_free(struct slots *slots)
 	close_keeper(slots);
 	for (unsigned i = 0; i < slots->n; i++)
 		attempt_free(slots->items[i]);
-	spawn_host_done(&slots->host.spawn);
-	scratch_free(slots->host.scratch);
+	spawn_host_done(&slots->host.payload.spawn);
+	scratch_free(slots->host.payload.scratch);
 	stage_free(slots->host.stage);
 	free(slots);
 }
@@ -126,10 +129,12 @@ bool slots_are_broken(const struct slots *slots)
 static void keeper_died(struct slots *slots)
 {
 	struct err err = { 0 };
-	LOG_ERROR("keeper_died", "its payloads are gone; their attempts close and a new keeper is started");
+	LOG_ERROR("keeper_died",
+		  "its payloads are gone; their attempts close and a new keeper is started");
 	close_keeper(slots);
 	for (unsigned i = 0; i < slots->n; i++)
-		attempt_lost(slots->items[i], "the sandbox keeper of this worker died; see its log");
+		attempt_lost(slots->items[i],
+			     "the sandbox keeper of this worker died; see its log");
 	if (++slots->deaths > KEEPER_DEATHS_MAX || open_keeper(slots, &err) < 0) {
 		LOG_ERROR("keeper_lost", "%s", err.code ? err.text : "it died again and again");
 		slots->broken = true;
@@ -141,8 +146,8 @@ static void on_results(void *data)
 	struct slots *slots = data;
 	struct box_result result;
 	int r;
-	while ((r = box_receive(slots->host.spawn.box, &result)) > 0) {
-		uint64_t slot = result.id & ((1 << ATTEMPT_SLOT_BITS) - 1);
+	while ((r = box_receive(slots->host.payload.spawn.box, &result)) > 0) {
+		uint64_t slot = result.id & ((1 << PAYLOAD_SLOT_BITS) - 1);
 		slots->deaths = 0;
 		if (slot < slots->n)
 			attempt_result(slots->items[slot], &result);
@@ -165,7 +170,9 @@ static struct attempt *find(const struct slots *slots, uint64_t attempt, uint64_
 
 static void refuse(struct slots *slots, const struct msg_assign *assign, const char *reason)
 {
-	struct news news = { .spool = slots->host.spool, .attempt = assign->attempt, .epoch = assign->epoch };
+	struct news news = { .spool = slots->host.spool,
+			     .attempt = assign->attempt,
+			     .epoch = assign->epoch };
 	struct news_totals none = { 0 };
 	news_closed(&news, MSG_CLOSE_WORKER, reason, &none);
 	slots->host.closed++;
@@ -216,7 +223,9 @@ void slots_step(struct slots *slots)
 	if (!full && !slots->paused)
 		return;
 	if (full && !slots->paused)
-		LOG_WARN("spool_full", "tests' output is not read until the coordinator acknowledges what it was sent");
+		LOG_WARN("spool_full",
+			 "tests' output is not read until the coordinator acknowledges what it was "
+			 "sent");
 	for (unsigned i = 0; i < slots->n; i++)
 		attempt_pause(slots->items[i], full);
 	slots->paused = full;

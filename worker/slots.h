@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* slots.h - the slots of a worker: who is free, who runs what, and the keeper that serves them all. */
+/*
+ * slots.h - the slots of a worker: who is free, who runs what, and the keeper that serves them all.
+ */
 #ifndef PADDOCK_WORKER_SLOTS_H
 #define PADDOCK_WORKER_SLOTS_H
 
@@ -17,13 +19,14 @@ struct slots_options {
 	struct loop *loop;
 	struct spool *spool;
 	unsigned n;
-	const char *worker;		/* name */
-	const char *box_program;	/* absolute path of paddock-box */
+	const char *worker;	 /* name */
+	const char *box_program; /* absolute path of paddock-box */
 };
 
 /*
- * Start the keeper and make the slots' folders. Call before the process opens any channel: those start a thread. Texts
- * and the loop are borrowed. 0 with a handle the caller frees, or -errno with err.
+ * Start the keeper and make the slots' folders. Call before the process opens any channel: those
+ * start a thread. Texts and the loop are borrowed. 0 with a handle the caller frees, or -errno with
+ * err.
  */
 int slots_new(const struct slots_options *options, struct slots **ret_slots, struct err *err);
 
@@ -37,7 +40,8 @@ unsigned slots_count(const struct slots *slots); /* how many there are */
 /* How many attempts have closed so far: whether a slot was freed meanwhile. */
 uint64_t slots_closed(const struct slots *slots);
 
-/* Give an order to an idle slot. One that runs already is ignored; without an idle slot it closes at once, in the spool. */
+/* Give an order to an idle slot. One that runs already is ignored; without an idle slot it closes
+ * at once, in the spool. */
 void slots_assign(struct slots *slots, const struct msg_assign *assign);
 
 /* Kill an attempt, if it is here. */
@@ -49,7 +53,8 @@ void slots_cancel_all(struct slots *slots);
 /* What runs, at most slots_count entries. Returns how many. */
 size_t slots_running(const struct slots *slots, struct msg_running *ret_running);
 
-/* After each round of the loop: stop reading from payloads while the spool is full, go on when it has room. */
+/* After each round of the loop: stop reading from payloads while the spool is full, go on when it
+ * has room. */
 void slots_step(struct slots *slots);
 
 /* Has the keeper died without a successor? Then no order can be carried out here. */

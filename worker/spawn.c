@@ -2,14 +2,16 @@
 /*
  * spawn.c - pipes of one payload.
  *
- * Order of reading: a verdict's marker on standard output is written after the case's text on standard error, and a
- * report's line after both. So before bytes of a later stream are handed on, the earlier ones are read as far as they go:
- * errors, then output, then the report. For a payload that is one case any order will do.
+ * Order of reading: a verdict's marker on standard output is written after the case's text on
+ * standard error, and a report's line after both. So before bytes of a later stream are handed on,
+ * the earlier ones are read as far as they go: errors, then output, then the report. For a payload
+ * that is one case any order will do.
  *
- * Invariants: writing ends are closed here as soon as the keeper has them, so that a pipe's end is the payload's; after
- * the result nobody can write any more (the keeper killed all), but a payload without a sandbox might have escaped: the
- * last drain is bounded by DRAIN_READS. Never lets a payload wait: pipes are read whenever they have something, unless
- * paused because nothing more can be kept.
+ * Invariants: writing ends are closed here as soon as the keeper has them, so that a pipe's end is
+ * the payload's; after the result nobody can write any more (the keeper killed all), but a payload
+ * without a sandbox might have escaped: the last drain is bounded by DRAIN_READS. Never lets a
+ * payload wait: pipes are read whenever they have something, unless paused because nothing more can
+ * be kept.
  */
 #include "worker/spawn.h"
 
@@ -49,7 +51,8 @@ static void stream_close(struct spawn_stream *stream)
 	fd_close(&stream->fd);
 }
 
-/* Read once. Returns the bytes, in the stream's buffer; empty when there is nothing now, or at the end (then closed). */
+/* Read once. Returns the bytes, in the stream's buffer; empty when there is nothing now, or at the
+ * end (then closed). */
 static struct str stream_read(struct spawn_stream *stream, enum adapt_stream which)
 {
 	char *bytes = stream->spawn->host->bytes[which];
@@ -101,7 +104,8 @@ static int watch(struct spawn *spawn)
 		struct spawn_stream *stream = &spawn->streams[i];
 		if (stream->fd < 0 || stream->watch)
 			continue;
-		int r = loop_fd_new(spawn->host->loop, stream->fd, on_readable, stream, &stream->watch);
+		int r = loop_fd_new(spawn->host->loop, stream->fd, on_readable, stream,
+				    &stream->watch);
 		if (r < 0)
 			return r;
 	}
@@ -120,7 +124,8 @@ void spawn_drop(struct spawn *spawn)
 /* Give the payload its fds and let go of the writing ends. */
 static int ask_keeper(struct spawn *spawn, const struct box_spec *spec, int *ends, size_t n_ends)
 {
-	int fds[1 + SPAWN_STREAMS] = { spawn->host->null_fd, ends[0], ends[1], n_ends > 2 ? ends[2] : -1 };
+	int fds[1 + SPAWN_STREAMS] = { spawn->host->null_fd, ends[0], ends[1],
+				       n_ends > 2 ? ends[2] : -1 };
 	int r = box_spawn(spawn->host->box, spawn->id, spec, fds, 1 + n_ends);
 	for (size_t i = 0; i < n_ends; i++)
 		fd_close(&ends[i]);
@@ -135,7 +140,11 @@ int spawn_start(struct spawn *spawn, struct spawn_host *host, const struct box_s
 	size_t n_ends = options->report_fd ? 3 : 2;
 	int r = 0;
 	*spawn = (struct spawn){
-		.host = host, .fn = fn, .data = data, .id = options->id, .active = true,
+		.host = host,
+		.fn = fn,
+		.data = data,
+		.id = options->id,
+		.active = true,
 		.interleaved = options->interleaved,
 	};
 	for (size_t i = 0; i < SPAWN_STREAMS; i++)
@@ -159,7 +168,7 @@ void spawn_pause(struct spawn *spawn, bool paused)
 		return;
 	spawn->paused = paused;
 	if (!paused) {
-		spawn->paused = watch(spawn) < 0;	/* no memory: tried again at the next round */
+		spawn->paused = watch(spawn) < 0; /* no memory: tried again at the next round */
 		return;
 	}
 	for (size_t i = 0; i < SPAWN_STREAMS; i++) {

@@ -2,9 +2,10 @@
 /*
  * spool.c - a queue of batches of events.
  *
- * Invariants: a batch's encoded size is at most SPOOL_BATCH_BYTES and its events at most LIMIT_EVENTS; only the last batch
- * grows, and not once it was given out (`sealed`), so that a report sent again has the same bytes. Batches keep their
- * order. Not a store: what must outlive the worker's death needs a file behind the same calls.
+ * Invariants: a batch's encoded size is at most SPOOL_BATCH_BYTES and its events at most
+ * LIMIT_EVENTS; only the last batch grows, and not once it was given out (`sealed`), so that a
+ * report sent again has the same bytes. Batches keep their order. Not a store: what must outlive
+ * the worker's death needs a file behind the same calls.
  */
 #include "worker/spool.h"
 
@@ -19,16 +20,17 @@
 
 struct batch {
 	struct batch *next;
-	struct arena arena;	/* what the events point to */
+	struct arena arena; /* what the events point to */
 	struct msg_event *items;
 	size_t len, cap;
-	size_t bytes;		/* as encoded */
+	size_t bytes; /* as encoded */
 	bool sealed;
 };
 
 struct spool {
 	struct batch *first, *last;
-	struct batch *spare;	/* one emptied batch, kept so that a trickle of events does not allocate */
+	struct batch
+		*spare; /* one emptied batch, kept so that a trickle of events does not allocate */
 	size_t bytes, cap_bytes;
 };
 
@@ -79,29 +81,28 @@ static struct batch *add_batch(struct spool *spool)
 
 static bool fits(const struct msg_record *describe, const void *record);
 
-/* Is one field within the wire's limits? A report that could not be encoded would block all that follow. */
+/* Is one field within the wire's limits? A report that could not be encoded would block all that
+ * follow. */
 static bool field_fits(const struct msg_field *field, const char *base)
 {
 	const char *at = base + field->offset;
 	size_t n = 0;
 	const char *items = NULL;
 	switch (field->type) {
-	case MSG_FIELD_U64:
-		return *(const uint64_t *)(const void *)at <= field->max;
+	case MSG_FIELD_U64: return *(const uint64_t *)(const void *)at <= field->max;
 	case MSG_FIELD_STR:
-	case MSG_FIELD_BIN:
-		return ((const struct str *)(const void *)at)->len <= field->max;
+	case MSG_FIELD_BIN: return ((const struct str *)(const void *)at)->len <= field->max;
 	case MSG_FIELD_STRS:
-	case MSG_FIELD_LIST:
-		break;
+	case MSG_FIELD_LIST: break;
 	}
 	memcpy(&n, base + field->count_offset, sizeof(n));
 	memcpy(&items, at, sizeof(items));
 	if (n > field->max_items)
 		return false;
 	for (size_t i = 0; i < n; i++)
-		if (field->type == MSG_FIELD_LIST ? !fits(field->record, items + i * field->record->bytes) :
-						    ((const struct str *)(const void *)items)[i].len > field->max)
+		if (field->type == MSG_FIELD_LIST
+			    ? !fits(field->record, items + i * field->record->bytes)
+			    : ((const struct str *)(const void *)items)[i].len > field->max)
 			return false;
 	return true;
 }
@@ -116,7 +117,8 @@ static bool fits(const struct msg_record *describe, const void *record)
 
 static bool has_room(const struct batch *batch, size_t bytes)
 {
-	return batch && !batch->sealed && batch->len < LIMIT_EVENTS && batch->bytes + bytes <= SPOOL_BATCH_BYTES;
+	return batch && !batch->sealed && batch->len < LIMIT_EVENTS &&
+	       batch->bytes + bytes <= SPOOL_BATCH_BYTES;
 }
 
 int spool_put(struct spool *spool, const struct msg_event *event)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * spool.h - events that the coordinator has not acknowledged yet, in batches that each fit one report. The oldest batch is
- * what travels; a receipt drops it. Held in memory: they outlive a coordinator that is restarted, not the worker itself.
+ * spool.h - events that the coordinator has not acknowledged yet, in batches that each fit one
+ * report. The oldest batch is what travels; a receipt drops it. Held in memory: they outlive a
+ * coordinator that is restarted, not the worker itself.
  */
 #ifndef PADDOCK_WORKER_SPOOL_H
 #define PADDOCK_WORKER_SPOOL_H
@@ -12,7 +13,8 @@
 #include <stddef.h>
 
 enum {
-	/* Above this the tests' pipes are no longer read, so that a coordinator out of reach costs this much and no more. */
+	/* Above this the tests' pipes are no longer read, so that a coordinator out of reach costs
+	   this much and no more. */
 	SPOOL_CAP_BYTES = 64 << 20,
 	/* Of one batch as encoded: a frame less the head of the report. */
 	SPOOL_BATCH_BYTES = LIMIT_FRAME_BYTES - 4096,
@@ -20,15 +22,18 @@ enum {
 
 struct spool;
 
-/* An empty spool that is full at cap_bytes; the caller frees it with spool_free. NULL on no memory. */
+/*
+ * An empty spool that is full at cap_bytes; the caller frees it with spool_free. NULL on no memory.
+ */
 struct spool *spool_new(size_t cap_bytes);
 
 /* Free it with what it holds. Accepts NULL. */
 void spool_free(struct spool *spool);
 
 /*
- * Add a copy of an event; beyond the cap too: a verdict is never refused, whoever produces bulk asks spool_is_full first.
- * 0, -EMSGSIZE when a field passes its limit or the event a batch, -ENOMEM.
+ * Add a copy of an event; beyond the cap too: a verdict is never refused, whoever produces bulk
+ * asks spool_is_full first. 0, -EMSGSIZE when a field passes its limit or the event a batch,
+ * -ENOMEM.
  */
 int spool_put(struct spool *spool, const struct msg_event *event);
 
@@ -42,8 +47,8 @@ bool spool_is_empty(const struct spool *spool);
 size_t spool_bytes(const struct spool *spool);
 
 /*
- * The oldest batch, which takes no more events from now on; the same one until spool_drop. Events belong to the spool.
- * Returns their number, 0 when the spool is empty.
+ * The oldest batch, which takes no more events from now on; the same one until spool_drop. Events
+ * belong to the spool. Returns their number, 0 when the spool is empty.
  */
 size_t spool_front(struct spool *spool, struct msg_event **ret_events);
 

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * stage.c - the cache of listings: one file per key, a row of [u32 length][report frame] with `listed` events, written to a
- * temporary name and renamed. The decoder that guards the wire reads it, so a damaged file is a miss.
+ * stage.c - the cache of listings: one file per key, a row of [u32 length][report frame] with
+ * `listed` events, written to a temporary name and renamed. The decoder that guards the wire reads
+ * it, so a damaged file is a miss.
  *
- * What it cannot see: a listing that depends on shared libraries or files beside the program. Hence only kinds whose
- * cases are compiled into the program are kept, and a case the program no longer has ends as an error, never unseen.
+ * What it cannot see: a listing that depends on shared libraries or files beside the program. Hence
+ * only kinds whose cases are compiled into the program are kept, and a case the program no longer
+ * has ends as an error, never unseen.
  */
 #include "worker/stage.h"
 
@@ -23,12 +25,12 @@
 #include <unistd.h>
 
 enum {
-	FILE_BYTES_MAX = 256 << 20,	/* of one listing: beyond it listing anew is no slower */
+	FILE_BYTES_MAX = 256 << 20, /* of one listing: beyond it listing anew is no slower */
 	PIECE_BYTES = 512 << 10,
 };
 
 struct stage {
-	char folder[PATH_MAX];	/* empty: nothing is kept */
+	char folder[PATH_MAX]; /* empty: nothing is kept */
 };
 
 struct stage *stage_new(const char *folder)
@@ -65,7 +67,9 @@ static int put_text(struct buf *buf, struct str text)
 /* May this variable change what a program of these kinds lists? */
 static bool is_relevant(struct str variable)
 {
-	static const char *const prefixes[] = { "LD_", "GTEST_", "G_TEST_", "LANG", "LC_", "TEST_" };
+	static const char *const prefixes[] = {
+		"LD_", "GTEST_", "G_TEST_", "LANG", "LC_", "TEST_"
+	};
 	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
 		if (str_starts(variable, str_of(prefixes[i])))
 			return true;
@@ -110,32 +114,48 @@ static int key_path(const struct stage *stage, const struct digest *key, char pa
 	char hex[DIGEST_HEX_BYTES];
 	if (!stage->folder[0])
 		return -ENOENT;
-	return snprintf(path, PATH_MAX, "%s/%s", stage->folder, digest_hex(key, hex)) < PATH_MAX ? 0 : -ENAMETOOLONG;
+	return snprintf(path, PATH_MAX, "%s/%s", stage->folder, digest_hex(key, hex)) < PATH_MAX
+		       ? 0
+		       : -ENAMETOOLONG;
 }
 
 static struct adapt_case unlist(const struct msg_listed *from)
 {
 	return (struct adapt_case){
-		.name = from->name, .detail = from->detail,
-		.disabled = from->disabled, .serial = from->serial,
-		.processors = from->processors, .timeout_us = from->timeout_us,
-		.locks = (struct str *)from->locks, .n_locks = from->n_locks,
-		.after = (struct str *)from->after, .n_after = from->n_after,
-		.needs = (struct str *)from->needs, .n_needs = from->n_needs,
-		.tags = (struct str *)from->tags, .n_tags = from->n_tags,
+		.name = from->name,
+		.detail = from->detail,
+		.disabled = from->disabled,
+		.serial = from->serial,
+		.processors = from->processors,
+		.timeout_us = from->timeout_us,
+		.locks = (struct str *)from->locks,
+		.n_locks = from->n_locks,
+		.after = (struct str *)from->after,
+		.n_after = from->n_after,
+		.needs = (struct str *)from->needs,
+		.n_needs = from->n_needs,
+		.tags = (struct str *)from->tags,
+		.n_tags = from->n_tags,
 	};
 }
 
 struct msg_listed stage_listed(const struct adapt_case *from)
 {
 	return (struct msg_listed){
-		.name = from->name, .detail = from->detail,
-		.disabled = from->disabled, .serial = from->serial,
-		.processors = from->processors, .timeout_us = from->timeout_us,
-		.locks = from->locks, .n_locks = from->n_locks,
-		.after = from->after, .n_after = from->n_after,
-		.needs = from->needs, .n_needs = from->n_needs,
-		.tags = from->tags, .n_tags = from->n_tags,
+		.name = from->name,
+		.detail = from->detail,
+		.disabled = from->disabled,
+		.serial = from->serial,
+		.processors = from->processors,
+		.timeout_us = from->timeout_us,
+		.locks = from->locks,
+		.n_locks = from->n_locks,
+		.after = from->after,
+		.n_after = from->n_after,
+		.needs = from->needs,
+		.n_needs = from->n_needs,
+		.tags = from->tags,
+		.n_tags = from->n_tags,
 	};
 }
 
@@ -155,7 +175,8 @@ static int load_frame(struct str frame, struct arena *arena, struct adapt_cases 
 	return 0;
 }
 
-int stage_load(const struct stage *stage, const struct digest *key, struct arena *arena, struct adapt_cases *cases)
+int stage_load(const struct stage *stage, const struct digest *key, struct arena *arena,
+	       struct adapt_cases *cases)
 {
 	char path[PATH_MAX];
 	struct buf bytes;
@@ -198,7 +219,10 @@ static int put_piece(struct buf *file, struct msg_listed *listed, size_t n)
 
 static int put_cases(struct buf *file, const struct adapt_cases *cases)
 {
-	struct { struct msg_listed *items; size_t len, cap; } piece = { 0 };
+	struct {
+		struct msg_listed *items;
+		size_t len, cap;
+	} piece = { 0 };
 	size_t bytes = 0;
 	int r = 0;
 	for (size_t i = 0; i < cases->len && r == 0; i++) {
@@ -223,7 +247,8 @@ static int write_file(const char *path, struct str bytes)
 	char temporary[PATH_MAX];
 	if (snprintf(temporary, sizeof(temporary), "%s.%ld", path, (long)getpid()) >= PATH_MAX)
 		return -ENAMETOOLONG;
-	FD_CLEANUP int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	FD_CLEANUP int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
+				 0600);
 	if (fd < 0)
 		return -errno;
 	int r = fd_write_all(fd, bytes.data, bytes.len);
@@ -234,7 +259,8 @@ static int write_file(const char *path, struct str bytes)
 	return r;
 }
 
-int stage_store(const struct stage *stage, const struct digest *key, const struct adapt_cases *cases)
+int stage_store(const struct stage *stage, const struct digest *key,
+		const struct adapt_cases *cases)
 {
 	char path[PATH_MAX];
 	struct buf file;

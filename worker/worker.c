@@ -2,9 +2,10 @@
 /*
  * worker.c - puts the worker's parts together and ends them in order.
  *
- * Order matters: the keeper is started (slots_new) before the session opens a channel, because channels start a thread.
- * Signals: the first SIGTERM or SIGINT drains (no new orders, what runs may end), the second kills what runs. An embedded
- * worker leaves SIGINT to its parent, and ends at once, with all that runs, when the parent is gone.
+ * Order matters: the keeper is started (slots_new) before the session opens a channel, because
+ * channels start a thread. Signals: the first SIGTERM or SIGINT drains (no new orders, what runs
+ * may end), the second kills what runs. An embedded worker leaves SIGINT to its parent, and ends at
+ * once, with all that runs, when the parent is gone.
  */
 #include "worker/worker.h"
 
@@ -64,11 +65,16 @@ static int check_address(const struct worker_options *options, struct err *err)
 	if (r < 0)
 		return r;
 	if (!chan_address_is_local(options->coordinator))
-		return err_set(err, -EPERM, "cannot use %s: connections without keys are for this machine only; "
-			       "use an ipc:// or loopback address", options->coordinator);
+		return err_set(err, -EPERM,
+			       "cannot use %s: connections without keys are for this machine only; "
+			       "use an ipc:// or loopback address",
+			       options->coordinator);
 	if (str_starts(str_of(options->coordinator), STR_LIT("tcp:")) && !options->insecure)
-		return err_set(err, -EPERM, "cannot use %s: tcp has no keys yet; add --insecure at both ends to speak "
-			       "without them on this machine", options->coordinator);
+		return err_set(
+			err, -EPERM,
+			"cannot use %s: tcp has no keys yet; add --insecure at both ends to speak "
+			"without them on this machine",
+			options->coordinator);
 	return 0;
 }
 
@@ -93,16 +99,23 @@ static int build(struct worker *worker, struct err *err)
 	if (!worker->spool)
 		return err_set(err, -ENOMEM, "no memory for the spool");
 	struct slots_options slots = {
-		.loop = worker->loop, .spool = worker->spool, .n = options->slots, .worker = options->name,
+		.loop = worker->loop,
+		.spool = worker->spool,
+		.n = options->slots,
+		.worker = options->name,
 		.box_program = options->box_program,
 	};
 	r = slots_new(&slots, &worker->slots, err);
 	if (r < 0)
 		return r;
 	struct session_options session = {
-		.loop = worker->loop, .slots = worker->slots, .spool = worker->spool,
-		.coordinator = options->coordinator, .name = options->name,
-		.tags = options->tags, .n_tags = options->n_tags,
+		.loop = worker->loop,
+		.slots = worker->slots,
+		.spool = worker->spool,
+		.coordinator = options->coordinator,
+		.name = options->name,
+		.tags = options->tags,
+		.n_tags = options->n_tags,
 	};
 	r = session_new(&session, &worker->session, err);
 	if (r < 0)
@@ -130,11 +143,13 @@ int worker_run(const struct worker_options *options, struct err *err)
 		err_set(err, -ESRCH, "an embedded worker needs a living parent");
 		return EXIT_CODE_INCOMPLETE;
 	}
-	signal(SIGPIPE, SIG_IGN);
+	struct sigaction ignore = { .sa_handler = SIG_IGN };
+	sigaction(SIGPIPE, &ignore, NULL);
 	int code = EXIT_CODE_SETUP;
 	if (build(&worker, err) == 0) {
 		loop_run(worker.loop, step, &worker);
-		code = worker.orphaned ? EXIT_CODE_INCOMPLETE : session_exit_code(worker.session, err);
+		code = worker.orphaned ? EXIT_CODE_INCOMPLETE
+				       : session_exit_code(worker.session, err);
 	}
 	if (worker.orphaned)
 		err_set(err, -ESRCH, "the run this worker belongs to ended without it");

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* worker.h - the worker program's main part: slots, spool and session on one loop, until it is drained or refused. */
+/* worker.h - the worker program's main part: slots, spool and session on one loop, until it is
+ * drained or refused. */
 #ifndef PADDOCK_WORKER_WORKER_H
 #define PADDOCK_WORKER_WORKER_H
 
@@ -10,19 +11,19 @@
 #include <stddef.h>
 
 struct worker_options {
-	const char *coordinator;	/* URL of the control endpoint */
+	const char *coordinator; /* URL of the control endpoint */
 	const char *name;
 	unsigned slots;
-	const struct str *tags;		/* "K=V" */
+	const struct str *tags; /* "K=V" */
 	size_t n_tags;
-	const char *box_program;	/* absolute path of paddock-box */
-	bool insecure;			/* speak without keys where only this machine listens */
-	bool embedded;			/* child of a run: ends with its parent, leaves Ctrl-C to it */
+	const char *box_program; /* absolute path of paddock-box */
+	bool insecure;		 /* speak without keys where only this machine listens */
+	bool embedded;		 /* child of a run: ends with its parent, leaves Ctrl-C to it */
 };
 
 /*
- * Serve until drained, refused or signalled. Returns the exit code of the program, with `err` filled when a human must know
- * why it is not 0. Blocks for as long as the worker lives.
+ * Serve until drained, refused or signalled. Returns the exit code of the program, with `err`
+ * filled when a human must know why it is not 0. Blocks for as long as the worker lives.
  */
 int worker_run(const struct worker_options *options, struct err *err);
 

@@ -274,7 +274,8 @@ static void test_listing_that_hangs(void **state)
 	tear_down(&f);
 }
 
-/* A program that speaks as GoogleTest does: one case passes, one dies, the one after it still runs.
+/*
+ * A program that speaks as GoogleTest does: one case passes, one dies, the one after it still runs.
  */
 static const char fake_gtest[] =
 	"#!/bin/sh\n"
@@ -284,7 +285,8 @@ static const char fake_gtest[] =
 	"esac; done\n"
 	"IFS=:; for c in $f; do\n"
 	"echo \"[ RUN      ] $c\"\n"
-	"case $c in S.dies) echo dying words; echo assert >&2; kill -ABRT $$;; S.hangs) sleep 100;; esac\n"
+	"case $c in S.dies) echo dying words; echo assert >&2; kill -ABRT $$;;\n"
+	"S.hangs) sleep 100;; esac\n"
 	"echo \"[       OK ] $c (0 ms)\"\n"
 	"done\n";
 
@@ -328,6 +330,55 @@ static void test_session_is_resumed(void **state)
 	assert_closed(fakecoord_wait_closed(f.coord, attempt), MSG_CLOSE_FINE, "");
 	assert_string_equal(verdicts(&f, attempt, text, sizeof(text)), "0=pass ");
 	assert_true(fakecoord_hellos(f.coord) >= 2);
+	tear_down(&f);
+}
+
+/* The first SIGTERM lets what runs end and be told; the second kills it. */
+static void test_drains(void **state)
+{
+	struct fixture f;
+	char text[128];
+	(void)state;
+	set_up(&f, "list", "x\n", BOX_LEVEL_OFF);
+	add_case(&f, "waits", "sleep 0.5");
+	uint64_t attempt = fakecoord_order(f.coord, &f.assign);
+	fakecoord_wait(f.coord, attempt, MSG_EVENT_STARTED);
+	kill(fakecoord_worker(f.coord), SIGTERM);
+	assert_closed(fakecoord_wait_closed(f.coord, attempt), MSG_CLOSE_FINE, "");
+	assert_string_equal(verdicts(&f, attempt, text, sizeof(text)), "0=pass ");
+	tear_down(&f);
+	set_up(&f, "list", "x\n", BOX_LEVEL_OFF);
+	add_case(&f, "waits", "sleep 1000");
+	attempt = fakecoord_order(f.coord, &f.assign);
+	fakecoord_wait(f.coord, attempt, MSG_EVENT_STARTED);
+	kill(fakecoord_worker(f.coord), SIGTERM);
+	fakecoord_serve(f.coord, 200 * CLOCK_US_PER_MS);
+	kill(fakecoord_worker(f.coord), SIGTERM);
+	assert_closed(fakecoord_wait_closed(f.coord, attempt), MSG_CLOSE_CANCELLED, "cancelled");
+	tear_down(&f);
+}
+
+/* Nobody acknowledges: the tests' output is left in their pipes, and all goes on once somebody
+ * does. */
+static void test_a_full_spool_holds_the_tests_back(void **state)
+{
+	struct fixture f;
+	char text[256];
+	(void)state;
+	set_up(&f, "list", "x\n", BOX_LEVEL_OFF);
+	f.program.output_bytes = 64 << 20;
+	for (int i = 0; i < 4; i++)
+		add_case(&f, "flood", "head -c 60000000 /dev/zero; exit 1");
+	uint64_t attempt = fakecoord_order(f.coord, &f.assign);
+	fakecoord_wait(f.coord, attempt, MSG_EVENT_STARTED);
+	fakecoord_mute(f.coord, true);
+	fakecoord_serve(f.coord, 3 * CLOCK_US_PER_S);
+	fakecoord_mute(f.coord, false);
+	fakecoord_wait_closed(f.coord, attempt);
+	assert_string_equal(verdicts(&f, attempt, text, sizeof(text)),
+			    "0=fail 1=fail 2=fail 3=fail ");
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(verdict_of(&f, attempt, i)->dropped_bytes, 0);
 	tear_down(&f);
 }
 
@@ -419,6 +470,8 @@ int main(void)
 		cmocka_unit_test(test_gtest_bare),
 		cmocka_unit_test(test_session_is_resumed),
 		cmocka_unit_test(test_keeper_is_replaced),
+		cmocka_unit_test(test_drains),
+		cmocka_unit_test(test_a_full_spool_holds_the_tests_back),
 		cmocka_unit_test(test_listing_boxed),
 		cmocka_unit_test(test_commands_boxed),
 		cmocka_unit_test(test_timeout_boxed),

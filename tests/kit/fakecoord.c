@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * fakecoord.c - the coordinator's side of the protocol as short as it can be. The worker is started before the first
- * channel is opened, since those start a thread. Whatever goes wrong fails the test that runs.
+ * fakecoord.c - the coordinator's side of the protocol as short as it can be. The worker is started
+ * before the first channel is opened, since those start a thread. Whatever goes wrong fails the
+ * test that runs.
  */
 #include "tests/kit/fakecoord.h"
 
@@ -36,18 +37,28 @@ struct fakecoord {
 	char folder[64];
 	struct chan_server *chans[2];
 	struct lane_server lanes[2];
-	struct chan_peer parked;	/* the poll that waits for orders */
-	uint64_t parked_seq;		/* 0: none */
+	struct chan_peer parked; /* the poll that waits for orders */
+	uint64_t parked_seq;	 /* 0: none */
 	uint64_t session, sessions;
 	unsigned hellos;
+	bool mute;
 	pid_t worker;
 	int status;
 	bool reaped;
 	uint64_t attempts;
-	struct arena arena;		/* of events and orders */
-	struct { struct msg_event *items; size_t len, cap; } events;
-	struct { struct msg_assign *items; size_t len, cap; } orders;
-	struct { struct msg_cancel *items; size_t len, cap; } cancels;
+	struct arena arena; /* of events and orders */
+	struct {
+		struct msg_event *items;
+		size_t len, cap;
+	} events;
+	struct {
+		struct msg_assign *items;
+		size_t len, cap;
+	} orders;
+	struct {
+		struct msg_cancel *items;
+		size_t len, cap;
+	} cancels;
 	struct buf frame;
 };
 
@@ -61,8 +72,8 @@ static void start_worker(struct fakecoord *coord, unsigned slots)
 	snprintf(program, sizeof(program), "%s/paddock-worker", bin);
 	snprintf(url, sizeof(url), "ipc://%s/socket", coord->folder);
 	snprintf(count, sizeof(count), "%u", slots);
-	char *argv[] = { program, "--coordinator", url, "--slots", count, "--name", "tester",
-			 "--embedded", NULL };
+	char *argv[] = { program,  "--coordinator", url,	  "--slots", count,
+			 "--name", "tester",	    "--embedded", NULL };
 	if (posix_spawn(&coord->worker, program, NULL, NULL, argv, environ) != 0)
 		fail_msg("cannot start %s", program);
 }
@@ -72,7 +83,8 @@ static void listen_at(struct fakecoord *coord, int lane, const char *name)
 	char url[128];
 	struct err err = { 0 };
 	snprintf(url, sizeof(url), "ipc://%s/%s", coord->folder, name);
-	if (chan_server_new(&coord->chans[lane], &err) < 0 || chan_server_listen(coord->chans[lane], url, &err) < 0)
+	if (chan_server_new(&coord->chans[lane], &err) < 0 ||
+	    chan_server_listen(coord->chans[lane], url, &err) < 0)
 		fail_msg("%s", err.text);
 }
 
@@ -89,7 +101,8 @@ struct fakecoord *fakecoord_start(unsigned slots)
 	return coord;
 }
 
-static void reply(struct fakecoord *coord, int lane, struct chan_peer *peer, enum msg_type type, const void *message)
+static void reply(struct fakecoord *coord, int lane, struct chan_peer *peer, enum msg_type type,
+		  const void *message)
 {
 	struct err err = { 0 };
 	if (msg_encode(type, message, &coord->frame, &err) < 0)
@@ -116,9 +129,12 @@ static void give_orders(struct fakecoord *coord)
 	if (!coord->parked_seq || (!coord->orders.len && !coord->cancels.len))
 		return;
 	struct msg_orders orders = {
-		.session = coord->session, .seq = coord->parked_seq,
-		.assigns = coord->orders.items, .n_assigns = coord->orders.len,
-		.cancels = coord->cancels.items, .n_cancels = coord->cancels.len,
+		.session = coord->session,
+		.seq = coord->parked_seq,
+		.assigns = coord->orders.items,
+		.n_assigns = coord->orders.len,
+		.cancels = coord->cancels.items,
+		.n_cancels = coord->cancels.len,
 	};
 	coord->parked_seq = 0;
 	reply(coord, CONTROL, &coord->parked, MSG_ORDERS, &orders);
@@ -126,8 +142,10 @@ static void give_orders(struct fakecoord *coord)
 	coord->orders.len = coord->cancels.len = 0;
 }
 
-/* Is the numbered request new? Repeated ones are answered as before, those of another session refused. */
-static bool take(struct fakecoord *coord, int lane, uint64_t session, uint64_t seq, struct chan_peer *peer)
+/* Is the numbered request new? Repeated ones are answered as before, those of another session
+ * refused. */
+static bool take(struct fakecoord *coord, int lane, uint64_t session, uint64_t seq,
+		 struct chan_peer *peer)
 {
 	if (session != coord->session) {
 		struct msg_refused refused;
@@ -140,12 +158,8 @@ static bool take(struct fakecoord *coord, int lane, uint64_t session, uint64_t s
 	case LANE_REPEAT:
 		chan_server_reply(coord->chans[lane], peer, lane_server_reply(&coord->lanes[lane]));
 		return false;
-	case LANE_PARKED:
-		coord->parked = *peer;
-		return false;
-	default:
-		chan_server_drop(coord->chans[lane], peer);
-		return false;
+	case LANE_PARKED: coord->parked = *peer; return false;
+	default: chan_server_drop(coord->chans[lane], peer); return false;
 	}
 }
 
@@ -156,13 +170,20 @@ static void send_receipt(struct fakecoord *coord, int lane, uint64_t seq, struct
 	lane_server_answer(&coord->lanes[lane], seq, buf_str(&coord->frame));
 }
 
-static void on_report(struct fakecoord *coord, const struct msg_report *report, struct chan_peer *peer)
+static void on_report(struct fakecoord *coord, const struct msg_report *report,
+		      struct chan_peer *peer)
 {
+	if (coord->mute) {
+		chan_server_drop(coord->chans[DATA], peer);
+		return;
+	}
 	if (!take(coord, DATA, report->session, report->seq, peer))
 		return;
 	for (size_t i = 0; i < report->n_events; i++) {
 		struct msg_event copy;
-		assert_int_equal(record_copy(&msg_record_event, &report->events[i], &copy, &coord->arena), 0);
+		assert_int_equal(record_copy(&msg_record_event, &report->events[i], &copy,
+					     &coord->arena),
+				 0);
 		assert_int_equal(VEC_PUSH(&coord->events, copy), 0);
 	}
 	send_receipt(coord, DATA, report->seq, peer);
@@ -237,12 +258,14 @@ void fakecoord_cancel(struct fakecoord *coord, uint64_t attempt)
 	assert_int_equal(VEC_PUSH(&coord->cancels, cancel), 0);
 }
 
-const struct msg_event *fakecoord_wait(struct fakecoord *coord, uint64_t attempt, enum msg_event_kind kind)
+const struct msg_event *fakecoord_wait(struct fakecoord *coord, uint64_t attempt,
+				       enum msg_event_kind kind)
 {
 	uint64_t until_us = clock_mono_us() + WAIT_US;
 	for (size_t i = 0;;) {
 		for (; i < coord->events.len; i++)
-			if (coord->events.items[i].attempt == attempt && coord->events.items[i].kind == kind)
+			if (coord->events.items[i].attempt == attempt &&
+			    coord->events.items[i].kind == kind)
 				return &coord->events.items[i];
 		if (coord->reaped)
 			fail_msg("the worker ended with status %d", coord->status);
@@ -275,10 +298,16 @@ void fakecoord_forget(struct fakecoord *coord)
 	coord->session = ++coord->sessions;
 	if (coord->parked_seq) {
 		struct msg_refused refused;
-		hello_refuse(&refused, EXIT_CODE_INCOMPLETE, 0, coord->parked_seq, "session unknown");
+		hello_refuse(&refused, EXIT_CODE_INCOMPLETE, 0, coord->parked_seq,
+			     "session unknown");
 		reply(coord, CONTROL, &coord->parked, MSG_REFUSED, &refused);
 	}
 	coord->parked_seq = 0;
+}
+
+void fakecoord_mute(struct fakecoord *coord, bool mute)
+{
+	coord->mute = mute;
 }
 
 unsigned fakecoord_hellos(const struct fakecoord *coord)

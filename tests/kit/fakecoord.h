@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * fakecoord.h - a coordinator for tests of the worker: starts one real paddock-worker, gives it the orders a test wants,
- * and keeps every event it reports. No planning, no leases.
+ * fakecoord.h - a coordinator for tests of the worker: starts one real paddock-worker, gives it the
+ * orders a test wants, and keeps every event it reports. No planning, no leases.
  *
  * Life:  fakecoord_start -> { fakecoord_order -> fakecoord_wait_closed }* -> fakecoord_stop
  */
@@ -17,7 +17,8 @@
 
 struct fakecoord;
 
-/* Listen in a private folder and start PADDOCK_BIN/paddock-worker with `slots` slots. Fails the test when it cannot. */
+/* Listen in a private folder and start PADDOCK_BIN/paddock-worker with `slots` slots. Fails the
+ * test when it cannot. */
 struct fakecoord *fakecoord_start(unsigned slots);
 
 /* Give the worker an order with its next poll. Its attempt number is set here and returned. */
@@ -30,7 +31,8 @@ void fakecoord_cancel(struct fakecoord *coord, uint64_t attempt);
 const struct msg_event *fakecoord_wait_closed(struct fakecoord *coord, uint64_t attempt);
 
 /* Serve until an event of `kind` about `attempt` came. Fails the test after 30 s. */
-const struct msg_event *fakecoord_wait(struct fakecoord *coord, uint64_t attempt, enum msg_event_kind kind);
+const struct msg_event *fakecoord_wait(struct fakecoord *coord, uint64_t attempt,
+				       enum msg_event_kind kind);
 
 /* Serve for this long, whatever comes. */
 void fakecoord_serve(struct fakecoord *coord, uint64_t for_us);
@@ -40,6 +42,9 @@ size_t fakecoord_events(const struct fakecoord *coord, const struct msg_event **
 
 /* Forget the session: the worker's next request is refused and it has to join again. */
 void fakecoord_forget(struct fakecoord *coord);
+
+/* While mute, reports are received but neither kept nor acknowledged. */
+void fakecoord_mute(struct fakecoord *coord, bool mute);
 
 /* How often the worker said hello. */
 unsigned fakecoord_hellos(const struct fakecoord *coord);

