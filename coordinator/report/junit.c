@@ -249,7 +249,8 @@ static void put_properties(struct report *report, const struct msg_run_event *ev
 {
 	bool plain = event->outcome == OUTCOME_PASS || event->outcome == OUTCOME_FAIL ||
 		     event->outcome == OUTCOME_SKIP;
-	if (plain && event->attempt <= 1 && !event->found && !event->peak_bytes)
+	bool peak = event->peak_bytes && event->outcome == OUTCOME_OOM;
+	if (plain && event->attempt <= 1 && !event->found)
 		return;
 	start(report, "properties");
 	if (!plain)
@@ -259,7 +260,7 @@ static void put_properties(struct report *report, const struct msg_run_event *ev
 		property_number(report, "paddock.attempt", event->attempt);
 	if (event->found)
 		property(report, "paddock.found", STR_LIT("true"));
-	if (event->peak_bytes)
+	if (peak)
 		property_number(report, "paddock.peak_bytes", event->peak_bytes);
 	end(report);
 }

@@ -259,7 +259,7 @@ static int print_extras(const struct tally *tally, struct buf *buf)
 	return r == 0 && before[0] == ',' ? buf_puts(buf, ")") : r;
 }
 
-/* "makespan 12.3 s = 1.03 x the lower bound 11.9 s, set by ...; 8 slots, 92% busy" */
+/* "makespan 12.3 s = 1.03 x the lower bound 11.9 s, bounded by ...; 8 slots, 92% busy" */
 static int print_schedule(const struct summary *summary, struct buf *buf)
 {
 	const struct msg_run_event *end = &summary->finished;
@@ -271,7 +271,7 @@ static int print_schedule(const struct summary *summary, struct buf *buf)
 			   (double)end->makespan_us / (double)end->bound_us,
 			   str_format_duration(least, sizeof(least), end->bound_us));
 	if (r == 0 && end->message.len) {
-		r = buf_puts(buf, ", set by ");
+		r = buf_puts(buf, ", bounded by ");
 		if (r == 0)
 			r = escape_terminal(buf, end->message, false);
 	}
