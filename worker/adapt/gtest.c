@@ -62,15 +62,15 @@ static const char *const env_removed[] = {
 struct gtest_parser {
 	struct step step;
 	struct lines lines;
-	struct buf running; /* full name of the test that runs, ours or not; empty: idle */
-	ptrdiff_t index;    /* of it in the step, or STEP_NONE */
-	bool explaining;    /* lines belong to a failure's or skip's text */
-	bool over;	    /* its end was seen, and nothing yet that proves it to be the end */
+	struct buf running;   /* full name of the test that runs, ours or not; empty: idle */
+	ptrdiff_t index;      /* of it in the step, or STEP_NONE */
+	bool explaining;      /* lines belong to a failure's or skip's text */
+	bool over;	      /* its end was seen, and nothing yet that proves it to be the end */
 	enum outcome outcome; /* when over */
 	uint64_t duration_us; /* when over */
-	struct buf message; /* of the running test, or of the set-up outside any */
-	struct buf global;  /* failures outside any test: set-up and tear-down of suites and of the
-			       environment */
+	struct buf message;   /* of the running test, or of the set-up outside any */
+	struct buf global; /* failures outside any test: set-up and tear-down of suites and of the
+			      environment */
 };
 
 /* ---- listing ---- */
@@ -361,8 +361,8 @@ static void end_running(struct gtest_parser *parser)
 	struct str message = parser->outcome == OUTCOME_PASS ? (struct str){ "", 0 }
 							     : str_trim(buf_str(&parser->message));
 	if (parser->index >= 0)
-		step_end(&parser->step, (size_t)parser->index, parser->outcome,
-			 parser->duration_us, message);
+		step_end(&parser->step, (size_t)parser->index, parser->outcome, parser->duration_us,
+			 message);
 	parser->index = STEP_NONE;
 	parser->explaining = parser->over = false;
 	buf_clear(&parser->running);
