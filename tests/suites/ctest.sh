@@ -30,7 +30,7 @@ suite_prepare()
 
 suite_native()
 {
-	"$KIT/ctest_oracle.py" ctest build "$WORK/build" -j "$JOBS" >"$1"
+	"$KIT/ctest_oracle.py" ctest ctest "$WORK/build" -j "$JOBS" >"$1"
 }
 
 suite_version() { cat "$FIXTURE/CMakeLists.txt"; }

@@ -30,7 +30,7 @@ suite_prepare()
 
 suite_native()
 {
-	"$KIT/ctest_oracle.py" self "$(basename "$BUILD")" "$BUILD" \
+	"$KIT/ctest_oracle.py" self ctest "$BUILD" \
 		-j "$JOBS" -R "$CHOSEN" >"$1"
 }
 

@@ -5,8 +5,8 @@
 gnome-desktop-testing-runner runs the programs, each as it always does, and
 keeps what each printed; its PASS, SKIP and FAIL are the programs' verdicts. It
 does not read TAP, so the points come from tap2tsv.pl. A program that it calls
-PASS while the TAP is broken (bad plan, bail-out) is a failure all the same, and
-one whose whole plan is 1..0 is a skip: the TAP specification says so. Where a
+PASS while the TAP is broken (bad plan, bail-out) or holds a failed point is a
+failure all the same, and one whose whole plan is 1..0 is a skip, as prove has it. Where a
 program prints no TAP at all though it promises some (glib's cxx), its exit status
 is all there is.
 
@@ -86,6 +86,8 @@ def main():
             points, tap = tap_rows(log)
             for case, outcome in points:
                 print(options.tree, program, case, outcome, sep="\t")
+                if outcome == "fail":
+                    tap = "fail"
             if main_verdict == "pass" and tap != "none":
                 main_verdict = tap
         print(options.tree, program, "main", main_verdict, sep="\t")

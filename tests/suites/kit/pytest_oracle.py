@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """pytest plugin: the verdict of every case, as pytest itself counts it.
 
-Writes suite<TAB>program<TAB>case<TAB>outcome to $ORACLE_OUT: program is the test
-file relative to $ORACLE_ROOT, case the rest of the node id. Set-up and teardown
+Writes suite<TAB>program<TAB>case<TAB>outcome to $ORACLE_OUT: the program is
+`pytest`, since the folder $ORACLE_ROOT is collected as one, the case the node id
+below that folder. Set-up and teardown
 count: the worst phase wins, as in pytest's summary. An expected failure is a
 skip, an unexpected success in strict mode a failure. Under xdist only the
 controlling process writes.
@@ -33,7 +34,7 @@ def pytest_sessionfinish(session):
     with open(os.environ["ORACLE_OUT"], "w", encoding="utf-8") as out:
         for nodeid, outcome in _cases.items():
             path, _, case = nodeid.partition("::")
-            program = os.path.relpath(
+            path = os.path.relpath(
                 os.path.join(session.config.rootpath, path), root)
-            print(os.environ["ORACLE_SUITE"], program, case, outcome,
-                  sep="\t", file=out)
+            print(os.environ["ORACLE_SUITE"], "pytest", f"{path}::{case}",
+                  outcome, sep="\t", file=out)
