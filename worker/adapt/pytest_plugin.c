@@ -17,7 +17,7 @@
 #include "worker/adapt/pytest_plugin.h"
 
 const char pytest_plugin_source[] =
-	"# Tells on fd 3 which tests exist, start and end: a line each, every field ends with a tab.\n"
+	"# Tells on fd 3 which tests exist, start and end: a line each, fields end with a tab.\n"
 	"import fcntl\n"
 	"import os\n"
 	"import sys\n"
@@ -33,7 +33,7 @@ const char pytest_plugin_source[] =
 	"\n"
 	"\n"
 	"def take_fd():\n"
-	"    # Only the first process is told of it: in a worker of xdist, fd 3 is somebody else's.\n"
+	"    # Only the first process is told: in a worker of xdist, fd 3 is another's.\n"
 	"    if os.environ.pop(\"PADDOCK_PYTEST_FD\", None) is None:\n"
 	"        return None\n"
 	"    try:\n"

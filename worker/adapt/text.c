@@ -77,7 +77,8 @@ int text_name(struct buf *buf, struct str raw)
 	size_t before = buf->len;
 	raw = str_trim(raw);
 	while (raw.len && clean_one(buf, &raw, false, before + NAME_BYTES))
-		;
+		if (buf->len == before + 1 && buf->data[before] == ' ')
+			buf->len = before; /* a control byte in front is no part of the name */
 	while (buf->len > before && buf->data[buf->len - 1] == ' ')
 		buf->len--;
 	return buf_append(buf, "", 0);

@@ -68,10 +68,10 @@ static void test_odd_listings(void **state)
 	text = adaptlog_list(&adapt_ctest, adaptlog_program(), STR_LIT("{\"tests\":[}"), &fine);
 	assert_non_null(strstr(text, "what ctest printed is no JSON: line 1"));
 	free(text);
-	expect_list(
-		STR_LIT(""),
-		(struct adapt_exit){ .code = 1, .errors = STR_LIT("CMake Error: parse\n") },
-		"error: cannot list /t/bin: it ended with exit code 1; it said: CMake Error: parse");
+	expect_list(STR_LIT(""),
+		    (struct adapt_exit){ .code = 1, .errors = STR_LIT("CMake Error: parse\n") },
+		    "error: cannot list /t/bin: it ended with exit code 1; it said: "
+		    "CMake Error: parse");
 }
 
 static void expect_command(const char *detail, const char *words)
