@@ -231,9 +231,12 @@ static void put_status(struct report *report, size_t columns, struct buf *line)
 		out_note(&report->out,
 			 buf_printf(line, "  %llu flaky", (unsigned long long)tally->flaky));
 	out_note(&report->out, buf_printf(line, "  %s", took));
-	if (left_us >= CLOCK_US_PER_S)
+	if (left_us >= CLOCK_US_PER_S && left_us < 60 * CLOCK_US_PER_S) /* no false precision */
+		out_note(&report->out, buf_printf(line, "  about %u s to go",
+						  (unsigned)(left_us / CLOCK_US_PER_S)));
+	else if (left_us >= CLOCK_US_PER_S)
 		out_note(&report->out,
-			 buf_printf(line, "  %s to go",
+			 buf_printf(line, "  about %s to go",
 				    str_format_duration(took, sizeof(took), left_us)));
 	put_line(report, columns, line);
 }
