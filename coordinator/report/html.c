@@ -189,7 +189,8 @@ static void put_head(struct report *report)
 						 outcome_name((enum outcome)i)));
 	if (run->end.bound_us) {
 		out_note(out,
-			 buf_printf(&out->buf, "; %.2f × the lower bound of the makespan, bounded by ",
+			 buf_printf(&out->buf, "; %.2f × the lower bound of the makespan, bounded"
+					       " by ",
 				    (double)run->end.makespan_us / (double)run->end.bound_us));
 		put_text(out, run->end.message);
 	}
