@@ -416,10 +416,13 @@ void session_drain(struct session *session, const char *reason)
 	if (session->draining)
 		return;
 	LOG_INFO("draining", "reason=%s", reason);
+	/*
+	 * The poll that is parked still offers slots, and its answer may be on the way: what it
+	 * brings is run. Asking anew would make that answer go astray, and its orders with it. The
+	 * next poll says that no more are wanted.
+	 */
 	session->draining = true;
 	session->drain_reason = reason;
-	if (session->state == SERVING)
-		send_poll(session); /* supersedes the parked one, which still offers slots */
 }
 
 int session_exit_code(const struct session *session, struct err *err)
