@@ -11,6 +11,7 @@ version=$("$paddock" version | sed 's/.*paddock \([0-9.]*\) .*/\1/')
 
 # A program beside paddock that answers --version and --probe.
 fake() { # NAME VERSION EXIT ANSWERS
+	# shellcheck disable=SC2016 # the script expands it
 	printf '#!/bin/sh\ncase $1 in\n--version) echo "%s %s (build x)" ;;\n--probe) cat "$0.answers"; exit %s ;;\nesac\n' \
 		"$1" "$2" "$3" >"$bin/$1"
 	printf '%s\n' "$4" >"$bin/$1.answers"
