@@ -45,7 +45,7 @@ struct adapt_file {
 
 /* One process to start. All memory from the arena given. */
 struct adapt_command {
-	const char **argv; /* NULL-terminated */
+	const char **argv; /* NULL-terminated; a first word without slash is looked up in PATH */
 	const char **env;  /* NULL-terminated "K=V" added to the program's, or "K" alone to remove;
 			      may be NULL */
 	const char *cwd; /* NULL: the program's cwd, else its workspace, else the private temporary
