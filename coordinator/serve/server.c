@@ -131,7 +131,9 @@ static void end_session(struct server *server, struct session *session, const ch
 	if (run) {
 		run->client = 0;
 		feed_done(&run->feed);
-		if (!run->done)
+		if (run->done)
+			*run = server->runs.items[--server->runs.len];
+		else
 			core_run_stop(server->core, now_us(), run->number, "its client is gone",
 				      EXIT_CODE_INCOMPLETE, true);
 	}
@@ -451,11 +453,22 @@ static void commit(struct server *server)
 		store_trouble(server, &err);
 }
 
+static void keep_startup(struct server *server, const struct served_run *run, const struct msg_run_event *event)
+{
+	if (run->in_store && !server->store_failed &&
+	    store_startup(server->options.store, event->suite, event->program, event->duration_us) < 0)
+		LOG_DEBUG("startup_dropped", "too much waits to be written");
+}
+
 static void pass_event(struct server *server, const struct core_action *action)
 {
 	struct served_run *run = find_run(server, action->run);
 	if (!run)
 		return;
+	if (action->event->kind == MSG_RUN_STARTUP) {
+		keep_startup(server, run, action->event);
+		return;
+	}
 	if (run->in_store && !server->store_failed &&
 	    store_run_event(server->options.store, run->stored, action->event) < 0) {
 		commit(server);
@@ -480,6 +493,9 @@ static void finish_run(struct server *server, const struct core_action *action)
 	    store_run_finish(server->options.store, run->stored, clock_wall_us(), run->exit_code,
 			     &err) < 0)
 		store_trouble(server, &err);
+	else if (run->in_store && !server->store_failed &&
+		 store_prune(server->options.store, clock_wall_us(), STORE_KEEP_DAYS, STORE_KEEP_RUNS, &err) < 0)
+		LOG_WARN("not_pruned", "%s", err.text);
 	if (run->in_store && server->store_failed)
 		run->exit_code = outcome_worse_exit(run->exit_code, EXIT_CODE_REPORT);
 	if (run->mine)
