@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * assign.c - matching free slots with work. Pull: a slot that is free gets the best shard now. Per worker and run:
- * listings first (they reveal work), then the best ready case and, from its program, enough others to make a shard worth
- * its start-up. Invariant: worker->used is the sum of the processors of its attempts and never passes its slots.
+ * assign.c - matching free slots with work. Pull: a slot that is free gets the best shard now. Per
+ * worker and run:
+ * listings first (they reveal work), then the best ready case and, from its program, enough others
+ * to make a shard worth
+ * its start-up. Invariant: worker->used is the sum of the processors of its attempts and never
+ * passes its slots.
  */
 #include "coordinator/core/state.h"
 
@@ -15,12 +18,14 @@
 
 enum {
 	PLACE_BITS = 20,
-	SKIP_MAX = 64,	/* cases passed over, because they failed at this worker, before it gets nothing */
+	/* cases passed over, because they failed at this worker, before it gets nothing */
+	SKIP_MAX = 64,
 };
 
 static bool is_healthy(const struct core *core, const struct core_worker *worker)
 {
-	return worker->number && !worker->draining && core->now_us - worker->heard_us < core->options.suspect_us;
+	return worker->number && !worker->draining &&
+	       core->now_us - worker->heard_us < core->options.suspect_us;
 }
 
 static bool is_usable(const struct core *core, const struct core_worker *worker)
@@ -28,14 +33,15 @@ static bool is_usable(const struct core *core, const struct core_worker *worker)
 	return worker->used < worker->slots && is_healthy(core, worker);
 }
 
-static struct core_attempt *new_attempt(struct core *core, struct core_worker *worker, struct core_run *run,
-					uint32_t program, uint64_t processors)
+static struct core_attempt *new_attempt(struct core *core, struct core_worker *worker,
+					struct core_run *run, uint32_t program, uint64_t processors)
 {
 	uint32_t place;
 	if (core->free_attempts.len) {
 		place = core->free_attempts.items[--core->free_attempts.len];
 	} else {
-		if (core->attempts.len >= 1u << PLACE_BITS || VEC_PUSH(&core->attempts, (struct core_attempt){ 0 }) < 0)
+		if (core->attempts.len >= 1u << PLACE_BITS ||
+		    VEC_PUSH(&core->attempts, (struct core_attempt){ 0 }) < 0)
 			return NULL;
 		place = (uint32_t)core->attempts.len - 1;
 	}
@@ -106,37 +112,56 @@ void assign_cancel(struct core *core, struct core_attempt *attempt, const char *
 	if (attempt->cancelled || !cancel)
 		return;
 	attempt->cancelled = true;
-	*cancel = (struct msg_cancel){ .attempt = attempt->id, .epoch = attempt->epoch, .reason = str_of(why) };
-	core_push(core, &(struct core_action){
-		.kind = CORE_ACTION_CANCEL, .worker = attempt->worker, .run = attempt->run, .cancel = cancel });
+	*cancel = (struct msg_cancel){ .attempt = attempt->id,
+				       .epoch = attempt->epoch,
+				       .reason = str_of(why) };
+	core_push(core, &(struct core_action){ .kind = CORE_ACTION_CANCEL,
+					       .worker = attempt->worker,
+					       .run = attempt->run,
+					       .cancel = cancel });
 }
 
-/* Queue the order for an attempt. Its cases' names live in the run; the rest in the action's memory. */
-static void push_assign(struct core *core, const struct core_run *run, const struct core_attempt *attempt)
+/*
+ * Queue the order for an attempt. Its cases' names live in the run; the rest in the action's
+ * memory.
+ */
+static void push_assign(struct core *core, const struct core_run *run,
+			const struct core_attempt *attempt)
 {
 	struct msg_assign *assign = core_action_alloc(core, sizeof(*assign));
 	struct msg_program *program = core_action_alloc(core, sizeof(*program));
-	struct msg_shard_case *cases = core_action_alloc(core, (attempt->cases.len + 1) * sizeof(*cases));
+	struct msg_shard_case *cases = core_action_alloc(core,
+							 (attempt->cases.len + 1) * sizeof(*cases));
 	if (!assign || !program || !cases)
 		return;
 	*program = run->programs.items[attempt->program].spec;
 	*assign = (struct msg_assign){
-		.attempt = attempt->id, .epoch = attempt->epoch, .list = attempt->list, .retry = 1,
-		.seed = run->spec.seed, .run = str_of(run->name), .program = program, .n_program = 1,
-		.cases = cases, .n_cases = attempt->cases.len,
+		.attempt = attempt->id,
+		.epoch = attempt->epoch,
+		.list = attempt->list,
+		.retry = 1,
+		.seed = run->spec.seed,
+		.run = str_of(run->name),
+		.program = program,
+		.n_program = 1,
+		.cases = cases,
+		.n_cases = attempt->cases.len,
 	};
 	for (size_t i = 0; i < attempt->cases.len; i++) {
 		const struct core_case *item = &run->cases.items[attempt->cases.items[i]];
-		cases[i] = (struct msg_shard_case){
-			.index = attempt->cases.items[i], .name = item->name, .detail = item->detail,
-			.timeout_us = item->timeout_us };
+		cases[i] = (struct msg_shard_case){ .index = attempt->cases.items[i],
+						    .name = item->name,
+						    .detail = item->detail,
+						    .timeout_us = item->timeout_us };
 		if (item->tries + 1 > assign->retry)
 			assign->retry = item->tries + 1;
 		if (item->memory_bytes)
 			program->memory_bytes = item->memory_bytes;
 	}
-	core_push(core, &(struct core_action){
-		.kind = CORE_ACTION_ASSIGN, .worker = attempt->worker, .run = run->number, .assign = assign });
+	core_push(core, &(struct core_action){ .kind = CORE_ACTION_ASSIGN,
+					       .worker = attempt->worker,
+					       .run = run->number,
+					       .assign = assign });
 }
 
 static bool assign_listing(struct core *core, struct core_worker *worker, struct core_run *run)
@@ -159,7 +184,10 @@ static bool assign_listing(struct core *core, struct core_worker *worker, struct
 	return true;
 }
 
-/* What a case is expected to take, by history or, unseen, by what its program's cases took in this run. */
+/*
+ * What a case is expected to take, by history or, unseen, by what its program's cases took in
+ * this run.
+ */
 static uint64_t expected_us(const struct core_run *run, const struct core_case *item)
 {
 	const struct core_program *program = &run->programs.items[item->program];
@@ -221,7 +249,8 @@ static uint64_t processors_of(const struct core_case *item, const struct core_wo
 }
 
 /* The serial case to start now, alone in its run, taken off the heap, or UINT32_MAX. */
-static uint32_t pick_serial(struct core *core, const struct core_worker *worker, struct core_run *run)
+static uint32_t pick_serial(struct core *core, const struct core_worker *worker,
+			    struct core_run *run)
 {
 	uint32_t picked = run->busy_attempts ? UINT32_MAX : queue_peek(run, &run->serial);
 	if (picked == UINT32_MAX ||
@@ -229,7 +258,7 @@ static uint32_t pick_serial(struct core *core, const struct core_worker *worker,
 		return UINT32_MAX;
 	queue_pop(run, &run->serial);
 	bool taken = queue_take_locks(core, run, picked);
-	ASSERT(taken || core->out_of_memory);	/* nobody else of the run is there to hold them */
+	ASSERT(taken || core->out_of_memory); /* nobody else of the run is there to hold them */
 	return taken ? picked : UINT32_MAX;
 }
 
@@ -244,7 +273,8 @@ static uint32_t pick_case(struct core *core, const struct core_worker *worker, s
 			break;
 		const struct core_case *item = &run->cases.items[index];
 		if (processors_of(item, worker) > worker->slots - worker->used)
-			break;	/* it keeps its place at the head until a worker has room: no starvation */
+			/* it keeps its place at the head until a worker has room: no starvation */
+			break;
 		queue_pop(run, &run->ready);
 		if (item->avoid_worker == worker->number && has_peer(core, worker))
 			skipped[n_skipped++] = index;
@@ -253,7 +283,7 @@ static uint32_t pick_case(struct core *core, const struct core_worker *worker, s
 	}
 	bool none_ready = index == UINT32_MAX && !n_skipped;
 	while (n_skipped)
-		(void)queue_push(run, &run->ready, skipped[--n_skipped]);	/* room was just made */
+		(void)queue_push(run, &run->ready, skipped[--n_skipped]); /* room was just made */
 	return picked == UINT32_MAX && none_ready ? pick_serial(core, worker, run) : picked;
 }
 
@@ -263,9 +293,11 @@ static bool assign_shard(struct core *core, struct core_worker *worker, struct c
 	if (index == UINT32_MAX)
 		return false;
 	struct core_case *item = &run->cases.items[index];
-	struct core_attempt *attempt = new_attempt(core, worker, run, item->program, processors_of(item, worker));
+	struct core_attempt *attempt = new_attempt(core, worker, run, item->program,
+						   processors_of(item, worker));
 	if (!attempt || take_case(run, attempt, index) < 0) {
-		core->out_of_memory = true;	/* the run is stopped for it, which settles the case too */
+		core->out_of_memory =
+			true; /* the run is stopped for it, which settles the case too */
 		if (attempt)
 			assign_release(core, attempt);
 		return false;
@@ -278,8 +310,12 @@ static bool assign_shard(struct core *core, struct core_worker *worker, struct c
 	return true;
 }
 
-/* Sooner: higher priority, then the least work left, less what it gained by waiting (one second a second). */
-static bool comes_before(const struct core *core, const struct core_run *a, const struct core_run *b)
+/*
+ * Sooner: higher priority, then the least work left, less what it gained by waiting (one second a
+ * second).
+ */
+static bool comes_before(const struct core *core, const struct core_run *a,
+			 const struct core_run *b)
 {
 	if (a->spec.priority != b->spec.priority)
 		return a->spec.priority > b->spec.priority;
@@ -295,7 +331,8 @@ static bool assign_one(struct core *core, struct core_worker *worker)
 		struct core_run *best = NULL;
 		for (size_t i = 0; i < core->runs.len; i++) {
 			struct core_run *run = core->runs.items[i];
-			if (run->finished || run->stopped || (tried && !comes_before(core, tried, run)))
+			if (run->finished || run->stopped ||
+			    (tried && !comes_before(core, tried, run)))
 				continue;
 			if (!best || comes_before(core, run, best))
 				best = run;
@@ -311,7 +348,8 @@ static bool assign_one(struct core *core, struct core_worker *worker)
 }
 
 /*
- * One shard per worker and round, so that work spreads over the workers, until a whole round hands out nothing: what one
+ * One shard per worker and round, so that work spreads over the workers, until a whole round hands
+ * out nothing: what one
  * worker took may be what another had to leave at the head.
  */
 void assign_all(struct core *core)
@@ -323,7 +361,8 @@ void assign_all(struct core *core)
 	for (bool progress = true; progress;) {
 		progress = false;
 		for (size_t i = 0; i < core->workers.len; i++)
-			if (is_usable(core, &core->workers.items[i]) && assign_one(core, &core->workers.items[i]))
+			if (is_usable(core, &core->workers.items[i]) &&
+			    assign_one(core, &core->workers.items[i]))
 				progress = true;
 	}
 }

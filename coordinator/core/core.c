@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * core.c - the doors of the core: every exported call of core.h, the queue of actions, and time. Invariant: after each
- * call the queue holds all consequences of it; the owner drains before it feeds again or not, at its choice.
+ * core.c - the doors of the core: every exported call of core.h, the queue of actions, and time.
+ * Invariant: after each
+ * call the queue holds all consequences of it; the owner drains before it feeds again or not, at
+ * its choice.
  */
 #include "coordinator/core/core.h"
 
@@ -12,7 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SUSPECT_US = 5000000, LEASE_US = 15000000 };	/* facts of the wire design: suspect at 5 s, lost at 15 s */
+enum {
+	SUSPECT_US = 5000000,
+	LEASE_US = 15000000
+}; /* facts of the wire design: suspect at 5 s, lost at 15 s */
 
 struct core *core_new(const struct core_options *options)
 {
@@ -73,15 +78,21 @@ void core_push(struct core *core, const struct core_action *action)
 		core->out_of_memory = true;
 }
 
-/* Something of a run was dropped, and nobody knows what: better none than a wrong report. The next runs start afresh. */
+/*
+ * Something of a run was dropped, and nobody knows what: better none than a wrong report. The
+ * next runs start afresh.
+ */
 static void stop_runs(struct core *core)
 {
 	for (size_t i = 0; i < core->runs.len; i++) {
 		struct core_run *run = core->runs.items[i];
 		if (run->finished || run->stopped)
 			continue;
-		run_stop(core, run, "the coordinator ran out of memory: make the suites smaller or give it more",
-			 EXIT_CODE_INCOMPLETE, true);
+		run_stop(
+			core, run,
+			"the coordinator ran out of memory: make the suites smaller or "
+			"give it more",
+			EXIT_CODE_INCOMPLETE, true);
 		run_check_finished(core, run);
 	}
 	core->out_of_memory = false;
@@ -100,7 +111,10 @@ bool core_next_action(struct core *core, struct core_action *ret_action)
 	return false;
 }
 
-/* Start of every call that changes something: time moves on, drained actions and what they pointed to are forgotten. */
+/*
+ * Start of every call that changes something: time moves on, drained actions and what they
+ * pointed to are forgotten.
+ */
 static void enter(struct core *core, uint64_t now_us)
 {
 	ASSERT(now_us >= core->now_us);
@@ -166,7 +180,8 @@ uint64_t core_worker_joined(struct core *core, uint64_t now_us, const struct cor
 	size_t place = 0;
 	while (place < core->workers.len && core->workers.items[place].number)
 		place++;
-	if (place > 0xffff || (place == core->workers.len && VEC_PUSH(&core->workers, (struct core_worker){ 0 }) < 0))
+	if (place > 0xffff ||
+	    (place == core->workers.len && VEC_PUSH(&core->workers, (struct core_worker){ 0 }) < 0))
 		return 0;
 	struct core_worker *worker = &core->workers.items[place];
 	if (fill_worker(worker, spec) < 0) {
@@ -176,8 +191,9 @@ uint64_t core_worker_joined(struct core *core, uint64_t now_us, const struct cor
 	worker->number = (++core->serial << 16) | place;
 	worker->heard_us = now_us;
 	core->slots += worker->slots;
-	tell_runs(core, &(struct msg_run_event){
-		.kind = MSG_RUN_WORKER_JOINED, .worker = name_in_arena(core, worker), .slots = worker->slots });
+	tell_runs(core, &(struct msg_run_event){ .kind = MSG_RUN_WORKER_JOINED,
+						 .worker = name_in_arena(core, worker),
+						 .slots = worker->slots });
 	core->work_changed = true;
 	return worker->number;
 }
@@ -189,7 +205,7 @@ static struct core_worker *hear(struct core *core, uint64_t number)
 	if (!worker)
 		return NULL;
 	if (core->now_us - worker->heard_us >= core->options.suspect_us)
-		core->work_changed = true;	/* it was suspect and got no work */
+		core->work_changed = true; /* it was suspect and got no work */
 	worker->heard_us = core->now_us;
 	return worker;
 }
@@ -212,15 +228,17 @@ void core_worker_drain(struct core *core, uint64_t now_us, uint64_t number, bool
 	core->work_changed = true;
 }
 
-int core_worker_event(struct core *core, uint64_t now_us, uint64_t number, const struct msg_event *event,
-		      struct err *err)
+int core_worker_event(struct core *core, uint64_t now_us, uint64_t number,
+		      const struct msg_event *event, struct err *err)
 {
 	enter(core, now_us);
 	if (!hear(core, number))
 		return err_set(err, -EPROTO, "an event of a worker that never said hello");
 	struct core_attempt *attempt = assign_find(core, event->attempt);
 	if (!attempt || attempt->epoch != event->epoch || attempt->worker != number)
-		return 0;	/* a late word about an attempt that was given up: journalled by the server, merged never */
+		/* a late word about an attempt that was given up: journalled by the server,
+		 * merged never */
+		return 0;
 	return merge_event(core, attempt, event, err);
 }
 
@@ -233,18 +251,20 @@ void core_worker_left(struct core *core, uint64_t now_us, uint64_t number, const
 	char *text = core_action_alloc(core, strlen(why) + 1);
 	if (text) {
 		memcpy(text, why, strlen(why));
-		tell_runs(core, &(struct msg_run_event){
-			.kind = MSG_RUN_WORKER_LEFT, .worker = name_in_arena(core, worker), .message = str_of(text) });
+		tell_runs(core, &(struct msg_run_event){ .kind = MSG_RUN_WORKER_LEFT,
+							 .worker = name_in_arena(core, worker),
+							 .message = str_of(text) });
 	}
 	while (worker->attempts.len)
-		merge_lost(core, &core->attempts.items[worker->attempts.items[worker->attempts.len - 1]]);
+		merge_lost(core,
+			   &core->attempts.items[worker->attempts.items[worker->attempts.len - 1]]);
 	core->slots -= worker->slots;
 	free_worker(worker);
 	core->work_changed = true;
 }
 
-uint64_t core_run_submit(struct core *core, uint64_t now_us, const struct msg_submit *submit, const char *name,
-			 struct estimate_table *history, struct err *err)
+uint64_t core_run_submit(struct core *core, uint64_t now_us, const struct msg_submit *submit,
+			 const char *name, struct estimate_table *history, struct err *err)
 {
 	enter(core, now_us);
 	struct core_run *run = run_new(core, submit, name, history, err);
@@ -256,16 +276,18 @@ uint64_t core_run_submit(struct core *core, uint64_t now_us, const struct msg_su
 		return 0;
 	}
 	run->held = run->partition.kind != PARTITION_NONE;
-	run_emit(core, run, &(struct msg_run_event){
-		.kind = MSG_RUN_STARTED, .name = str_of(run->name), .count = run->programs.len,
-		.slots = core->slots });
+	run_emit(core, run,
+		 &(struct msg_run_event){ .kind = MSG_RUN_STARTED,
+					  .name = str_of(run->name),
+					  .count = run->programs.len,
+					  .slots = core->slots });
 	run_check_finished(core, run);
 	core->work_changed = true;
 	return run->number;
 }
 
-void core_run_stop(struct core *core, uint64_t now_us, uint64_t number, const char *why, int exit_code,
-		   bool immediate)
+void core_run_stop(struct core *core, uint64_t now_us, uint64_t number, const char *why,
+		   int exit_code, bool immediate)
 {
 	enter(core, now_us);
 	struct core_run *run = core_find_run(core, number);
@@ -296,13 +318,15 @@ void core_tick(struct core *core, uint64_t now_us)
 	for (size_t i = 0; i < core->workers.len; i++) {
 		const struct core_worker *worker = &core->workers.items[i];
 		if (worker->number && now_us - worker->heard_us >= core->options.lease_us)
-			core_worker_left(core, now_us, worker->number, "its lease ran out: nothing was heard of it");
+			core_worker_left(core, now_us, worker->number,
+					 "its lease ran out: nothing was heard of it");
 	}
 	for (size_t i = 0; i < core->runs.len; i++) {
 		struct core_run *run = core->runs.items[i];
 		if (!run->finished && now_us >= run->deadline_us) {
 			run->deadline_us = UINT64_MAX;
-			core_run_stop(core, now_us, run->number, "the global deadline passed (--global-timeout)",
+			core_run_stop(core, now_us, run->number,
+				      "the global deadline passed (--global-timeout)",
 				      EXIT_CODE_DEADLINE, true);
 		}
 	}

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * listing.c - from what a program lists to rows of the ledger: selection, estimates, order, dependencies. A program's
- * pieces are kept until its listing closed; with a partition all programs are kept until the last one is listed, since
+ * listing.c - from what a program lists to rows of the ledger: selection, estimates, order,
+ * dependencies. A program's
+ * pieces are kept until its listing closed; with a partition all programs are kept until the last
+ * one is listed, since
  * the split is over the whole list.
  */
 #include "coordinator/core/state.h"
@@ -14,10 +16,13 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* Order of a case: failed last time, then never seen, then the longest first. The class is in the top bits. */
+/*
+ * Order of a case: failed last time, then never seen, then the longest first. The class is in the
+ * top bits.
+ */
 enum order_class { ORDER_FAILED_LAST, ORDER_UNSEEN, ORDER_SEEN };
 #define ORDER_CLASS_SHIFT 60
-#define ORDER_MAX ((UINT64_C(1) << ORDER_CLASS_SHIFT) - 1)
+#define ORDER_MAX	  ((UINT64_C(1) << ORDER_CLASS_SHIFT) - 1)
 
 int listing_add(struct core_run *run, struct core_program *program, const struct msg_event *event)
 {
@@ -32,16 +37,23 @@ int listing_add(struct core_run *run, struct core_program *program, const struct
 	return 0;
 }
 
-static struct filter_subject subject_of(const struct core_program *program, const struct msg_listed *listed)
+static struct filter_subject subject_of(const struct core_program *program,
+					const struct msg_listed *listed)
 {
 	return (struct filter_subject){
-		.suite = program->spec.suite, .program = program->spec.name, .name = listed->name,
-		.kind = program->spec.kind, .tags = program->spec.tags, .n_tags = program->spec.n_tags,
-		.case_tags = listed->tags, .n_case_tags = listed->n_tags,
+		.suite = program->spec.suite,
+		.program = program->spec.name,
+		.name = listed->name,
+		.kind = program->spec.kind,
+		.tags = program->spec.tags,
+		.n_tags = program->spec.n_tags,
+		.case_tags = listed->tags,
+		.n_case_tags = listed->n_tags,
 	};
 }
 
-static bool passes_filters(const struct core_run *run, const struct filter_subject *subject, struct str id)
+static bool passes_filters(const struct core_run *run, const struct filter_subject *subject,
+			   struct str id)
 {
 	bool match = !run->spec.n_filters;
 	for (size_t i = 0; i < run->spec.n_filters && !match; i++)
@@ -55,7 +67,8 @@ static bool passes_filters(const struct core_run *run, const struct filter_subje
 }
 
 /* Which listed cases the filters let through. */
-static void select_cases(const struct core_run *run, const struct core_program *program, bool *wanted)
+static void select_cases(const struct core_run *run, const struct core_program *program,
+			 bool *wanted)
 {
 	struct buf id;
 	buf_init(&id, 4 * LIMIT_NAME_BYTES);
@@ -63,7 +76,8 @@ static void select_cases(const struct core_run *run, const struct core_program *
 		const struct msg_listed *listed = &program->listing.items[i];
 		struct filter_subject subject = subject_of(program, listed);
 		buf_clear(&id);
-		wanted[i] = ids_case(&id, program->spec.suite, program->spec.name, listed->name) == 0 &&
+		wanted[i] = ids_case(&id, program->spec.suite, program->spec.name, listed->name) ==
+				    0 &&
 			    passes_filters(run, &subject, buf_str(&id));
 	}
 	buf_done(&id);
@@ -78,7 +92,8 @@ static int index_names(const struct core_program *program, struct map *by_name)
 }
 
 /*
- * Want what the wanted need, too, and what that needs: also where a partition gave it to another machine, since a fixture
+ * Want what the wanted need, too, and what that needs: also where a partition gave it to another
+ * machine, since a fixture
  * is set up where it is used.
  */
 static int add_needed(const struct core_program *program, bool *wanted)
@@ -110,9 +125,10 @@ static int add_needed(const struct core_program *program, bool *wanted)
 	return r;
 }
 
-static void apply_overrides(const struct core_run *run, const struct filter_subject *subject, struct core_case *item)
+static void apply_overrides(const struct core_run *run, const struct filter_subject *subject,
+			    struct core_case *item)
 {
-	uint64_t done = 0;	/* the first override that sets a thing wins */
+	uint64_t done = 0; /* the first override that sets a thing wins */
 	for (size_t i = 0; i < run->spec.n_overrides; i++) {
 		const struct msg_override *spec = &run->overrides[i].spec;
 		uint64_t sets = spec->has & ~done;
@@ -163,8 +179,8 @@ static uint64_t order_of(struct core_run *run, const struct estimate *estimate)
 	return ((uint64_t)ORDER_SEEN << ORDER_CLASS_SHIFT) | (ORDER_MAX - upper);
 }
 
-static struct core_case make_case(struct core_run *run, uint32_t at, const struct msg_listed *listed,
-				  const struct estimate *estimate)
+static struct core_case make_case(struct core_run *run, uint32_t at,
+				  const struct msg_listed *listed, const struct estimate *estimate)
 {
 	const struct core_program *program = &run->programs.items[at];
 	struct filter_subject subject = subject_of(program, listed);
@@ -190,26 +206,37 @@ static struct core_case make_case(struct core_run *run, uint32_t at, const struc
 	return item;
 }
 
-static void emit_listed(struct core *core, const struct core_run *run, const struct core_program *program, size_t count)
+static void emit_listed(struct core *core, const struct core_run *run,
+			const struct core_program *program, size_t count)
 {
-	run_emit(core, run, &(struct msg_run_event){
-		.kind = MSG_RUN_LISTED, .suite = program->spec.suite, .program = program->spec.name,
-		.adapter = program->spec.kind, .file = program->spec.path, .count = count });
+	run_emit(core, run,
+		 &(struct msg_run_event){ .kind = MSG_RUN_LISTED,
+					  .suite = program->spec.suite,
+					  .program = program->spec.name,
+					  .adapter = program->spec.kind,
+					  .file = program->spec.path,
+					  .count = count });
 }
 
-static void emit_case_listed(struct core *core, const struct core_run *run, const struct core_program *program,
-			     const struct msg_listed *listed, const struct estimate *estimate)
+static void emit_case_listed(struct core *core, const struct core_run *run,
+			     const struct core_program *program, const struct msg_listed *listed,
+			     const struct estimate *estimate)
 {
-	run_emit(core, run, &(struct msg_run_event){
-		.kind = MSG_RUN_CASE_LISTED, .suite = program->spec.suite, .program = program->spec.name,
-		.name = listed->name, .adapter = program->spec.kind, .file = program->spec.path,
-		.outcome = listed->disabled ? OUTCOME_SKIP : OUTCOME_PASS,
-		.estimate_us = estimate->seen ? estimate->expect_us : 0 });
+	run_emit(core, run,
+		 &(struct msg_run_event){ .kind = MSG_RUN_CASE_LISTED,
+					  .suite = program->spec.suite,
+					  .program = program->spec.name,
+					  .name = listed->name,
+					  .adapter = program->spec.kind,
+					  .file = program->spec.path,
+					  .outcome = listed->disabled ? OUTCOME_SKIP : OUTCOME_PASS,
+					  .estimate_us = estimate->seen ? estimate->expect_us
+									: 0 });
 }
 
 /* Link `index` behind the cases it names. Edges of `needs` come first in the other's list. */
-static int link_names(struct core_run *run, const struct map *by_name, uint32_t index, const struct str *names, size_t n,
-		      bool needs)
+static int link_names(struct core_run *run, const struct map *by_name, uint32_t index,
+		      const struct str *names, size_t n, bool needs)
 {
 	for (size_t i = 0; i < n; i++) {
 		uint64_t other;
@@ -233,25 +260,32 @@ static bool has_edges(const struct core_program *program)
 	return false;
 }
 
-static int link_program(struct core_run *run, const struct core_program *program, const uint32_t *rows)
+static int link_program(struct core_run *run, const struct core_program *program,
+			const uint32_t *rows)
 {
 	struct map by_name = { 0 };
 	int r = 0;
 	for (size_t i = 0; i < program->listing.len; i++)
-		if (rows[i] != UINT32_MAX && map_put(&by_name, program->listing.items[i].name, rows[i]) < 0)
+		if (rows[i] != UINT32_MAX &&
+		    map_put(&by_name, program->listing.items[i].name, rows[i]) < 0)
 			r = -ENOMEM;
-	for (int needs = 1; needs >= 0; needs--)	/* needs first: n_needed_by counts a prefix */
+	for (int needs = 1; needs >= 0; needs--) /* needs first: n_needed_by counts a prefix */
 		for (size_t i = 0; r == 0 && i < program->listing.len; i++) {
 			const struct msg_listed *listed = &program->listing.items[i];
 			if (rows[i] != UINT32_MAX)
-				r = needs ? link_names(run, &by_name, rows[i], listed->needs, listed->n_needs, true)
-					  : link_names(run, &by_name, rows[i], listed->after, listed->n_after, false);
+				r = needs ? link_names(run, &by_name, rows[i], listed->needs,
+						       listed->n_needs, true)
+					  : link_names(run, &by_name, rows[i], listed->after,
+						       listed->n_after, false);
 		}
 	map_done(&by_name);
 	return r;
 }
 
-/* Cases that wait for each other in a circle would never start: count who can be reached, give the rest an error. */
+/*
+ * Cases that wait for each other in a circle would never start: count who can be reached, give
+ * the rest an error.
+ */
 static void break_cycles(struct core *core, struct core_run *run, uint32_t at)
 {
 	const struct core_program *program = &run->programs.items[at];
@@ -277,8 +311,10 @@ static void break_cycles(struct core *core, struct core_run *run, uint32_t at)
 	for (size_t i = 0; i < n && len < n; i++) {
 		uint32_t row = program->cases.items[i];
 		if (waiting[row] && run->cases.items[row].state == CASE_WAITING)
-			merge_conclude(core, run, row, OUTCOME_ERROR,
-				       STR_LIT("its dependencies form a circle: it can never start (check DEPENDS and fixtures)"));
+			merge_conclude(
+				core, run, row, OUTCOME_ERROR,
+				STR_LIT("its dependencies form a circle: it can never start "
+					"(check DEPENDS and fixtures)"));
 	}
 	free(order);
 	free(waiting);
@@ -288,17 +324,22 @@ static void start_cases(struct core *core, struct core_run *run, uint32_t at)
 {
 	for (size_t i = 0; i < run->programs.items[at].cases.len; i++) {
 		uint32_t row = run->programs.items[at].cases.items[i];
-		if (run->cases.items[row].state == CASE_WAITING && !run->cases.items[row].waiting_for)
+		if (run->cases.items[row].state == CASE_WAITING &&
+		    !run->cases.items[row].waiting_for)
 			queue_start(core, run, row);
 	}
 }
 
-/* Mean of what history expects of the listed cases it knows, or the default: what an unseen one is taken for. */
+/*
+ * Mean of what history expects of the listed cases it knows, or the default: what an unseen one
+ * is taken for.
+ */
 static uint64_t prior_of(const struct core_run *run, const struct core_program *program)
 {
 	uint64_t sum = 0, n = 0;
 	for (size_t i = 0; i < program->listing.len; i++) {
-		struct estimate estimate = estimate_case(run, program, &program->listing.items[i], 0);
+		struct estimate estimate = estimate_case(run, program, &program->listing.items[i],
+							 0);
 		sum += estimate.expect_us;
 		n += estimate.seen;
 	}
@@ -306,16 +347,23 @@ static uint64_t prior_of(const struct core_run *run, const struct core_program *
 }
 
 /* The program is one error instead of its cases. */
-static void fail_program(struct core *core, struct core_run *run, uint32_t at, struct str message, int exit_code)
+static void fail_program(struct core *core, struct core_run *run, uint32_t at, struct str message,
+			 int exit_code)
 {
 	struct core_program *program = &run->programs.items[at];
 	program->state = PROGRAM_FAILED;
 	program->listing.len = 0;
 	run_raise(run, exit_code);
-	run_emit(core, run, &(struct msg_run_event){
-		.kind = MSG_RUN_LIST_FAILED, .suite = program->spec.suite, .program = program->spec.name,
-		.adapter = program->spec.kind, .file = program->spec.path, .message = message });
-	struct core_case item = { .name = STR_LIT("(listing)"), .program = at, .state = CASE_WAITING };
+	run_emit(core, run,
+		 &(struct msg_run_event){ .kind = MSG_RUN_LIST_FAILED,
+					  .suite = program->spec.suite,
+					  .program = program->spec.name,
+					  .adapter = program->spec.kind,
+					  .file = program->spec.path,
+					  .message = message });
+	struct core_case item = { .name = STR_LIT("(listing)"),
+				  .program = at,
+				  .state = CASE_WAITING };
 	run->selected++;
 	if (VEC_PUSH(&run->cases, item) < 0)
 		core->out_of_memory = true;
@@ -324,8 +372,8 @@ static void fail_program(struct core *core, struct core_run *run, uint32_t at, s
 }
 
 /* Add the wanted cases of one program to the ledger, room for which was made. */
-static int add_rows(struct core *core, struct core_run *run, uint32_t at, const bool *wanted, uint32_t repeat,
-		    uint32_t *rows)
+static int add_rows(struct core *core, struct core_run *run, uint32_t at, const bool *wanted,
+		    uint32_t repeat, uint32_t *rows)
 {
 	struct core_program *program = &run->programs.items[at];
 	uint64_t prior = prior_of(run, program);
@@ -352,21 +400,27 @@ static int add_rows(struct core *core, struct core_run *run, uint32_t at, const 
 static int file_program(struct core *core, struct core_run *run, uint32_t at, const bool *wanted)
 {
 	struct core_program *program = &run->programs.items[at];
-	uint64_t repeats = run->spec.repeat > 1 && !run->spec.list_only ? run->spec.repeat : 1, count = 0;
+	uint64_t repeats = run->spec.repeat > 1 && !run->spec.list_only ? run->spec.repeat : 1,
+		 count = 0;
 	bool edges = has_edges(program) && !run->spec.list_only;
 	for (size_t i = 0; i < program->listing.len; i++)
 		count += wanted[i];
 	if (count && repeats > (LIMIT_CASES - run->cases.len) / count) {
 		program->listing.len = 0;
-		fail_program(core, run, at, STR_LIT("too many cases: one run holds 4194304, repetitions counted "
-						    "(lower --repeat or select fewer)"), EXIT_CODE_LISTING);
+		fail_program(core, run, at,
+			     STR_LIT("too many cases: one run holds 4194304, repetitions counted "
+				     "(lower --repeat or select fewer)"),
+			     EXIT_CODE_LISTING);
 		return 0;
 	}
 	run->selected += count * repeats;
 	emit_listed(core, run, program, count * repeats);
 	uint32_t *rows = malloc((program->listing.len + 1) * sizeof(*rows));
-	int r = rows && (run->spec.list_only || (VEC_RESERVE(&run->cases, count * repeats) == 0 &&
-						 VEC_RESERVE(&program->cases, count * repeats) == 0)) ? 0 : -ENOMEM;
+	int r = rows && (run->spec.list_only ||
+			 (VEC_RESERVE(&run->cases, count * repeats) == 0 &&
+			  VEC_RESERVE(&program->cases, count * repeats) == 0))
+			? 0
+			: -ENOMEM;
 	for (uint64_t repeat = 1; r == 0 && repeat <= repeats; repeat++) {
 		r = add_rows(core, run, at, wanted, repeats > 1 ? (uint32_t)repeat : 0, rows);
 		if (r == 0 && edges)
@@ -381,7 +435,10 @@ static int file_program(struct core *core, struct core_run *run, uint32_t at, co
 	return r;
 }
 
-/* Let the partition strike out what other machines run. `offsets` tells where each program's cases start in `wanted`. */
+/*
+ * Let the partition strike out what other machines run. `offsets` tells where each program's
+ * cases start in `wanted`.
+ */
 static int strike_out(struct core_run *run, bool *wanted, size_t total)
 {
 	struct partition_item *items = calloc(total + 1, sizeof(*items));
@@ -393,11 +450,15 @@ static int strike_out(struct core_run *run, bool *wanted, size_t total)
 		for (size_t i = 0; i < program->listing.len; i++, at++) {
 			if (!wanted[at])
 				continue;
-			struct estimate estimate = estimate_case(run, program, &program->listing.items[i],
+			struct estimate estimate = estimate_case(run, program,
+								 &program->listing.items[i],
 								 ESTIMATE_DEFAULT_US);
-			char *id = arena_printf(&run->arena, "%.*s::%.*s::%.*s", STR_ARG(program->spec.suite),
-						STR_ARG(program->spec.name), STR_ARG(program->listing.items[i].name));
-			items[n] = (struct partition_item){ .id = str_of(id), .expect_us = estimate.expect_us };
+			char *id = arena_printf(&run->arena, "%.*s::%.*s::%.*s",
+						STR_ARG(program->spec.suite),
+						STR_ARG(program->spec.name),
+						STR_ARG(program->listing.items[i].name));
+			items[n] = (struct partition_item){ .id = str_of(id),
+							    .expect_us = estimate.expect_us };
 			places[n++] = at;
 		}
 	}
@@ -464,7 +525,8 @@ void listing_done(struct core *core, struct core_run *run, uint32_t at)
 	count_listed(core, run, at);
 }
 
-void listing_failed(struct core *core, struct core_run *run, uint32_t at, struct str message, int exit_code)
+void listing_failed(struct core *core, struct core_run *run, uint32_t at, struct str message,
+		    int exit_code)
 {
 	ASSERT(run->programs.items[at].state == PROGRAM_LISTING);
 	fail_program(core, run, at, message, exit_code);

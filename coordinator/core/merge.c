@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * merge.c - the ledger: exactly one verdict for every listed case. A verdict is taken once, from the attempt that holds
- * the case; anything later is a duplicate and changes nothing. Cases found while running are held back until the verdict
+ * merge.c - the ledger: exactly one verdict for every listed case. A verdict is taken once, from
+ * the attempt that holds
+ * the case; anything later is a duplicate and changes nothing. Cases found while running are held
+ * back until the verdict
  * of their listed case is final, so that a retry replaces them whole.
  */
 #include "coordinator/core/state.h"
@@ -64,15 +66,23 @@ static struct msg_run_event event_of(struct core *core, const struct core_run *r
 	const struct core_attempt *attempt = assign_find(core, item->attempt);
 	const struct core_worker *worker = attempt ? core_find_worker(core, attempt->worker) : NULL;
 	return (struct msg_run_event){
-		.kind = kind, .suite = program->spec.suite, .program = program->spec.name,
-		.name = label_of(core, item), .adapter = program->spec.kind, .file = program->spec.path,
-		.index = index, .attempt = item->tries + 1, .estimate_us = item->seen ? item->expect_us : 0,
+		.kind = kind,
+		.suite = program->spec.suite,
+		.program = program->spec.name,
+		.name = label_of(core, item),
+		.adapter = program->spec.kind,
+		.file = program->spec.path,
+		.index = index,
+		.attempt = item->tries + 1,
+		.estimate_us = item->seen ? item->expect_us : 0,
 		.worker = worker ? in_arena(core, worker->name) : (struct str){ .data = "" },
-		.slot = attempt ? attempt->slot : 0, .quarantined = item->quarantined,
+		.slot = attempt ? attempt->slot : 0,
+		.quarantined = item->quarantined,
 	};
 }
 
-static void count_verdict(struct core *core, struct core_run *run, enum outcome outcome, bool quarantined)
+static void count_verdict(struct core *core, struct core_run *run, enum outcome outcome,
+			  bool quarantined)
 {
 	run->outcomes[outcome]++;
 	if (!outcome_is_red(outcome) || quarantined)
@@ -80,10 +90,13 @@ static void count_verdict(struct core *core, struct core_run *run, enum outcome 
 	run->red++;
 	run->failures += outcome != OUTCOME_NOTRUN;
 	bool too_many = run->spec.max_fail && run->failures >= run->spec.max_fail;
-	if (run->spec.max_fail_percent && run->listed == run->programs.len)	/* of all cases, once they are known */
-		too_many = too_many || run->failures * 100 >= run->spec.max_fail_percent * run->cases.len;
+	if (run->spec.max_fail_percent &&
+	    run->listed == run->programs.len) /* of all cases, once they are known */
+		too_many = too_many ||
+			   run->failures * 100 >= run->spec.max_fail_percent * run->cases.len;
 	if (too_many && !run->stopped)
-		run_stop(core, run, "enough tests failed (--max-fail)", 0, run->spec.fail_immediate);
+		run_stop(core, run, "enough tests failed (--max-fail)", 0,
+			 run->spec.fail_immediate);
 }
 
 /* Out of the attempt: locks given back, counters moved. */
@@ -103,7 +116,8 @@ static void leave_attempt(struct core *core, struct core_run *run, uint32_t inde
 }
 
 /* Mark a case done; its event was emitted. A stop or dependents may end many others in its wake. */
-static void close_case(struct core *core, struct core_run *run, uint32_t index, enum outcome outcome)
+static void close_case(struct core *core, struct core_run *run, uint32_t index,
+		       enum outcome outcome)
 {
 	ASSERT(run->cases.items[index].state != CASE_DONE);
 	leave_attempt(core, run, index);
@@ -116,7 +130,8 @@ static void close_case(struct core *core, struct core_run *run, uint32_t index, 
 	queue_tell_dependents(core, run);
 }
 
-void merge_conclude(struct core *core, struct core_run *run, uint32_t index, enum outcome outcome, struct str message)
+void merge_conclude(struct core *core, struct core_run *run, uint32_t index, enum outcome outcome,
+		    struct str message)
 {
 	struct msg_run_event event = event_of(core, run, index, MSG_RUN_CASE_FINISHED);
 	event.outcome = outcome;
@@ -137,11 +152,14 @@ void merge_abandon(struct core *core, struct core_run *run)
 	run->next_to_list = run->programs.len;
 	run->relist.len = 0;
 	for (size_t i = 0; i < run->cases.len; i++)
-		if (run->cases.items[i].state == CASE_READY || run->cases.items[i].state == CASE_WAITING)
-			merge_conclude(core, run, (uint32_t)i, OUTCOME_NOTRUN, str_of(run->why_stopped));
+		if (run->cases.items[i].state == CASE_READY ||
+		    run->cases.items[i].state == CASE_WAITING)
+			merge_conclude(core, run, (uint32_t)i, OUTCOME_NOTRUN,
+				       str_of(run->why_stopped));
 }
 
-static bool wants_retry(const struct core_run *run, const struct core_case *item, enum outcome outcome, bool found_red)
+static bool wants_retry(const struct core_run *run, const struct core_case *item,
+			enum outcome outcome, bool found_red)
 {
 	return item->retries_left && !run->stopped && (outcome_is_retryable(outcome) || found_red);
 }
@@ -156,13 +174,18 @@ static void requeue(struct core *core, struct core_run *run, uint32_t index)
 static bool any_found_red(const struct core_attempt *attempt, uint32_t index)
 {
 	for (size_t i = 0; i < attempt->found.len; i++)
-		if (attempt->found.items[i].index == index && outcome_is_red(attempt->found.items[i].outcome))
+		if (attempt->found.items[i].index == index &&
+		    outcome_is_red(attempt->found.items[i].outcome))
 			return true;
 	return false;
 }
 
-/* Emit or (before a retry) only remember the found cases that belong to `index`, and drop them from the attempt. */
-static void settle_found(struct core *core, struct core_run *run, struct core_attempt *attempt, uint32_t index, bool final)
+/*
+ * Emit or (before a retry) only remember the found cases that belong to `index`, and drop them
+ * from the attempt.
+ */
+static void settle_found(struct core *core, struct core_run *run, struct core_attempt *attempt,
+			 uint32_t index, bool final)
 {
 	struct core_program *program = &run->programs.items[run->cases.items[index].program];
 	size_t kept = 0;
@@ -173,17 +196,20 @@ static void settle_found(struct core *core, struct core_run *run, struct core_at
 			continue;
 		}
 		if (final) {
-			struct msg_run_event event = event_of(core, run, index, MSG_RUN_CASE_FINISHED);
+			struct msg_run_event event = event_of(core, run, index,
+							      MSG_RUN_CASE_FINISHED);
 			event.index = UINT32_MAX;
 			event.found = 1;
 			event.name = in_arena(core, found.name);
 			event.message = in_arena(core, found.message);
 			event.outcome = found.outcome;
-			event.flaky = !outcome_is_red(found.outcome) && map_get(&program->red_found, found.name, NULL);
+			event.flaky = !outcome_is_red(found.outcome) &&
+				      map_get(&program->red_found, found.name, NULL);
 			event.duration_us = found.duration_us;
 			run_emit(core, run, &event);
 			run->n_found++;
-			count_verdict(core, run, found.outcome, run->cases.items[index].quarantined);
+			count_verdict(core, run, found.outcome,
+				      run->cases.items[index].quarantined);
 		} else if (outcome_is_red(found.outcome)) {
 			(void)map_put(&program->red_found, found.name, 1);
 		}
@@ -200,11 +226,14 @@ static void take_verdict(struct core *core, struct core_run *run, struct core_at
 	struct core_case *item = &run->cases.items[index];
 	struct core_program *program = &run->programs.items[item->program];
 	enum outcome outcome = (enum outcome)event->outcome;
-	bool found_red = any_found_red(attempt, index), retry = wants_retry(run, item, outcome, found_red);
+	bool found_red = any_found_red(attempt, index),
+	     retry = wants_retry(run, item, outcome, found_red);
 	const struct core_output *output = find_output(attempt, index);
-	struct msg_run_event out = event_of(core, run, index, retry ? MSG_RUN_CASE_RETRIED : MSG_RUN_CASE_FINISHED);
+	struct msg_run_event out = event_of(core, run, index,
+					    retry ? MSG_RUN_CASE_RETRIED : MSG_RUN_CASE_FINISHED);
 	out.outcome = outcome;
-	out.flaky = item->was_red && (outcome == OUTCOME_PASS || outcome == OUTCOME_LEAK) && !found_red;
+	out.flaky = item->was_red && (outcome == OUTCOME_PASS || outcome == OUTCOME_LEAK) &&
+		    !found_red;
 	out.duration_us = event->duration_us;
 	out.cpu_us = event->cpu_us;
 	out.peak_bytes = event->peak_bytes;
@@ -218,7 +247,9 @@ static void take_verdict(struct core *core, struct core_run *run, struct core_at
 	}
 	run_emit(core, run, &out);
 	settle_found(core, run, attempt, index, !retry);
-	(void)VEC_PUSH(&run->durations, event->duration_us);	/* a lower bound that lacks one is still a lower bound */
+	(void)VEC_PUSH(
+		&run->durations,
+		event->duration_us); /* a lower bound that lacks one is still a lower bound */
 	program->done_us += event->duration_us;
 	program->done_n++;
 	if (!retry) {
@@ -229,13 +260,15 @@ static void take_verdict(struct core *core, struct core_run *run, struct core_at
 	item->tries++;
 	item->retries_left--;
 	item->avoid_worker = attempt->worker;
-	item->alone = item->alone || outcome == OUTCOME_CRASH || outcome == OUTCOME_TIMEOUT || outcome == OUTCOME_OOM;
+	item->alone = item->alone || outcome == OUTCOME_CRASH || outcome == OUTCOME_TIMEOUT ||
+		      outcome == OUTCOME_OOM;
 	requeue(core, run, index);
 }
 
 static int keep_output(struct core_attempt *attempt, const struct msg_event *event)
 {
-	struct core_output *output = (struct core_output *)find_output(attempt, (uint32_t)event->index);
+	struct core_output *output = (struct core_output *)find_output(attempt,
+								       (uint32_t)event->index);
 	if (!output) {
 		struct core_output fresh = { .index = (uint32_t)event->index };
 		buf_init(&fresh.out, LIMIT_OUTPUT_BYTES * 4);
@@ -274,15 +307,18 @@ static int keep_found(struct core_attempt *attempt, const struct msg_event *even
 	return -ENOMEM;
 }
 
-/* Did the attempt end for a reason that is its worker's alone? Cancelled: by the worker itself, ours stop the run first. */
+/*
+ * Did the attempt end for a reason that is its worker's alone? Cancelled: by the worker itself,
+ * ours stop the run first.
+ */
 static bool is_loss(uint64_t cause)
 {
 	return cause == MSG_CLOSE_WORKER || cause == MSG_CLOSE_CANCELLED;
 }
 
 /* Cases of a closed attempt that got no verdict from it. */
-static void settle_rest(struct core *core, struct core_run *run, struct core_attempt *attempt, uint64_t cause,
-			struct str message)
+static void settle_rest(struct core *core, struct core_run *run, struct core_attempt *attempt,
+			uint64_t cause, struct str message)
 {
 	for (size_t i = 0; i < attempt->cases.len; i++) {
 		uint32_t index = attempt->cases.items[i];
@@ -295,8 +331,12 @@ static void settle_rest(struct core *core, struct core_run *run, struct core_att
 		else if (is_loss(cause) && ++item->losses < CORE_LOSSES_MAX)
 			requeue(core, run, index);
 		else
-			merge_conclude(core, run, index, is_loss(cause) ? OUTCOME_LOST : OUTCOME_ERROR,
-				       message.len ? message : STR_LIT("the shard ended without a verdict for this case"));
+			merge_conclude(
+				core, run, index, is_loss(cause) ? OUTCOME_LOST : OUTCOME_ERROR,
+				message.len
+					? message
+					: STR_LIT("the shard ended without a verdict for "
+						  "this case"));
 	}
 }
 
@@ -313,17 +353,20 @@ static void close_listing(struct core *core, struct core_run *run, uint32_t prog
 		listing_abandoned(core, run, program);
 		return;
 	}
-	if (is_loss(cause) && ++item->list_tries < CORE_LIST_TRIES_MAX && VEC_PUSH(&run->relist, program) == 0) {
+	if (is_loss(cause) && ++item->list_tries < CORE_LIST_TRIES_MAX &&
+	    VEC_PUSH(&run->relist, program) == 0) {
 		core->work_changed = true;
 		return;
 	}
 	listing_failed(core, run, program, in_arena(core, message),
-		       cause == MSG_CLOSE_SETUP ? EXIT_CODE_SETUP :
-		       cause == MSG_CLOSE_SANDBOX ? EXIT_CODE_SANDBOX :
-		       is_loss(cause) ? EXIT_CODE_INCOMPLETE : EXIT_CODE_LISTING);
+		       cause == MSG_CLOSE_SETUP	    ? EXIT_CODE_SETUP
+		       : cause == MSG_CLOSE_SANDBOX ? EXIT_CODE_SANDBOX
+		       : is_loss(cause)		    ? EXIT_CODE_INCOMPLETE
+						    : EXIT_CODE_LISTING);
 }
 
-static void close_attempt(struct core *core, struct core_attempt *attempt, const struct msg_event *event)
+static void close_attempt(struct core *core, struct core_attempt *attempt,
+			  const struct msg_event *event)
 {
 	struct core_run *run = core_find_run(core, attempt->run);
 	uint32_t program = attempt->program;
@@ -332,6 +375,11 @@ static void close_attempt(struct core *core, struct core_attempt *attempt, const
 	if (event->startup_us) {
 		uint64_t *startup = &run->programs.items[program].startup_us;
 		*startup = *startup ? (*startup + event->startup_us) / 2 : event->startup_us;
+		run_emit(core, run,
+			 &(struct msg_run_event){ .kind = MSG_RUN_STARTUP,
+						  .suite = run->programs.items[program].spec.suite,
+						  .program = run->programs.items[program].spec.name,
+						  .duration_us = event->startup_us });
 	}
 	if (!list && event->cause == MSG_CLOSE_SETUP)
 		run_raise(run, EXIT_CODE_SETUP);
@@ -341,26 +389,31 @@ static void close_attempt(struct core *core, struct core_attempt *attempt, const
 	if (list)
 		close_listing(core, run, program, event->cause, message);
 	if (event->cause == MSG_CLOSE_SANDBOX)
-		run_stop(core, run, message.len ? message.data : "the sandbox asked for cannot be enforced here",
+		run_stop(core, run,
+			 message.len ? message.data
+				     : "the sandbox asked for cannot be enforced here",
 			 EXIT_CODE_SANDBOX, true);
 	run_check_finished(core, run);
 }
 
 void merge_lost(struct core *core, struct core_attempt *attempt)
 {
-	close_attempt(core, attempt, &(struct msg_event){
-		.kind = MSG_EVENT_CLOSED, .cause = MSG_CLOSE_WORKER, .message = STR_LIT("its worker was lost") });
+	close_attempt(core, attempt,
+		      &(struct msg_event){ .kind = MSG_EVENT_CLOSED,
+					   .cause = MSG_CLOSE_WORKER,
+					   .message = STR_LIT("its worker was lost") });
 }
 
-static int check_event(const struct core_run *run, const struct core_attempt *attempt, const struct msg_event *event,
-		       struct err *err)
+static int check_event(const struct core_run *run, const struct core_attempt *attempt,
+		       const struct msg_event *event, struct err *err)
 {
 	if (event->kind == MSG_EVENT_LISTED && !attempt->list)
 		return err_set(err, -EPROTO, "a listing for an attempt that runs cases");
 	if (event->kind == MSG_EVENT_LISTED || event->kind == MSG_EVENT_CLOSED)
 		return 0;
 	if (attempt->list || event->index >= run->cases.len)
-		return err_set(err, -EPROTO, "an event for case %llu, which its attempt does not hold",
+		return err_set(err, -EPROTO,
+			       "an event for case %llu, which its attempt does not hold",
 			       (unsigned long long)event->index);
 	return 0;
 }
@@ -373,7 +426,8 @@ static bool holds(const struct core_attempt *attempt, uint32_t index)
 	return false;
 }
 
-int merge_event(struct core *core, struct core_attempt *attempt, const struct msg_event *event, struct err *err)
+int merge_event(struct core *core, struct core_attempt *attempt, const struct msg_event *event,
+		struct err *err)
 {
 	struct core_run *run = core_find_run(core, attempt->run);
 	ASSERT(run && event->kind < MSG_EVENT_MAX && event->outcome < OUTCOME_MAX);
@@ -391,9 +445,13 @@ int merge_event(struct core *core, struct core_attempt *attempt, const struct ms
 	}
 	uint32_t index = (uint32_t)event->index;
 	if (run->cases.items[index].attempt != attempt->id) {
-		/* It has its verdict: a duplicate; but what its process showed at its very end is still news. */
-		if (event->kind == MSG_EVENT_ENDED && event->name.len && run->cases.items[index].state == CASE_DONE &&
-		    holds(attempt, index) && keep_found(attempt, event) == 0)
+		/*
+		 * It has its verdict: a duplicate; but what its process showed at its very end is
+		 * still news.
+		 */
+		if (event->kind == MSG_EVENT_ENDED && event->name.len &&
+		    run->cases.items[index].state == CASE_DONE && holds(attempt, index) &&
+		    keep_found(attempt, event) == 0)
 			settle_found(core, run, attempt, index, true);
 		return 0;
 	}

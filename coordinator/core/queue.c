@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * queue.c - which case is next. Heaps hold indices and may hold stale ones: a case that was taken by another way is
- * skipped when it surfaces, so that nothing is ever searched. Locks keep their waiters in order and wake one at a time.
+ * queue.c - which case is next. Heaps hold indices and may hold stale ones: a case that was taken
+ * by another way is
+ * skipped when it surfaces, so that nothing is ever searched. Locks keep their waiters in order
+ * and wake one at a time.
  */
 #include "coordinator/core/state.h"
 
@@ -13,7 +15,7 @@ static bool before(struct core_run *run, uint32_t a, uint32_t b)
 {
 	run->steps++;
 	const struct core_case *x = &run->cases.items[a], *y = &run->cases.items[b];
-	if (x->repeat != y->repeat)	/* one repetition after the other: a shard holds a name once */
+	if (x->repeat != y->repeat) /* one repetition after the other: a shard holds a name once */
 		return x->repeat < y->repeat;
 	return x->order != y->order ? x->order < y->order : a < b;
 }
@@ -86,7 +88,8 @@ void queue_start(struct core *core, struct core_run *run, uint32_t index)
 	else if (run->stopped)
 		merge_conclude(core, run, index, OUTCOME_NOTRUN, str_of(run->why_stopped));
 	else if (item->needs_failed)
-		merge_conclude(core, run, index, OUTCOME_NOTRUN, STR_LIT("not run: a case it needs did not pass"));
+		merge_conclude(core, run, index, OUTCOME_NOTRUN,
+			       STR_LIT("not run: a case it needs did not pass"));
 	else
 		queue_make_ready(core, run, index);
 }
@@ -148,7 +151,8 @@ static void wake_one(struct core *core, struct core_run *run, struct core_lock *
 }
 
 /*
- * Invariant: a lock is held, or nobody waits for it, or one of its waiters is back in the heap. So whoever was woken by
+ * Invariant: a lock is held, or nobody waits for it, or one of its waiters is back in the heap. So
+ * whoever was woken by
  * one lock and must wait for another wakes the next waiter of every free lock it asked for.
  */
 bool queue_take_locks(struct core *core, struct core_run *run, uint32_t index)

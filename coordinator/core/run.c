@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * run.c - one run from submission to its last event. Invariant: done + (cases not done) == cases, and the run finishes
+ * run.c - one run from submission to its last event. Invariant: done + (cases not done) == cases,
+ * and the run finishes
  * exactly when every program is listed (or failed) and every listed case is done.
  */
 #include "coordinator/core/state.h"
@@ -19,7 +20,8 @@ static int compile_filters(struct core_run *run, struct err *err)
 	const struct msg_submit *spec = &run->spec;
 	int r = partition_parse(spec->partition, &run->partition, err);
 	run->filters = arena_alloc(&run->arena, (spec->n_filters + 1) * sizeof(struct filter *));
-	run->overrides = arena_alloc(&run->arena, (spec->n_overrides + 1) * sizeof(*run->overrides));
+	run->overrides = arena_alloc(&run->arena,
+				     (spec->n_overrides + 1) * sizeof(*run->overrides));
 	if (!run->filters || !run->overrides)
 		return err_set(err, -ENOMEM, "no memory for a run");
 	for (size_t i = 0; r == 0 && i < spec->n_filters; i++)
@@ -61,7 +63,8 @@ struct core_run *run_new(struct core *core, const struct msg_submit *submit, con
 	run->deadline_us = submit->deadline_us ? core->now_us + submit->deadline_us : UINT64_MAX;
 	run->name = arena_copy(&run->arena, str_of(name));
 	rng_seed(&run->rng, submit->seed);
-	if (!run->name || record_copy(msg_describe(MSG_SUBMIT), submit, &run->spec, &run->arena) < 0 ||
+	if (!run->name ||
+	    record_copy(msg_describe(MSG_SUBMIT), submit, &run->spec, &run->arena) < 0 ||
 	    add_programs(run) < 0)
 		err_set(err, -ENOMEM, "no memory for a run of %zu programs", submit->n_programs);
 	else if (compile_filters(run, err) == 0)
@@ -112,7 +115,8 @@ void run_raise(struct core_run *run, int exit_code)
 	run->exit_code = outcome_worse_exit(run->exit_code, exit_code);
 }
 
-void run_stop(struct core *core, struct core_run *run, const char *why, int exit_code, bool immediate)
+void run_stop(struct core *core, struct core_run *run, const char *why, int exit_code,
+	      bool immediate)
 {
 	ASSERT(!run->finished);
 	if (exit_code)
@@ -120,8 +124,9 @@ void run_stop(struct core *core, struct core_run *run, const char *why, int exit
 	if (!run->stopped) {
 		run->stopped = true;
 		snprintf(run->why_stopped, sizeof(run->why_stopped), "%s", why);
-		run_emit(core, run, &(struct msg_run_event){
-			.kind = MSG_RUN_WARNING, .message = str_of(run->why_stopped) });
+		run_emit(core, run,
+			 &(struct msg_run_event){ .kind = MSG_RUN_WARNING,
+						  .message = str_of(run->why_stopped) });
 	}
 	merge_abandon(core, run);
 	for (size_t i = 0; i < core->attempts.len; i++) {
@@ -138,16 +143,19 @@ void run_emit(struct core *core, const struct core_run *run, const struct msg_ru
 		return;
 	*copy = *event;
 	copy->at_us = core->now_us - run->began_us;
-	core_push(core, &(struct core_action){ .kind = CORE_ACTION_EVENT, .run = run->number, .event = copy });
+	core_push(core, &(struct core_action){
+				.kind = CORE_ACTION_EVENT, .run = run->number, .event = copy });
 }
 
 /* What limited the makespan, in words. */
-static const char *bounded_by(const struct core_run *run, uint64_t makespan_us, uint64_t bound_us, enum bound_by by)
+static const char *bounded_by(const struct core_run *run, uint64_t makespan_us, uint64_t bound_us,
+			      enum bound_by by)
 {
 	if (run->stopped)
 		return run->why_stopped;
 	if (bound_us * 10 < makespan_us * 8 && run->busy_us < makespan_us * run->slots_max * 8 / 10)
-		return "idle slots: too little ready at a time (listing, dependencies, locks or a late long case)";
+		return "idle slots: too little ready at a time (listing, dependencies, locks or a "
+		       "late long case)";
 	if (bound_us * 10 < makespan_us * 8)
 		return "start-up and set-up of processes, which the bound does not count";
 	return bound_by_text(by);
@@ -159,38 +167,47 @@ static void emit_finished(struct core *core, struct core_run *run)
 	uint64_t slots = run->slots_max ? run->slots_max : 1;
 	uint64_t bound = bound_makespan_us(run->durations.items, run->durations.len, slots, &by);
 	uint64_t makespan = core->now_us - run->began_us;
-	run_emit(core, run, &(struct msg_run_event){
-		.kind = MSG_RUN_FINISHED,
-		.name = str_of(run->name),
-		.count = run->done + run->n_found,
-		.exit_code = (uint64_t)run->exit_code,
-		.makespan_us = makespan,
-		.bound_us = bound,
-		.busy_us = run->busy_us,
-		.slots = slots,
-		.message = str_of(bounded_by(run, makespan, bound, by)),
-	});
-	core_push(core, &(struct core_action){
-		.kind = CORE_ACTION_RUN_DONE, .run = run->number, .exit_code = run->exit_code });
+	run_emit(core, run,
+		 &(struct msg_run_event){
+			 .kind = MSG_RUN_FINISHED,
+			 .name = str_of(run->name),
+			 .count = run->done + run->n_found,
+			 .exit_code = (uint64_t)run->exit_code,
+			 .makespan_us = makespan,
+			 .bound_us = bound,
+			 .busy_us = run->busy_us,
+			 .slots = slots,
+			 .message = str_of(bounded_by(run, makespan, bound, by)),
+		 });
+	core_push(core, &(struct core_action){ .kind = CORE_ACTION_RUN_DONE,
+					       .run = run->number,
+					       .exit_code = run->exit_code });
 }
 
 void run_check_finished(struct core *core, struct core_run *run)
 {
 	ASSERT(run->done <= run->cases.len);
-	if (run->finished || run->listed < run->programs.len || run->done < run->cases.len || run->busy_attempts)
+	if (run->finished || run->listed < run->programs.len || run->done < run->cases.len ||
+	    run->busy_attempts)
 		return;
 	run->finished = true;
 	if (run->red)
 		run_raise(run, EXIT_CODE_FAILED);
 	if (run->outcomes[OUTCOME_LOST])
 		run_raise(run, EXIT_CODE_INCOMPLETE);
-	if (run->abandoned && run->exit_code == EXIT_CODE_OK)	/* cut short before anything could go wrong */
+	if (run->abandoned &&
+	    run->exit_code == EXIT_CODE_OK) /* cut short before anything could go wrong */
 		run_raise(run, EXIT_CODE_INCOMPLETE);
 	if (!run->selected && run->exit_code == EXIT_CODE_OK && run->spec.no_tests != 2) {
 		if (run->spec.no_tests == 0)
 			run_raise(run, EXIT_CODE_NO_TESTS);
-		run_emit(core, run, &(struct msg_run_event){ .kind = MSG_RUN_WARNING, .message =
-			STR_LIT("no tests: nothing was selected (check the suite and the filters; --no-tests pass allows it)") });
+		run_emit(
+			core, run,
+			&(struct msg_run_event){
+				.kind = MSG_RUN_WARNING,
+				.message = STR_LIT(
+					"no tests: nothing was selected (check the suite and the "
+					"filters; --no-tests pass allows it)") });
 	}
 	emit_finished(core, run);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * state.h - the structs the rooms of core share. Private to coordinator/core: outside, everything is behind core.h.
+ * state.h - the structs the rooms of core share. Private to coordinator/core: outside, everything
+ * is behind core.h.
  *
  *	core ── roster: workers ── their attempts
  *	     └─ runs ── programs ── cases            (the ledger: one verdict per case)
@@ -25,69 +26,86 @@ enum case_state { CASE_WAITING, CASE_READY, CASE_RUNNING, CASE_DONE };
 enum program_state { PROGRAM_TO_LIST, PROGRAM_LISTING, PROGRAM_LISTED, PROGRAM_FAILED };
 
 enum {
-	CORE_LOSSES_MAX = 3,	/* attempts lost with their worker before a case is given up as lost */
-	CORE_LIST_TRIES_MAX = 3,	/* listings lost with their worker before the program is an error */
-	CORE_SHARD_BYTES_MAX = 384 << 10,	/* names and details of one shard: leaves room in the frame for the program */
+	/* attempts lost with their worker before a case is given up as lost */
+	CORE_LOSSES_MAX = 3,
+	/* listings lost with their worker before the program is an error */
+	CORE_LIST_TRIES_MAX = 3,
+	/* names and details of one shard: leaves room in the frame for the program */
+	CORE_SHARD_BYTES_MAX = 384 << 10,
 };
 
 /* A lock by name: cases hold it exclusively; those that found it taken wait in order. */
 struct core_lock {
 	bool held;
-	struct { uint32_t *items; size_t len, cap; } waiters;	/* case indices, first come first served from `next` */
+	struct {
+		uint32_t *items;
+		size_t len, cap;
+	} waiters; /* case indices, first come first served from `next` */
 	size_t next;
 };
 
 /* One listed case: a row of the ledger. */
 struct core_case {
-	struct str name, detail;	/* in the run's arena */
+	struct str name, detail; /* in the run's arena */
 	uint32_t program;
 	enum case_state state;
-	enum outcome outcome;		/* valid when DONE */
-	uint64_t order;			/* lower runs earlier */
+	enum outcome outcome; /* valid when DONE */
+	uint64_t order;	      /* lower runs earlier */
 	uint64_t expect_us, timeout_us, memory_bytes;
-	uint64_t attempt;		/* that runs it; 0 none */
-	bool seen;			/* history knows it */
+	uint64_t attempt; /* that runs it; 0 none */
+	bool seen;	  /* history knows it */
 	uint32_t retries_left, tries, losses;
-	uint32_t waiting_for;		/* dependencies not ended yet */
-	uint32_t repeat;		/* which repetition, from 1; 0 when not repeated */
+	uint32_t waiting_for; /* dependencies not ended yet */
+	uint32_t repeat;      /* which repetition, from 1; 0 when not repeated */
 	uint16_t processors;
-	bool disabled;			/* the suite says so: skipped without running */
-	bool started;			/* this attempt at it was announced */
-	bool alone;			/* a shard of its own */
-	bool serial;			/* nothing of its run beside it */
-	bool constrained;		/* holds locks or more than one slot */
-	bool needs_failed;		/* something it needs did not pass */
-	bool was_red;			/* an earlier attempt was: a pass now is flaky */
+	bool disabled;	   /* the suite says so: skipped without running */
+	bool started;	   /* this attempt at it was announced */
+	bool alone;	   /* a shard of its own */
+	bool serial;	   /* nothing of its run beside it */
+	bool constrained;  /* holds locks or more than one slot */
+	bool needs_failed; /* something it needs did not pass */
+	bool was_red;	   /* an earlier attempt was: a pass now is flaky */
 	bool quarantined;
-	uint64_t avoid_worker;		/* where the last attempt failed; 0 none */
+	uint64_t avoid_worker; /* where the last attempt failed; 0 none */
 	const struct str *locks;
 	size_t n_locks;
-	struct { uint32_t *items; size_t len, cap; } unblocks;	/* cases whose `after` or `needs` this is */
-	size_t n_needed_by;		/* the first so many of unblocks also need its pass */
+	struct {
+		uint32_t *items;
+		size_t len, cap;
+	} unblocks;	    /* cases whose `after` or `needs` this is */
+	size_t n_needed_by; /* the first so many of unblocks also need its pass */
 };
 
-/* A binary heap of case indices by order. Entries may be stale: a popped case that is not READY is skipped. */
+/*
+ * A binary heap of case indices by order. Entries may be stale: a popped case that is not READY
+ * is skipped.
+ */
 struct core_heap {
 	uint32_t *items;
 	size_t len, cap;
 };
 
 struct core_program {
-	struct msg_program spec;	/* deep copy in the run's arena */
+	struct msg_program spec; /* deep copy in the run's arena */
 	enum program_state state;
 	uint32_t list_tries;
-	uint32_t first_case;		/* cases of a program are contiguous only within one listing piece */
-	struct core_heap ready;		/* batchable cases */
+	struct core_heap ready; /* batchable cases */
 	uint64_t startup_us;
-	uint64_t done_us, done_n;	/* this run's own experience, for estimates of the unseen */
-	struct { uint32_t *items; size_t len, cap; } cases;
-	struct { struct msg_listed *items; size_t len, cap; } listing;	/* while listing */
-	struct map red_found;		/* found cases that were red in an earlier attempt */
+	uint64_t done_us, done_n; /* this run's own experience, for estimates of the unseen */
+	struct {
+		uint32_t *items;
+		size_t len, cap;
+	} cases;
+	struct {
+		struct msg_listed *items;
+		size_t len, cap;
+	} listing;	      /* while listing */
+	struct map red_found; /* found cases that were red in an earlier attempt */
 };
 
 /* A verdict of a case found while running, held until its listed case's verdict is final. */
 struct core_found {
-	struct str name, message;	/* heap */
+	struct str name, message; /* heap */
 	uint32_t index;
 	enum outcome outcome;
 	uint64_t duration_us, at_us;
@@ -101,29 +119,41 @@ struct core_output {
 };
 
 struct core_attempt {
-	uint64_t id, epoch;		/* id 0: free */
+	uint64_t id, epoch; /* id 0: free */
 	uint64_t worker, run;
 	uint32_t program;
 	bool list;
 	bool cancelled;
 	uint64_t slot;
-	uint64_t started_us;		/* assigned at */
+	uint64_t started_us; /* assigned at */
 	uint64_t processors;
-	struct { uint32_t *items; size_t len, cap; } cases;	/* of the shard; verdicts turn their state */
-	struct { struct core_found *items; size_t len, cap; } found;
-	struct { struct core_output *items; size_t len, cap; } outputs;
-	size_t worker_place;		/* index in the worker's list */
+	struct {
+		uint32_t *items;
+		size_t len, cap;
+	} cases; /* of the shard; verdicts turn their state */
+	struct {
+		struct core_found *items;
+		size_t len, cap;
+	} found;
+	struct {
+		struct core_output *items;
+		size_t len, cap;
+	} outputs;
+	size_t worker_place; /* index in the worker's list */
 };
 
 struct core_worker {
-	uint64_t number;		/* 0: free */
-	struct str name;		/* heap */
-	struct str *tags;		/* heap */
+	uint64_t number;  /* 0: free */
+	struct str name;  /* heap */
+	struct str *tags; /* heap */
 	size_t n_tags;
 	uint64_t slots, used;
 	uint64_t heard_us;
 	bool draining;
-	struct { uint32_t *items; size_t len, cap; } attempts;	/* indices into core->attempts */
+	struct {
+		uint32_t *items;
+		size_t len, cap;
+	} attempts; /* indices into core->attempts */
 };
 
 struct core_override {
@@ -132,9 +162,9 @@ struct core_override {
 };
 
 struct core_run {
-	uint64_t number;		/* 0: free */
+	uint64_t number; /* 0: free */
 	struct arena arena;
-	struct msg_submit spec;		/* deep copy */
+	struct msg_submit spec; /* deep copy */
 	const char *name;
 	struct estimate_table history;
 	struct partition partition;
@@ -142,55 +172,92 @@ struct core_run {
 	struct core_override *overrides;
 	struct map only;
 	struct rng rng;
-	uint64_t began_us, deadline_us;	/* deadline absolute, UINT64_MAX none */
-	struct { struct core_program *items; size_t len, cap; } programs;
-	struct { struct core_case *items; size_t len, cap; } cases;
-	struct { struct core_lock *items; size_t len, cap; } locks;
+	uint64_t began_us, deadline_us; /* deadline absolute, UINT64_MAX none */
+	struct {
+		struct core_program *items;
+		size_t len, cap;
+	} programs;
+	struct {
+		struct core_case *items;
+		size_t len, cap;
+	} cases;
+	struct {
+		struct core_lock *items;
+		size_t len, cap;
+	} locks;
 	struct map lock_index;
-	struct core_heap ready;		/* every ready case but the serial ones */
+	struct core_heap ready; /* every ready case but the serial ones */
 	struct core_heap serial;
 	size_t next_to_list;
-	struct { uint32_t *items; size_t len, cap; } relist;	/* programs whose listing was lost */
-	size_t listed;			/* programs in state LISTED or FAILED */
-	size_t selected;		/* cases that filters and partition let through */
-	size_t abandoned;		/* programs that were never listed because the run was stopped */
-	size_t done, running;		/* cases */
-	struct { uint32_t *items; size_t len, cap; } ended;	/* done cases whose dependents are to be told, from next_ended */
+	struct {
+		uint32_t *items;
+		size_t len, cap;
+	} relist;	      /* programs whose listing was lost */
+	size_t listed;	      /* programs in state LISTED or FAILED */
+	size_t selected;      /* cases that filters and partition let through */
+	size_t abandoned;     /* programs that were never listed because the run was stopped */
+	size_t done, running; /* cases */
+	struct {
+		uint32_t *items;
+		size_t len, cap;
+	} ended; /* done cases whose dependents are to be told, from next_ended */
 	size_t next_ended;
-	bool telling;			/* somebody further out tells them: no recursion along chains of needs */
-	size_t busy_attempts;		/* attempts of this run at workers */
-	uint64_t left_us;		/* estimated work not handed out */
-	bool serial_running, stopped, finished, held;	/* held: a partition waits for all listings */
+	bool telling; /* somebody further out tells them: no recursion along chains of needs */
+	size_t busy_attempts;			      /* attempts of this run at workers */
+	uint64_t left_us;			      /* estimated work not handed out */
+	bool serial_running, stopped, finished, held; /* held: a partition waits for all listings */
 	char why_stopped[256];
-	uint64_t steps;			/* comparisons made by its queues */
+	uint64_t steps; /* comparisons made by its queues */
 	uint64_t red, n_found;
-	uint64_t failures;		/* red verdicts that count for --max-fail: not those that never ran */
+	uint64_t failures; /* red verdicts that count for --max-fail: not those that never ran */
 	uint64_t outcomes[OUTCOME_MAX];
 	int exit_code;
 	uint64_t busy_us, slots_max;
-	struct { uint64_t *items; size_t len, cap; } durations;	/* of cases that ran, for the bound */
+	struct {
+		uint64_t *items;
+		size_t len, cap;
+	} durations; /* of cases that ran, for the bound */
 };
 
 struct core {
 	struct core_options options;
 	uint64_t now_us;
 	struct rng rng;
-	uint64_t serial;		/* of ids */
-	uint64_t slots;			/* of all workers */
-	struct { struct core_worker *items; size_t len, cap; } workers;
-	struct { struct core_run **items; size_t len, cap; } runs;
-	struct { struct core_attempt *items; size_t len, cap; } attempts;
-	struct { uint32_t *items; size_t len, cap; } free_attempts;
-	struct { struct core_action *items; size_t len, cap; } actions;
+	uint64_t serial; /* of ids */
+	uint64_t slots;	 /* of all workers */
+	struct {
+		struct core_worker *items;
+		size_t len, cap;
+	} workers;
+	struct {
+		struct core_run **items;
+		size_t len, cap;
+	} runs;
+	struct {
+		struct core_attempt *items;
+		size_t len, cap;
+	} attempts;
+	struct {
+		uint32_t *items;
+		size_t len, cap;
+	} free_attempts;
+	struct {
+		struct core_action *items;
+		size_t len, cap;
+	} actions;
 	size_t next_action;
-	struct arena arena;		/* what pending actions point to */
-	bool work_changed;		/* slots or cases became free: match again before the next drain */
-	bool out_of_memory;		/* something was dropped: all runs are stopped as incomplete before the next drain */
+	struct arena arena; /* what pending actions point to */
+	bool work_changed;  /* slots or cases became free: match again before the next drain */
+	/* something was dropped: all runs are stopped as incomplete before the next drain */
+	bool out_of_memory;
 };
 
 /* ---- core.c ---- */
 
-/* Memory for an action's data, valid until the queue is drained and the core is called again. NULL on no memory. */
+/*
+ * Memory for an action's data, valid until the queue is drained and the core is called again.
+ * NULL on no memory.
+ */
 void *core_action_alloc(struct core *core, size_t bytes);
 
 /* Queue an action. On no memory the core remembers it and fails its runs. */
@@ -207,7 +274,9 @@ struct core_worker *core_find_worker(const struct core *core, uint64_t number);
 /* Put a case index into a heap ordered by `order`. 0 or -ENOMEM. */
 int queue_push(struct core_run *run, struct core_heap *heap, uint32_t index);
 
-/* The best READY case of a heap without taking it; stale entries fall out. UINT32_MAX when empty. */
+/*
+ * The best READY case of a heap without taking it; stale entries fall out. UINT32_MAX when empty.
+ */
 uint32_t queue_peek(struct core_run *run, struct core_heap *heap);
 
 /* Take the top entry off. */
@@ -216,7 +285,10 @@ void queue_pop(struct core_run *run, struct core_heap *heap);
 /* Make a case ready (all it waits for has ended) and file it where it belongs. */
 void queue_make_ready(struct core *core, struct core_run *run, uint32_t index);
 
-/* A waiting case waits for nothing any more: make it ready, or end it when that is decided already. */
+/*
+ * A waiting case waits for nothing any more: make it ready, or end it when that is decided
+ * already.
+ */
 void queue_start(struct core *core, struct core_run *run, uint32_t index);
 
 /* Cases have their verdicts (run->ended): start what waited for them. */
@@ -233,14 +305,18 @@ void queue_drop_locks(struct core *core, struct core_run *run, uint32_t index);
 /* Keep a piece of a listing. 0, -EPROTO past the cap of cases, -ENOMEM. */
 int listing_add(struct core_run *run, struct core_program *program, const struct msg_event *event);
 
-/* The listing is complete: select, order and file its cases; emits. May wait for the other listings when a partition asks. */
+/*
+ * The listing is complete: select, order and file its cases; emits. May wait for the other
+ * listings when a partition asks.
+ */
 void listing_done(struct core *core, struct core_run *run, uint32_t program);
 
 /* The program will never be listed because the run was stopped. */
 void listing_abandoned(struct core *core, struct core_run *run, uint32_t program);
 
 /* The listing failed for good: every such program is one error. */
-void listing_failed(struct core *core, struct core_run *run, uint32_t program, struct str message, int exit_code);
+void listing_failed(struct core *core, struct core_run *run, uint32_t program, struct str message,
+		    int exit_code);
 
 /* ---- assign.c ---- */
 
@@ -259,13 +335,18 @@ void assign_cancel(struct core *core, struct core_attempt *attempt, const char *
 /* ---- merge.c: the ledger ---- */
 
 /* Apply one worker event. As core_worker_event. */
-int merge_event(struct core *core, struct core_attempt *attempt, const struct msg_event *event, struct err *err);
+int merge_event(struct core *core, struct core_attempt *attempt, const struct msg_event *event,
+		struct err *err);
 
-/* The attempt's worker is gone: what it had not finished runs elsewhere or is lost. Frees the attempt. */
+/*
+ * The attempt's worker is gone: what it had not finished runs elsewhere or is lost. Frees the
+ * attempt.
+ */
 void merge_lost(struct core *core, struct core_attempt *attempt);
 
 /* Give a case its final verdict without an attempt (notrun, error, skip). */
-void merge_conclude(struct core *core, struct core_run *run, uint32_t index, enum outcome outcome, struct str message);
+void merge_conclude(struct core *core, struct core_run *run, uint32_t index, enum outcome outcome,
+		    struct str message);
 
 /* End what has not started; called when a run is stopped. */
 void merge_abandon(struct core *core, struct core_run *run);
@@ -279,8 +360,12 @@ struct core_run *run_new(struct core *core, const struct msg_submit *submit, con
 /* Free it. Accepts NULL. */
 void run_free(struct core_run *run);
 
-/* Start no more of it; as core_run_stop, but the run does not finish here: the caller looks with run_check_finished. */
-void run_stop(struct core *core, struct core_run *run, const char *why, int exit_code, bool immediate);
+/*
+ * Start no more of it; as core_run_stop, but the run does not finish here: the caller looks with
+ * run_check_finished.
+ */
+void run_stop(struct core *core, struct core_run *run, const char *why, int exit_code,
+	      bool immediate);
 
 /* Emit one event of the run: *event is completed with the time and copied. */
 void run_emit(struct core *core, const struct core_run *run, const struct msg_run_event *event);

@@ -17,7 +17,7 @@ uint64_t bound_makespan_us(uint64_t *durations_us, size_t n, uint64_t slots, enu
 	ASSERT(slots > 0);
 	uint64_t sum = 0, bound;
 	enum bound_by by = BOUND_BY_WORK;
-	if (n)	/* there may be no array at all */
+	if (n) /* there may be no array at all */
 		qsort(durations_us, n, sizeof(*durations_us), descending);
 	for (size_t i = 0; i < n; i++)
 		sum += durations_us[i];
@@ -40,7 +40,8 @@ const char *bound_by_text(enum bound_by by)
 	static const char *const texts[BOUND_BY_MAX] = {
 		[BOUND_BY_WORK] = "the work itself: all slots busy, more slots would help",
 		[BOUND_BY_LONGEST] = "the longest piece: more slots would not help",
-		[BOUND_BY_PAIR] = "two long pieces that must share a slot: one more slot would help",
+		[BOUND_BY_PAIR] =
+			"two long pieces that must share a slot: one more slot would help",
 	};
 	ASSERT(by < BOUND_BY_MAX);
 	return texts[by];

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * estimate.c - durations from history. Test durations are close to lognormal, so the upper estimate is taken in the log
- * domain: median times exp(k * robust deviation), weights halving every four samples so that a change of a test shows
- * after a few runs and one outlier does not. Not for prediction intervals: it only has to order cases well.
+ * estimate.c - durations from history. Test durations are close to lognormal, so the upper
+ * estimate is taken in the log
+ * domain: median times exp(k * robust deviation), weights halving every four samples so that a
+ * change of a test shows
+ * after a few runs and one outlier does not. Not for prediction intervals: it only has to order
+ * cases well.
  */
 #include "coordinator/plan/estimate.h"
 
@@ -29,8 +32,8 @@ struct estimate_history *estimate_table_at(struct estimate_table *table, struct 
 	uint64_t index;
 	if (map_get(&table->keys, key, &index))
 		return &table->histories[index];
-	if (table->len == table->cap && vec_grow((void **)&table->histories, &table->cap, table->len + 1,
-						 sizeof(*table->histories)) < 0)
+	if (table->len == table->cap && vec_grow((void **)&table->histories, &table->cap,
+						 table->len + 1, sizeof(*table->histories)) < 0)
 		return NULL;
 	if (map_put(&table->keys, key, table->len) < 0)
 		return NULL;
@@ -39,7 +42,8 @@ struct estimate_history *estimate_table_at(struct estimate_table *table, struct 
 	return history;
 }
 
-const struct estimate_history *estimate_table_find(const struct estimate_table *table, struct str key)
+const struct estimate_history *estimate_table_find(const struct estimate_table *table,
+						   struct str key)
 {
 	uint64_t index;
 	return map_get(&table->keys, key, &index) ? &table->histories[index] : NULL;
@@ -81,7 +85,8 @@ static double weighted_median(struct weighted *items, size_t n)
 	return items[n - 1].value;
 }
 
-/* Spread assumed before there are enough samples: between runs on a quiet and a loaded machine the deviation of the log
+/* Spread assumed before there are enough samples: between runs on a quiet and a loaded machine the
+ * deviation of the log
  * ratio is 0.06 to 0.31 (tests/bench/README.md). */
 static const double prior_deviation = 0.3;
 static const double upper_deviations = 1.0;
@@ -97,7 +102,8 @@ struct estimate estimate_of(const struct estimate_history *history, uint64_t pri
 		return estimate;
 	struct weighted items[ESTIMATE_SAMPLES_MAX];
 	for (uint32_t i = 0; i < history->n; i++)
-		items[i] = (struct weighted){ log((double)history->samples_us[i] + 1), exp2(-(double)i / 4) };
+		items[i] = (struct weighted){ log((double)history->samples_us[i] + 1),
+					      exp2(-(double)i / 4) };
 	double median = weighted_median(items, history->n);
 	for (uint32_t i = 0; i < history->n; i++)
 		items[i].value = fabs(items[i].value - median);

@@ -1,28 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * filter.c - recursive descent into a flat array of nodes, evaluated by index. Depth and size are capped, so a hostile
+ * filter.c - recursive descent into a flat array of nodes, evaluated by index. Depth and size are
+ * capped, so a hostile
  * expression costs a sentence. Regular expressions are POSIX extended.
  */
 #include "coordinator/plan/filter.h"
+
+#include "coordinator/plan/glob.h"
 
 #include "protocol/base/assert.h"
 #include "protocol/base/vec.h"
 
 #include <ctype.h>
 #include <errno.h>
-#include <fnmatch.h>
 #include <regex.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEPTH_MAX = 64, NODES_MAX = 4096 };
+enum {
+	DEPTH_MAX = 64,
+	NODES_MAX = 4096,
+	SHOWN_BYTES = 300, /* of an expression, in an error */
+	REGEX_PARTS_MAX =
+		/* of a regular expression written out: a few hundred times what people write */
+		10000,
+};
 
 enum node_kind { NODE_ALL, NODE_NONE, NODE_AND, NODE_OR, NODE_NOT, NODE_SET };
 enum set_field { SET_TEST, SET_SUITE, SET_PROGRAM, SET_TAG, SET_KIND, SET_MAX };
 enum matcher { MATCH_CONTAINS, MATCH_EXACT, MATCH_GLOB, MATCH_REGEX };
 
 static const char *const set_names[SET_MAX] = {
-	[SET_TEST] = "test", [SET_SUITE] = "suite", [SET_PROGRAM] = "program", [SET_TAG] = "tag", [SET_KIND] = "kind",
+	[SET_TEST] = "test", [SET_SUITE] = "suite", [SET_PROGRAM] = "program",
+	[SET_TAG] = "tag",   [SET_KIND] = "kind",
 };
 
 struct node {
@@ -50,10 +60,19 @@ struct parser {
 
 static int parse_or(struct parser *p, size_t *ret_node);
 
+/* As much of a filter as leaves room for what is wrong with it. */
+static struct str shown(struct str text)
+{
+	return (struct str){ text.data, text.len < SHOWN_BYTES ? text.len : SHOWN_BYTES };
+}
+
 static int complain(const struct parser *p, const char *what)
 {
-	return err_set(p->err, -EINVAL, "filter '%.*s': %s at column %zu (sets are test(), suite(), program(), tag(), "
-		       "kind(), all(), none(); joined by and, or, not)", STR_ARG(p->text), what, p->at + 1);
+	return err_set(
+		p->err, -EINVAL,
+		"filter '%.*s': %s at column %zu (sets are test(), suite(), program(), tag(), "
+		"kind(), all(), none(); joined by and, or, not)",
+		STR_ARG(shown(p->text)), what, p->at + 1);
 }
 
 static void skip_space(struct parser *p)
@@ -94,8 +113,14 @@ static int add_node(struct parser *p, struct node node, size_t *ret_node)
 /* The argument of a set up to its closing parenthesis; "\)" and "\/" are escapes. */
 static int parse_argument(struct parser *p, struct node *node)
 {
-	static const struct { char sign; enum matcher matcher; } signs[] = {
-		{ '=', MATCH_EXACT }, { '~', MATCH_CONTAINS }, { '#', MATCH_GLOB }, { '/', MATCH_REGEX },
+	static const struct {
+		char sign;
+		enum matcher matcher;
+	} signs[] = {
+		{ '=', MATCH_EXACT },
+		{ '~', MATCH_CONTAINS },
+		{ '#', MATCH_GLOB },
+		{ '/', MATCH_REGEX },
 	};
 	char end = ')';
 	skip_space(p);
@@ -112,7 +137,8 @@ static int parse_argument(struct parser *p, struct node *node)
 		return -ENOMEM;
 	size_t n = 0;
 	for (; p->at < p->text.len && p->text.data[p->at] != end; p->at++) {
-		if (p->text.data[p->at] == '\\' && p->at + 1 < p->text.len && p->text.data[p->at + 1] == end)
+		if (p->text.data[p->at] == '\\' && p->at + 1 < p->text.len &&
+		    p->text.data[p->at + 1] == end)
 			p->at++;
 		out[n++] = p->text.data[p->at];
 	}
@@ -122,9 +148,86 @@ static int parse_argument(struct parser *p, struct node *node)
 	out[n] = '\0';
 	node->text = out;
 	if (p->at >= p->text.len)
-		return complain(p, end == '/' ? "the regular expression lacks its closing /" : "missing )");
+		return complain(p, end == '/' ? "the regular expression lacks its closing /"
+					      : "missing )");
 	p->at += end == '/';
 	return take(p, ")") ? 0 : complain(p, "missing )");
+}
+
+/*
+ * "{n,m}" behind its brace: the larger number, and *text moved onto the closing brace or the end.
+ */
+static uint64_t count_of(const char **text)
+{
+	uint64_t most = 1, number = 0;
+	for (; **text && **text != '}'; ++*text) {
+		bool digit = isdigit((unsigned char)**text);
+		number = !digit			    ? 0
+			 : number < REGEX_PARTS_MAX ? number * 10 + (uint64_t)(**text - '0')
+						    : number;
+		most = number > most ? number : most;
+	}
+	return most;
+}
+
+/* Behind a bracket expression, or at the end. */
+static const char *skip_bracket(const char *text)
+{
+	text += text[1] == '^' ? 2 : 1;
+	for (text += *text == ']'; *text && *text != ']'; text++)
+		;
+	return text;
+}
+
+/*
+ * Parts of a regular expression once all its repetitions are written out, as regcomp does ("x+" is
+ * "xx*", "x{3}" is
+ * "xxx", and nested ones multiply). More than REGEX_PARTS_MAX, or groups too deep: that much or
+ * more.
+ */
+static uint64_t parts_of(const char *text)
+{
+	uint64_t sums[DEPTH_MAX + 1] = { 0 }, atom = 0, depth = 0;
+	for (; *text && sums[depth] + atom <= REGEX_PARTS_MAX; text++) {
+		if (*text == '+') {
+			atom *= 2;
+		} else if (*text == '{') {
+			atom *= count_of(&text);
+		} else if (*text == '*' || *text == '?') {
+			continue;
+		} else if (*text == ')' && depth) {
+			atom += sums[depth--] + 1;
+		} else {
+			sums[depth] += atom;
+			atom = *text != '(' && *text != '|';
+			if (*text == '(' && ++depth > DEPTH_MAX)
+				return UINT64_MAX;
+			sums[depth] = *text == '(' ? 0 : sums[depth];
+			text = *text == '[' ? skip_bracket(text)
+					    : text + (*text == '\\' && text[1]);
+		}
+		if (!*text)
+			break;
+	}
+	for (uint64_t i = 0; i < depth; i++)
+		atom += sums[i];
+	return sums[depth] + atom;
+}
+
+static int compile(struct parser *p, struct node *node)
+{
+	char why[128] =
+		"it repeats too much or nests too deep: written out it may have 10000 parts";
+	int code = parts_of(node->text) > REGEX_PARTS_MAX ? REG_ESPACE : 0;
+	if (!code) {
+		code = regcomp(&node->regex, node->text, REG_EXTENDED | REG_NOSUB);
+		if (!code)
+			return 0;
+		regerror(code, &node->regex, why, sizeof(why));
+	}
+	return err_set(p->err, -EINVAL,
+		       "filter '%.*s': the regular expression /%.300s/ is wrong: %s",
+		       STR_ARG(shown(p->text)), node->text, why);
 }
 
 static int parse_set(struct parser *p, size_t *ret_node)
@@ -146,18 +249,11 @@ static int parse_set(struct parser *p, size_t *ret_node)
 	}
 	if (node.field == SET_MAX)
 		return complain(p, p->at >= p->text.len ? "something is missing" : "no such set");
-	bool compiled = false;
 	int r = parse_argument(p, &node);
-	if (r == 0 && node.matcher == MATCH_REGEX) {
-		char why[128];
-		int code = regcomp(&node.regex, node.text, REG_EXTENDED | REG_NOSUB);
-		if (code) {
-			regerror(code, &node.regex, why, sizeof(why));
-			r = err_set(p->err, -EINVAL, "filter '%.*s': the regular expression /%s/ is wrong: %s",
-				    STR_ARG(p->text), node.text, why);
-		}
-		compiled = !code;
-	}
+	bool compiled = r == 0 && node.matcher == MATCH_REGEX;
+	if (compiled)
+		r = compile(p, &node);
+	compiled = compiled && r == 0;
 	if (r == 0)
 		r = add_node(p, node, ret_node);
 	if (r < 0) {
@@ -189,7 +285,8 @@ static int parse_factor(struct parser *p, size_t *ret_node)
 	return r;
 }
 
-static int join(struct parser *p, enum node_kind kind, bool negate, size_t *left, int (*parse)(struct parser *, size_t *))
+static int join(struct parser *p, enum node_kind kind, bool negate, size_t *left,
+		int (*parse)(struct parser *, size_t *))
 {
 	size_t right;
 	int r = parse(p, &right);
@@ -259,6 +356,8 @@ static bool text_matches(const struct node *node, struct str value)
 		return str_find(value, str_of(node->text)) >= 0;
 	if (node->matcher == MATCH_EXACT)
 		return str_eq(value, str_of(node->text));
+	if (node->matcher == MATCH_GLOB)
+		return glob_match(str_of(node->text), value);
 	char small[512];
 	char *copy = value.len < sizeof(small) ? small : malloc(value.len + 1);
 	if (!copy)
@@ -266,8 +365,7 @@ static bool text_matches(const struct node *node, struct str value)
 	if (value.len)
 		memcpy(copy, value.data, value.len);
 	copy[value.len] = '\0';
-	bool matches = node->matcher == MATCH_GLOB ? fnmatch(node->text, copy, 0) == 0
-						   : regexec(&node->regex, copy, 0, NULL, 0) == 0;
+	bool matches = regexec(&node->regex, copy, 0, NULL, 0) == 0;
 	if (copy != small)
 		free(copy);
 	return matches;
@@ -284,39 +382,33 @@ static bool any_matches(const struct node *node, const struct str *values, size_
 static bool set_matches(const struct node *node, const struct filter_subject *subject)
 {
 	switch (node->field) {
-	case SET_TEST:
-		return text_matches(node, subject->name);
-	case SET_SUITE:
-		return text_matches(node, subject->suite);
-	case SET_PROGRAM:
-		return text_matches(node, subject->program);
-	case SET_KIND:
-		return text_matches(node, subject->kind);
+	case SET_TEST: return text_matches(node, subject->name);
+	case SET_SUITE: return text_matches(node, subject->suite);
+	case SET_PROGRAM: return text_matches(node, subject->program);
+	case SET_KIND: return text_matches(node, subject->kind);
 	case SET_TAG:
 		return any_matches(node, subject->tags, subject->n_tags) ||
 		       any_matches(node, subject->case_tags, subject->n_case_tags);
-	case SET_MAX:
-		break;
+	case SET_MAX: break;
 	}
 	ASSERT_NOT_REACHED();
 }
 
-static bool node_matches(const struct filter *filter, size_t at, const struct filter_subject *subject)
+static bool node_matches(const struct filter *filter, size_t at,
+			 const struct filter_subject *subject)
 {
 	const struct node *node = &filter->items[at];
 	switch (node->kind) {
-	case NODE_ALL:
-		return true;
-	case NODE_NONE:
-		return false;
+	case NODE_ALL: return true;
+	case NODE_NONE: return false;
 	case NODE_AND:
-		return node_matches(filter, node->left, subject) && node_matches(filter, node->right, subject);
+		return node_matches(filter, node->left, subject) &&
+		       node_matches(filter, node->right, subject);
 	case NODE_OR:
-		return node_matches(filter, node->left, subject) || node_matches(filter, node->right, subject);
-	case NODE_NOT:
-		return !node_matches(filter, node->left, subject);
-	case NODE_SET:
-		return set_matches(node, subject);
+		return node_matches(filter, node->left, subject) ||
+		       node_matches(filter, node->right, subject);
+	case NODE_NOT: return !node_matches(filter, node->left, subject);
+	case NODE_SET: return set_matches(node, subject);
 	}
 	ASSERT_NOT_REACHED();
 }

@@ -14,7 +14,9 @@ int partition_parse(struct str text, struct partition *ret_partition, struct err
 		struct str name;
 		enum partition_kind kind;
 	} kinds[] = {
-		{ { "time", 4 }, PARTITION_TIME }, { { "slice", 5 }, PARTITION_SLICE }, { { "hash", 4 }, PARTITION_HASH },
+		{ { "time", 4 }, PARTITION_TIME },
+		{ { "slice", 5 }, PARTITION_SLICE },
+		{ { "hash", 4 }, PARTITION_HASH },
 	};
 	struct partition partition = { 0 };
 	struct str rest = text, name, part;
@@ -28,9 +30,13 @@ int partition_parse(struct str text, struct partition *ret_partition, struct err
 			partition.kind = kinds[i].kind;
 	if (!partition.kind || !str_split(&rest, '/', &part) || !rest.data ||
 	    str_parse_u64(part, 1, 1000000, &partition.part) < 0 ||
-	    str_parse_u64(rest, 1, 1000000, &partition.parts) < 0 || partition.part > partition.parts)
-		return err_set(err, -EINVAL, "partition '%.*s' is not understood: give time:K/N, slice:K/N or hash:K/N "
-			       "with 1 <= K <= N, such as time:2/5", STR_ARG(text));
+	    str_parse_u64(rest, 1, 1000000, &partition.parts) < 0 ||
+	    partition.part > partition.parts)
+		return err_set(
+			err, -EINVAL,
+			"partition '%.*s' is not understood: give time:K/N, slice:K/N or hash:K/N "
+			"with 1 <= K <= N, such as time:2/5",
+			STR_ARG(text));
 	*ret_partition = partition;
 	return 0;
 }
@@ -44,13 +50,15 @@ static int compare_ids(struct str a, struct str b)
 
 static int by_id(const void *a, const void *b)
 {
-	const struct partition_item *x = *(struct partition_item *const *)a, *y = *(struct partition_item *const *)b;
+	const struct partition_item *x = *(struct partition_item *const *)a,
+				    *y = *(struct partition_item *const *)b;
 	return compare_ids(x->id, y->id);
 }
 
 static int longest_first(const void *a, const void *b)
 {
-	const struct partition_item *x = *(struct partition_item *const *)a, *y = *(struct partition_item *const *)b;
+	const struct partition_item *x = *(struct partition_item *const *)a,
+				    *y = *(struct partition_item *const *)b;
 	if (x->expect_us != y->expect_us)
 		return x->expect_us < y->expect_us ? 1 : -1;
 	return compare_ids(x->id, y->id);
@@ -103,7 +111,8 @@ static int apply_time(const struct partition *partition, struct partition_item *
 
 int partition_apply(const struct partition *partition, struct partition_item *items, size_t n)
 {
-	ASSERT(partition->kind == PARTITION_NONE || (partition->part >= 1 && partition->part <= partition->parts));
+	ASSERT(partition->kind == PARTITION_NONE ||
+	       (partition->part >= 1 && partition->part <= partition->parts));
 	struct partition_item **sorted = malloc((n ? n : 1) * sizeof(struct partition_item *));
 	if (!sorted)
 		return -ENOMEM;

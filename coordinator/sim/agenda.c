@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * agenda.c - a binary heap over (time, order of entry). Invariant: no item is before its parent. Nothing is ever removed
- * from the middle: an owner that changes its mind lets the stale item come out and tells it by `check`.
+ * agenda.c - a binary heap over (time, order of entry). Invariant: no item is before its parent.
+ * Nothing is ever removed
+ * from the middle: an owner that changes its mind lets the stale item come out and tells it by
+ * `check`.
  */
 #include "coordinator/sim/agenda.h"
 
@@ -47,7 +49,8 @@ bool agenda_take(struct agenda *agenda, struct agenda_item *ret_item)
 	struct agenda_item last = agenda->items[--agenda->len];
 	size_t at = 0, n = agenda->len;
 	for (size_t child = 1; child < n; child = 2 * at + 1) {
-		if (child + 1 < n && before(agenda, &agenda->items[child + 1], &agenda->items[child]))
+		if (child + 1 < n &&
+		    before(agenda, &agenda->items[child + 1], &agenda->items[child]))
 			child++;
 		if (!before(agenda, &agenda->items[child], &last))
 			break;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * agenda.h - what is to happen at which virtual time: a binary heap. Things due at the same time come out in the order
+ * agenda.h - what is to happen at which virtual time: a binary heap. Things due at the same time
+ * come out in the order
  * they were put in, so that a simulation never depends on how the heap was shaped.
  */
 #ifndef PADDOCK_SIM_AGENDA_H
@@ -13,9 +14,9 @@
 /* One entry; `kind` and `what` are the owner's. */
 struct agenda_item {
 	uint64_t at_us;
-	uint64_t order;		/* set by agenda_put */
+	uint64_t order; /* set by agenda_put */
 	uint32_t kind, what;
-	uint64_t check;		/* the owner's too: tells a stale entry from a live one */
+	uint64_t check; /* the owner's too: tells a stale entry from a live one */
 };
 
 /* Zeroed is empty. */
@@ -23,7 +24,7 @@ struct agenda {
 	struct agenda_item *items;
 	size_t len, cap;
 	uint64_t order;
-	uint64_t steps;		/* comparisons made so far: the cost, counted instead of timed */
+	uint64_t steps; /* comparisons made so far: the cost, counted instead of timed */
 };
 
 /* Free the memory and zero. Accepts NULL. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * census.c - two passes over the newest runs: first how many cases each had of each suite, then the cases of those that
+ * census.c - two passes over the newest runs: first how many cases each had of each suite, then
+ * the cases of those that
  * were chosen. Nothing is taken from a run that was cut off.
  */
 #include "coordinator/sim/census.h"
@@ -31,9 +32,12 @@ struct taking {
 	const struct str *wanted;
 	size_t n_wanted;
 	struct candidate candidates[CANDIDATES_MAX];
-	size_t n_candidates, at;	/* at: the candidate being read */
-	struct map suites;		/* name -> tally */
-	struct { struct tally *items; size_t len, cap; } tallies;
+	size_t n_candidates, at; /* at: the candidate being read */
+	struct map suites;	 /* name -> tally */
+	struct {
+		struct tally *items;
+		size_t len, cap;
+	} tallies;
 	uint64_t last_listed_us, n_listed;
 	bool joined;
 };
@@ -47,7 +51,8 @@ static void consider(void *data, const struct store_run *run)
 	if (!run->finished_us || !whole || !run->cases || taking->n_candidates == CANDIDATES_MAX)
 		return;
 	struct candidate *candidate = &taking->candidates[taking->n_candidates++];
-	*candidate = (struct candidate){ .run = run->run, .busy_us = run->busy_us, .slots = run->slots };
+	*candidate =
+		(struct candidate){ .run = run->run, .busy_us = run->busy_us, .slots = run->slots };
 	snprintf(candidate->name, sizeof(candidate->name), "%.*s", STR_ARG(run->name));
 }
 
@@ -57,7 +62,8 @@ static bool is_wanted(const struct taking *taking, const struct msg_run_event *e
 	for (size_t i = 0; i < taking->n_wanted && !wanted; i++) {
 		struct str word = taking->wanted[i], file = event->file;
 		wanted = str_eq(word, event->suite) || str_eq(word, file) ||
-			 (word.len && str_starts(file, word) && file.len > word.len && file.data[word.len] == '/');
+			 (word.len && str_starts(file, word) && file.len > word.len &&
+			  file.data[word.len] == '/');
 	}
 	return wanted && event->kind == MSG_RUN_CASE_FINISHED && !event->found;
 }
@@ -85,7 +91,10 @@ static int count_case(void *data, const struct msg_run_event *event)
 	return 0;
 }
 
-/* Of each suite the newest run that had at least half as many of its cases as any. True when it is the same for all. */
+/*
+ * Of each suite the newest run that had at least half as many of its cases as any. True when it
+ * is the same for all.
+ */
 static bool choose(struct taking *taking)
 {
 	bool same = true;
@@ -107,17 +116,20 @@ static struct str kept(struct census *census, struct str text)
 	return copy ? (struct str){ copy, text.len } : (struct str){ .data = "" };
 }
 
-static int program_at(struct census *census, const struct msg_run_event *event, uint32_t *ret_program)
+static int program_at(struct census *census, const struct msg_run_event *event,
+		      uint32_t *ret_program)
 {
 	char key[2 * LIMIT_NAME_BYTES + 8];
 	uint64_t at;
 	snprintf(key, sizeof(key), "%.*s::%.*s", STR_ARG(event->suite), STR_ARG(event->program));
 	if (!map_get(&census->by_name, str_of(key), &at)) {
-		struct census_program program = {
-			.suite = kept(census, event->suite), .name = kept(census, event->program),
-			.kind = kept(census, event->adapter), .file = kept(census, event->file) };
+		struct census_program program = { .suite = kept(census, event->suite),
+						  .name = kept(census, event->program),
+						  .kind = kept(census, event->adapter),
+						  .file = kept(census, event->file) };
 		at = census->programs.len;
-		if (VEC_PUSH(&census->programs, program) < 0 || map_put(&census->by_name, str_of(key), at) < 0)
+		if (VEC_PUSH(&census->programs, program) < 0 ||
+		    map_put(&census->by_name, str_of(key), at) < 0)
 			return -ENOMEM;
 	}
 	*ret_program = (uint32_t)at;
@@ -139,7 +151,8 @@ static int take_case(void *data, const struct msg_run_event *event)
 	if (!is_wanted(taking, event) || !map_get(&taking->suites, event->suite, &suite) ||
 	    taking->tallies.items[suite].chosen != taking->at)
 		return 0;
-	struct census_case item = { .name = kept(census, event->name), .ran = event->worker.len,
+	struct census_case item = { .name = kept(census, event->name),
+				    .ran = event->worker.len,
 				    .duration_us = event->duration_us };
 	int r = program_at(census, event, &item.program);
 	if (r < 0 || VEC_PUSH(&census->cases, item) < 0)
@@ -182,20 +195,24 @@ static void learn(struct taking *taking, bool alone)
 	}
 	census->busy_us = candidate->busy_us;
 	census->slots = candidate->slots;
-	uint64_t abreast = candidate->slots < taking->n_listed ? candidate->slots : taking->n_listed;
+	uint64_t abreast = candidate->slots < taking->n_listed ? candidate->slots
+							       : taking->n_listed;
 	if (abreast && taking->last_listed_us > census->join_us)
-		census->list_us = (taking->last_listed_us - census->join_us) * abreast / taking->n_listed;
+		census->list_us = (taking->last_listed_us - census->join_us) * abreast /
+				  taking->n_listed;
 }
 
 static int take(struct taking *taking, struct store *store, struct err *err)
 {
 	int r = store_runs(store, RUNS_LOOKED_AT, consider, taking, err);
 	for (taking->at = 0; r == 0 && taking->at < taking->n_candidates; taking->at++)
-		r = store_run_replay(store, taking->candidates[taking->at].run, count_case, taking, err);
+		r = store_run_replay(store, taking->candidates[taking->at].run, count_case, taking,
+				     err);
 	if (r < 0)
 		return r;
 	if (!taking->tallies.len)
-		return err_set(err, -ENOENT, "nothing is recorded %s: run it first (paddock run ...), then plan",
+		return err_set(err, -ENOENT,
+			       "nothing is recorded %s: run it first (paddock run ...), then plan",
 			       taking->n_wanted ? "of what you named" : "yet");
 	bool alone = choose(taking);
 	for (taking->at = 0; r == 0 && taking->at < taking->n_candidates; taking->at++) {
@@ -203,7 +220,8 @@ static int take(struct taking *taking, struct store *store, struct err *err)
 		for (size_t i = 0; i < taking->tallies.len; i++)
 			used = used || taking->tallies.items[i].chosen == taking->at;
 		if (used)
-			r = store_run_replay(store, taking->candidates[taking->at].run, take_case, taking, err);
+			r = store_run_replay(store, taking->candidates[taking->at].run, take_case,
+					     taking, err);
 	}
 	if (r == 0)
 		r = order_by_program(taking->census);
@@ -212,7 +230,8 @@ static int take(struct taking *taking, struct store *store, struct err *err)
 	return r;
 }
 
-int census_take(struct census *census, struct store *store, const struct str *wanted, size_t n, struct err *err)
+int census_take(struct census *census, struct store *store, const struct str *wanted, size_t n,
+		struct err *err)
 {
 	struct taking *taking = calloc(1, sizeof(*taking));
 	if (!taking)

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * crew.c - virtual workers: they join, fall silent, return and drain, and run their shards case by case. A shard is one
- * walking agenda item: start-up, then each case in turn, then the word that it is over. Nothing here knows what the core
+ * crew.c - virtual workers: they join, fall silent, return and drain, and run their shards case by
+ * case. A shard is one
+ * walking agenda item: start-up, then each case in turn, then the word that it is over. Nothing
+ * here knows what the core
  * thinks of it all; events go through send(), which keeps, loses or doubles them as the world says.
  */
 #include "coordinator/sim/state.h"
@@ -35,7 +37,8 @@ static void hand_in(struct sim *sim, uint64_t number, const struct msg_event *ev
 	while (times--) {
 		if (observer && observer->event)
 			observer->event(observer->data, sim->now_us, number, event);
-		(void)core_worker_event(sim->core, sim->now_us, number, event, NULL);	/* refused: of one long given up */
+		(void)core_worker_event(sim->core, sim->now_us, number, event,
+					NULL); /* refused: of one long given up */
 	}
 }
 
@@ -51,7 +54,10 @@ static void send(struct sim *sim, uint32_t worker, const struct msg_event *event
 static struct msg_event event_of(const struct sim_shard *shard, enum msg_event_kind kind)
 {
 	return (struct msg_event){
-		.kind = kind, .attempt = shard->attempt, .epoch = shard->epoch, .slot = 0,
+		.kind = kind,
+		.attempt = shard->attempt,
+		.epoch = shard->epoch,
+		.slot = 0,
 		.index = shard->at < shard->cases.len ? shard->cases.items[shard->at].index : 0,
 	};
 }
@@ -73,7 +79,7 @@ static void free_shard(struct sim *sim, uint32_t place)
 {
 	struct sim_shard *shard = &sim->shards.items[place];
 	shard->life = 0;
-	shard->cases.len = 0;	/* its memory serves the next user of the place */
+	shard->cases.len = 0; /* its memory serves the next user of the place */
 	if (VEC_PUSH(&sim->free_shards, place) < 0)
 		sim->out_of_memory = true;
 }
@@ -86,7 +92,8 @@ static void close_shard(struct sim *sim, uint32_t place, enum msg_close_cause ca
 	event.cause = cause;
 	event.processes = 1;
 	event.startup_us = cause == MSG_CLOSE_FINE ? program_of(sim, shard)->startup_us : 0;
-	event.message = cause == MSG_CLOSE_FINE ? (struct str){ .data = "" } : STR_LIT("as the world says");
+	event.message = cause == MSG_CLOSE_FINE ? (struct str){ .data = "" }
+						: STR_LIT("as the world says");
 	free_shard(sim, place);
 	send(sim, worker, &event);
 }
@@ -101,7 +108,8 @@ static void finish_listing(struct sim *sim, uint32_t place)
 	for (size_t at = 0; !bad && at < program->n_cases; at += LIMIT_LISTED) {
 		struct msg_event event = event_of(&shard, MSG_EVENT_LISTED);
 		event.listed = listing->items + at;
-		event.n_listed = program->n_cases - at < LIMIT_LISTED ? program->n_cases - at : LIMIT_LISTED;
+		event.n_listed = program->n_cases - at < LIMIT_LISTED ? program->n_cases - at
+								      : LIMIT_LISTED;
 		send(sim, shard.worker, &event);
 	}
 	close_shard(sim, place, bad ? (enum msg_close_cause)program->list_cause : MSG_CLOSE_FINE);
@@ -114,7 +122,8 @@ static void begin_case(struct sim *sim, uint32_t place, uint64_t delay_us)
 	const struct sim_case *of = sim->truths[shard->cases.items[shard->at].truth].of;
 	double noise = sim->world->noise > 0 ? exp(sim->world->noise * rng_normal(&sim->rng)) : 1;
 	shard->under_way = true;
-	shard->duration_us = scaled(sim, shard->worker, (uint64_t)((double)of->duration_us * noise));
+	shard->duration_us = scaled(sim, shard->worker,
+				    (uint64_t)((double)of->duration_us * noise));
 	uint64_t due = delay_us + sim->world->case_us + shard->duration_us, life = shard->life;
 	struct msg_event event = event_of(shard, MSG_EVENT_STARTED);
 	send(sim, shard->worker, &event);
@@ -132,7 +141,8 @@ static bool end_case(struct sim *sim, uint32_t place)
 	shard->at++;
 	sim->results[shard->run].work_us += shard->duration_us;
 	send(sim, shard->worker, &event);
-	return event.outcome == OUTCOME_CRASH || event.outcome == OUTCOME_TIMEOUT || event.outcome == OUTCOME_OOM;
+	return event.outcome == OUTCOME_CRASH || event.outcome == OUTCOME_TIMEOUT ||
+	       event.outcome == OUTCOME_OOM;
 }
 
 static void step_shard(struct sim *sim, uint32_t place)
@@ -145,7 +155,8 @@ static void step_shard(struct sim *sim, uint32_t place)
 	if (sim->shards.items[place].under_way) {
 		if (end_case(sim, place))
 			delay = scaled(sim, sim->shards.items[place].worker, startup);
-		if (sim->shards.items[place].at < sim->shards.items[place].cases.len && chance(sim, sim->world->cut)) {
+		if (sim->shards.items[place].at < sim->shards.items[place].cases.len &&
+		    chance(sim, sim->world->cut)) {
 			close_shard(sim, place, MSG_CLOSE_WORKER);
 			return;
 		}
@@ -211,22 +222,28 @@ void crew_assign(struct sim *sim, const struct core_action *action)
 	}
 	sim->results[shard->run].shards += !shard->list;
 	const struct sim_program *program = program_of(sim, shard);
-	sim_due(sim, SIM_DUE_STEP, place, sim->world->handover_us +
-		scaled(sim, worker, shard->list ? program->list_us : program->startup_us), shard->life);
+	sim_due(sim, SIM_DUE_STEP, place,
+		sim->world->handover_us +
+			scaled(sim, worker, shard->list ? program->list_us : program->startup_us),
+		shard->life);
 }
 
 void crew_cancel(struct sim *sim, const struct core_action *action)
 {
 	for (uint32_t place = 0; place < sim->shards.len; place++) {
 		const struct sim_shard *shard = &sim->shards.items[place];
-		if (shard->life && shard->attempt == action->cancel->attempt && shard->epoch == action->cancel->epoch)
+		if (shard->life && shard->attempt == action->cancel->attempt &&
+		    shard->epoch == action->cancel->epoch)
 			sim_due(sim, SIM_DUE_CANCEL, place, sim->world->handover_us, shard->life);
 	}
 }
 
 /* ---- workers ---- */
 
-/* What it could not send arrives now: under its old number too, as a frame that was long on its way would. */
+/*
+ * What it could not send arrives now: under its old number too, as a frame that was long on its
+ * way would.
+ */
 static void send_unsent(struct sim *sim, uint32_t worker, uint64_t before)
 {
 	struct sim_crew_member *member = &sim->crew[worker];
@@ -246,10 +263,14 @@ static void join(struct sim *sim, uint32_t worker)
 	char name[32];
 	snprintf(name, sizeof(name), "%u", worker);
 	member->silent = false;
-	member->number = core_worker_joined(sim->core, sim->now_us, &(struct core_worker_spec){
-		.name = str_of(name), .slots = spec_of(sim, worker)->slots });
-	if (!member->number || map_put(&sim->numbers, (struct str){ (const char *)&member->number,
-								   sizeof(member->number) }, worker) < 0)
+	member->number = core_worker_joined(sim->core, sim->now_us,
+					    &(struct core_worker_spec){
+						    .name = str_of(name),
+						    .slots = spec_of(sim, worker)->slots });
+	if (!member->number ||
+	    map_put(&sim->numbers,
+		    (struct str){ (const char *)&member->number, sizeof(member->number) },
+		    worker) < 0)
 		sim->out_of_memory = true;
 	if (observer && observer->joined)
 		observer->joined(observer->data, member->number, worker);
@@ -281,10 +302,14 @@ static void fall_silent(struct sim *sim, uint32_t worker)
 	if (!spec_of(sim, worker)->back_us)
 		drop_shards(sim, worker);
 	if (spec_of(sim, worker)->proven)
-		core_worker_left(sim->core, sim->now_us, sim->crew[worker].number, "its connection broke");
+		core_worker_left(sim->core, sim->now_us, sim->crew[worker].number,
+				 "its connection broke");
 }
 
-/* It is heard again. Buried by the coordinator, it says hello anew and its shards end: nobody waits for them. */
+/*
+ * It is heard again. Buried by the coordinator, it says hello anew and its shards end: nobody
+ * waits for them.
+ */
 static void come_back(struct sim *sim, uint32_t worker)
 {
 	const struct sim_worker *spec = spec_of(sim, worker);
@@ -295,7 +320,8 @@ static void come_back(struct sim *sim, uint32_t worker)
 	}
 	core_worker_left(sim->core, sim->now_us, sim->crew[worker].number, "it says hello again");
 	drop_shards(sim, worker);
-	sim_due(sim, SIM_DUE_JOIN, worker, 0, 0);	/* an entry of its own: the core's actions are drained between */
+	sim_due(sim, SIM_DUE_JOIN, worker, 0,
+		0); /* an entry of its own: the core's actions are drained between */
 }
 
 static void beat(struct sim *sim, uint32_t worker)
@@ -308,21 +334,13 @@ static void beat(struct sim *sim, uint32_t worker)
 void crew_due(struct sim *sim, const struct agenda_item *item)
 {
 	switch ((enum sim_due)item->kind) {
-	case SIM_DUE_JOIN:
-		join(sim, item->what);
-		return;
-	case SIM_DUE_SILENT:
-		fall_silent(sim, item->what);
-		return;
-	case SIM_DUE_BACK:
-		come_back(sim, item->what);
-		return;
+	case SIM_DUE_JOIN: join(sim, item->what); return;
+	case SIM_DUE_SILENT: fall_silent(sim, item->what); return;
+	case SIM_DUE_BACK: come_back(sim, item->what); return;
 	case SIM_DUE_DRAIN:
 		core_worker_drain(sim->core, sim->now_us, sim->crew[item->what].number, true);
 		return;
-	case SIM_DUE_BEAT:
-		beat(sim, item->what);
-		return;
+	case SIM_DUE_BEAT: beat(sim, item->what); return;
 	case SIM_DUE_STEP:
 		if (sim->shards.items[item->what].life == item->check)
 			step_shard(sim, item->what);
@@ -332,8 +350,7 @@ void crew_due(struct sim *sim, const struct agenda_item *item)
 			close_shard(sim, item->what, MSG_CLOSE_CANCELLED);
 		return;
 	case SIM_DUE_SUBMIT:
-	case SIM_DUE_STOP:
-		break;
+	case SIM_DUE_STOP: break;
 	}
 	ASSERT_NOT_REACHED();
 }

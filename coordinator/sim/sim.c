@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * sim.c - virtual time around the core. One loop: take what is due next, let it happen, then drain the core's actions
- * and turn its orders into new entries of the agenda. Time passes only between entries. Invariant: the core is never
+ * sim.c - virtual time around the core. One loop: take what is due next, let it happen, then drain
+ * the core's actions
+ * and turn its orders into new entries of the agenda. Time passes only between entries. Invariant:
+ * the core is never
  * called with a time before the last one, and its actions are drained after every call.
  */
 #include "coordinator/sim/sim.h"
@@ -18,8 +20,10 @@
 
 void sim_due(struct sim *sim, enum sim_due kind, uint32_t what, uint64_t delay_us, uint64_t check)
 {
-	if (agenda_put(&sim->agenda, (struct agenda_item){
-		.at_us = sim->now_us + delay_us, .kind = kind, .what = what, .check = check }) < 0)
+	if (agenda_put(&sim->agenda, (struct agenda_item){ .at_us = sim->now_us + delay_us,
+							   .kind = kind,
+							   .what = what,
+							   .check = check }) < 0)
 		sim->out_of_memory = true;
 }
 
@@ -34,7 +38,8 @@ size_t sim_find_run(const struct sim *sim, uint64_t number)
 /* ---- setting the scene ---- */
 
 /* What each program lists, each case carrying the index of its truth. */
-static int fill_listing(struct sim *sim, const struct sim_program *program, size_t from, struct sim_listing *listing)
+static int fill_listing(struct sim *sim, const struct sim_program *program, size_t from,
+			struct sim_listing *listing)
 {
 	listing->items = arena_alloc(&sim->arena, program->n_cases * sizeof(struct msg_listed) + 1);
 	if (!listing->items)
@@ -43,7 +48,8 @@ static int fill_listing(struct sim *sim, const struct sim_program *program, size
 		sim->truths[from + i].of = &program->cases[i];
 		sim->truth_ids[from + i] = (uint32_t)(from + i);
 		listing->items[i] = program->cases[i].listed;
-		listing->items[i].detail = (struct str){ (const char *)&sim->truth_ids[from + i], sizeof(uint32_t) };
+		listing->items[i].detail = (struct str){ (const char *)&sim->truth_ids[from + i],
+							 sizeof(uint32_t) };
 	}
 	return 0;
 }
@@ -64,9 +70,11 @@ static int fill_truths(struct sim *sim)
 		return -ENOMEM;
 	for (size_t r = 0; r < world->n_runs; r++) {
 		const struct sim_run *run = &world->runs[r];
-		sim->listings[r] = arena_alloc(&sim->arena, (run->n_programs + 1) * sizeof(struct sim_listing));
+		sim->listings[r] = arena_alloc(&sim->arena,
+					       (run->n_programs + 1) * sizeof(struct sim_listing));
 		for (size_t p = 0; p < run->n_programs; from += run->programs[p++].n_cases)
-			if (!sim->listings[r] || fill_listing(sim, &run->programs[p], from, &sim->listings[r][p]) < 0)
+			if (!sim->listings[r] ||
+			    fill_listing(sim, &run->programs[p], from, &sim->listings[r][p]) < 0)
 				return -ENOMEM;
 	}
 	return 0;
@@ -99,20 +107,23 @@ static int submit(struct sim *sim, uint32_t at, struct err *err)
 {
 	const struct sim_run *run = &sim->world->runs[at];
 	struct msg_submit submission = run->submit;
-	struct msg_program *programs = arena_alloc(&sim->arena, (run->n_programs + 1) * sizeof(*programs));
+	struct msg_program *programs = arena_alloc(&sim->arena,
+						   (run->n_programs + 1) * sizeof(*programs));
 	uint32_t *indices = arena_alloc(&sim->arena, (run->n_programs + 1) * sizeof(*indices));
 	if (!programs || !indices)
 		return err_set(err, -ENOMEM, "no memory for a simulated run");
 	for (size_t i = 0; i < run->n_programs; i++) {
 		indices[i] = (uint32_t)i;
 		programs[i] = run->programs[i].spec;
-		programs[i].workspace = (struct str){ (const char *)&indices[i], sizeof(indices[i]) };
+		programs[i].workspace = (struct str){ (const char *)&indices[i],
+						      sizeof(indices[i]) };
 	}
 	submission.programs = programs;
 	submission.n_programs = run->n_programs;
 	char name[32];
 	snprintf(name, sizeof(name), "%u", at);
-	sim->run_numbers[at] = core_run_submit(sim->core, sim->now_us, &submission, name, run->history, err);
+	sim->run_numbers[at] = core_run_submit(sim->core, sim->now_us, &submission, name,
+					       run->history, err);
 	return sim->run_numbers[at] ? 0 : -EINVAL;
 }
 
@@ -126,7 +137,8 @@ static void note_event(struct sim_result *result, const struct msg_run_event *ev
 		result->bound_us = event->bound_us;
 		result->busy_us = event->busy_us;
 		result->slots = event->slots;
-		snprintf(result->bounded_by, sizeof(result->bounded_by), "%.*s", STR_ARG(event->message));
+		snprintf(result->bounded_by, sizeof(result->bounded_by), "%.*s",
+			 STR_ARG(event->message));
 	}
 }
 
@@ -140,12 +152,8 @@ static void drain(struct sim *sim)
 		if (observer && observer->action)
 			observer->action(observer->data, sim->now_us, &action);
 		switch (action.kind) {
-		case CORE_ACTION_ASSIGN:
-			crew_assign(sim, &action);
-			break;
-		case CORE_ACTION_CANCEL:
-			crew_cancel(sim, &action);
-			break;
+		case CORE_ACTION_ASSIGN: crew_assign(sim, &action); break;
+		case CORE_ACTION_CANCEL: crew_cancel(sim, &action); break;
 		case CORE_ACTION_EVENT:
 			if (action.event->kind == MSG_RUN_WORKER_LEFT)
 				crew_left(sim, action.event->worker);
@@ -166,12 +174,11 @@ static int happen(struct sim *sim, const struct agenda_item *item, struct err *e
 	const struct sim_run *run;
 	sim->events++;
 	switch ((enum sim_due)item->kind) {
-	case SIM_DUE_SUBMIT:
-		return submit(sim, item->what, err);
+	case SIM_DUE_SUBMIT: return submit(sim, item->what, err);
 	case SIM_DUE_STOP:
 		run = &sim->world->runs[item->what];
-		core_run_stop(sim->core, sim->now_us, sim->run_numbers[item->what], "stopped by the world",
-			      run->stop_code, run->stop_immediate);
+		core_run_stop(sim->core, sim->now_us, sim->run_numbers[item->what],
+			      "stopped by the world", run->stop_code, run->stop_immediate);
 		return 0;
 	case SIM_DUE_JOIN:
 	case SIM_DUE_SILENT:
@@ -179,9 +186,7 @@ static int happen(struct sim *sim, const struct agenda_item *item, struct err *e
 	case SIM_DUE_DRAIN:
 	case SIM_DUE_BEAT:
 	case SIM_DUE_STEP:
-	case SIM_DUE_CANCEL:
-		crew_due(sim, item);
-		return 0;
+	case SIM_DUE_CANCEL: crew_due(sim, item); return 0;
 	}
 	ASSERT_NOT_REACHED();
 }
@@ -220,8 +225,8 @@ static int loop(struct sim *sim, struct err *err)
 	return sim->out_of_memory ? err_set(err, -ENOMEM, "no memory for the simulation") : 0;
 }
 
-int sim_world_run(const struct sim_world *world, struct sim_result *ret_results, struct sim_cost *ret_cost,
-		  struct err *err)
+int sim_world_run(const struct sim_world *world, struct sim_result *ret_results,
+		  struct sim_cost *ret_cost, struct err *err)
 {
 	struct sim sim = { .world = world, .results = ret_results };
 	struct core_options options = { .seed = world->seed, .lease_us = SIM_LEASE_US };
@@ -230,7 +235,9 @@ int sim_world_run(const struct sim_world *world, struct sim_result *ret_results,
 	memset(ret_results, 0, world->n_runs * sizeof(*ret_results));
 	rng_seed(&sim.rng, world->seed);
 	sim.core = core_new(&options);
-	int r = sim.core && fill_truths(&sim) == 0 ? 0 : err_set(err, -ENOMEM, "no memory for the simulation");
+	int r = sim.core && fill_truths(&sim) == 0
+			? 0
+			: err_set(err, -ENOMEM, "no memory for the simulation");
 	if (r == 0) {
 		fill_agenda(&sim);
 		r = loop(&sim, err);

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * sim.h - the core under a virtual clock with virtual workers. The core is the one that serves: nothing of its decisions
- * is modelled here, only what surrounds it: how long listings, start-ups and cases take, when workers come, fall silent
- * and return, and what gets lost or arrives twice on the way. The same world and seed give the same run, event by event.
+ * sim.h - the core under a virtual clock with virtual workers. The core is the one that serves:
+ * nothing of its decisions
+ * is modelled here, only what surrounds it: how long listings, start-ups and cases take, when
+ * workers come, fall silent
+ * and return, and what gets lost or arrives twice on the way. The same world and seed give the
+ * same run, event by event.
  */
 #ifndef PADDOCK_SIM_SIM_H
 #define PADDOCK_SIM_SIM_H
@@ -19,45 +22,51 @@
 
 /* What is true of a case, whatever anybody expects of it. */
 struct sim_case {
-	struct msg_listed listed;	/* its `detail` is overwritten on the way */
+	struct msg_listed listed; /* its `detail` is overwritten on the way */
 	uint64_t duration_us;
-	enum outcome outcome;		/* of its first `spoiled` attempts; later ones pass */
+	enum outcome outcome; /* of its first `spoiled` attempts; later ones pass */
 	uint32_t spoiled;
 };
 
 struct sim_program {
-	struct msg_program spec;	/* its `workspace` is overwritten on the way */
+	struct msg_program spec; /* its `workspace` is overwritten on the way */
 	const struct sim_case *cases;
 	size_t n_cases;
-	uint64_t list_us, startup_us;	/* of one listing, of each process */
-	uint64_t bad_listings;		/* the first so many listings close with list_cause */
-	uint64_t list_cause;		/* enum msg_close_cause */
+	uint64_t list_us, startup_us; /* of one listing, of each process */
+	uint64_t bad_listings;	      /* the first so many listings close with list_cause */
+	uint64_t list_cause;	      /* enum msg_close_cause */
 };
 
 struct sim_run {
-	struct msg_submit submit;	/* without programs */
+	struct msg_submit submit; /* without programs */
 	const struct sim_program *programs;
 	size_t n_programs;
-	struct estimate_table *history;	/* taken over as core_run_submit does; may be NULL */
+	struct estimate_table *history; /* taken over as core_run_submit does; may be NULL */
 	uint64_t at_us;
-	uint64_t stop_us;		/* core_run_stop then; 0: never */
+	uint64_t stop_us; /* core_run_stop then; 0: never */
 	int stop_code;
 	bool stop_immediate;
 };
 
 struct sim_worker {
 	uint64_t slots;
-	double slowness;		/* factor of every duration; 0 is 1 */
+	double slowness; /* factor of every duration; 0 is 1 */
 	uint64_t join_us;
-	uint64_t silent_us;		/* nothing is heard of it from here on; 0: never */
-	uint64_t back_us;		/* ... until here, when all it had to say arrives; 0: never */
-	bool proven;			/* the coordinator is told at once that it is gone, and back is a new hello */
-	uint64_t drain_us;		/* it takes no more from here on; 0: never */
+	uint64_t silent_us; /* nothing is heard of it from here on; 0: never */
+	uint64_t back_us;   /* ... until here, when all it had to say arrives; 0: never */
+	bool proven; /* the coordinator is told at once that it is gone, and back is a new hello */
+	uint64_t drain_us; /* it takes no more from here on; 0: never */
 };
 
-/* What an observer sees, all in order of virtual time. Any slot may be NULL; none may call the simulation. */
+/*
+ * What an observer sees, all in order of virtual time. Any slot may be NULL; none may call the
+ * simulation.
+ */
 struct sim_observer {
-	/* A worker of the world joined and got this number from the core; a return is a new number. */
+	/*
+	 * A worker of the world joined and got this number from the core; a return is a new
+	 * number.
+	 */
 	void (*joined)(void *data, uint64_t number, uint32_t worker);
 	/* The core did something. A run is named after its place in the world. */
 	void (*action)(void *data, uint64_t now_us, const struct core_action *action);
@@ -74,14 +83,18 @@ struct sim_world {
 	const struct sim_worker *workers;
 	size_t n_workers;
 	uint64_t seed;
-	double noise;			/* deviation of the logarithm of each duration */
-	double duplicate;		/* probability that an event arrives twice */
-	double cut;			/* probability that a shard breaks off with its worker's failure after a case */
-	uint64_t handover_us;		/* from a decision to the first thing the worker does about it */
-	uint64_t case_us;		/* what each case costs beside its own duration: sandbox, reading, reporting */
-	uint64_t beat_us;		/* a worker is heard so often; 0: leases never run out */
-	uint64_t give_up_us;		/* virtual time after which a run that has not ended never will; 0: a year */
-	const struct sim_observer *observer;	/* NULL: nobody */
+	double noise;	  /* deviation of the logarithm of each duration */
+	double duplicate; /* probability that an event arrives twice */
+	double cut; /* probability that a shard breaks off with its worker's failure after a case */
+	uint64_t handover_us; /* from a decision to the first thing the worker does about it */
+	uint64_t
+		/* what each case costs beside its own duration: sandbox, reading, reporting */
+		case_us;
+	uint64_t beat_us; /* a worker is heard so often; 0: leases never run out */
+	uint64_t
+		/* virtual time after which a run that has not ended never will; 0: a year */
+		give_up_us;
+	const struct sim_observer *observer; /* NULL: nobody */
 };
 
 /* How one run went; what the core reported at its end. */
@@ -89,25 +102,27 @@ struct sim_result {
 	bool ended;
 	int exit_code;
 	uint64_t makespan_us, bound_us, busy_us, slots;
-	uint64_t verdicts;		/* final ones */
+	uint64_t verdicts; /* final ones */
 	uint64_t outcomes[OUTCOME_MAX];
-	uint64_t work_us;		/* sum of the durations of all attempts at cases */
-	uint64_t shards;		/* handed out, listings not counted */
-	uint64_t steps;			/* comparisons of the core's queues */
+	uint64_t work_us; /* sum of the durations of all attempts at cases */
+	uint64_t shards;  /* handed out, listings not counted */
+	uint64_t steps;	  /* comparisons of the core's queues */
 	char bounded_by[256];
 };
 
 /* The cost of the simulation itself. */
 struct sim_cost {
-	uint64_t events;		/* virtual things that happened */
-	uint64_t steps;			/* comparisons of the agenda */
+	uint64_t events; /* virtual things that happened */
+	uint64_t steps;	 /* comparisons of the agenda */
 };
 
 /*
- * Let the world run until all its runs ended. ret_results has n_runs entries; ret_cost may be NULL. 0; -ENOMEM, or
- * -EINVAL (a submission that the core refuses) with err. A run that did not end is no error here: see `ended`.
+ * Let the world run until all its runs ended. ret_results has n_runs entries; ret_cost may be
+ * NULL. 0; -ENOMEM, or
+ * -EINVAL (a submission that the core refuses) with err. A run that did not end is no error here:
+ * see `ended`.
  */
-int sim_world_run(const struct sim_world *world, struct sim_result *ret_results, struct sim_cost *ret_cost,
-		  struct err *err);
+int sim_world_run(const struct sim_world *world, struct sim_result *ret_results,
+		  struct sim_cost *ret_cost, struct err *err);
 
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * state.h - what sim.c (the world: time, runs, results) and crew.c (the workers and what they do) share. Private to
+ * state.h - what sim.c (the world: time, runs, results) and crew.c (the workers and what they do)
+ * share. Private to
  * coordinator/sim.
  */
 #ifndef PADDOCK_SIM_STATE_H
@@ -12,22 +13,25 @@
 #include "protocol/base/map.h"
 #include "protocol/base/rng.h"
 
-#define SIM_LEASE_US UINT64_C(15000000)	/* where leases run at all */
+#define SIM_LEASE_US UINT64_C(15000000) /* where leases run at all */
 
 /* Kinds of agenda items; `what` is the index named. */
 enum sim_due {
-	SIM_DUE_SUBMIT,		/* run */
-	SIM_DUE_STOP,		/* run */
-	SIM_DUE_JOIN,		/* worker */
-	SIM_DUE_SILENT,		/* worker */
-	SIM_DUE_BACK,		/* worker */
-	SIM_DUE_DRAIN,		/* worker */
-	SIM_DUE_BEAT,		/* worker */
-	SIM_DUE_STEP,		/* shard: its next event; check: its life */
-	SIM_DUE_CANCEL,		/* shard: the order to end it arrives; check: its life */
+	SIM_DUE_SUBMIT, /* run */
+	SIM_DUE_STOP,	/* run */
+	SIM_DUE_JOIN,	/* worker */
+	SIM_DUE_SILENT, /* worker */
+	SIM_DUE_BACK,	/* worker */
+	SIM_DUE_DRAIN,	/* worker */
+	SIM_DUE_BEAT,	/* worker */
+	SIM_DUE_STEP,	/* shard: its next event; check: its life */
+	SIM_DUE_CANCEL, /* shard: the order to end it arrives; check: its life */
 };
 
-/* A case of the world and how often it ran. Its index travels in the listing's detail and comes back with each order. */
+/*
+ * A case of the world and how often it ran. Its index travels in the listing's detail and comes
+ * back with each order.
+ */
 struct sim_truth {
 	const struct sim_case *of;
 	uint32_t attempts;
@@ -40,25 +44,31 @@ struct sim_listing {
 };
 
 struct sim_shard_case {
-	uint32_t index;			/* the core's */
+	uint32_t index; /* the core's */
 	uint32_t truth;
 };
 
 /* An attempt at a virtual worker. */
 struct sim_shard {
-	uint64_t life;			/* 0: free; told apart from earlier users of the place */
+	uint64_t life; /* 0: free; told apart from earlier users of the place */
 	uint64_t attempt, epoch;
 	uint32_t worker, run, program;
 	bool list, under_way;
-	size_t at;			/* the case that runs, or is next */
-	uint64_t duration_us;		/* of it */
-	struct { struct sim_shard_case *items; size_t len, cap; } cases;
+	size_t at;	      /* the case that runs, or is next */
+	uint64_t duration_us; /* of it */
+	struct {
+		struct sim_shard_case *items;
+		size_t len, cap;
+	} cases;
 };
 
 struct sim_crew_member {
-	uint64_t number;		/* the core's; 0: never joined */
+	uint64_t number; /* the core's; 0: never joined */
 	bool silent, ended;
-	struct { struct msg_event *items; size_t len, cap; } unsent;	/* kept while silent; texts are literals */
+	struct {
+		struct msg_event *items;
+		size_t len, cap;
+	} unsent; /* kept while silent; texts are literals */
 };
 
 struct sim {
@@ -68,16 +78,22 @@ struct sim {
 	struct agenda agenda;
 	struct rng rng;
 	uint64_t now_us, events, lives;
-	size_t ended;			/* runs */
+	size_t ended; /* runs */
 	struct arena arena;
-	uint64_t *run_numbers;		/* the core's, per run; 0 before it was submitted */
-	struct sim_truth *truths;	/* of all cases of all programs of all runs */
-	uint32_t *truth_ids;		/* [i] == i: what details point to */
-	struct sim_listing **listings;	/* [run][program] */
+	uint64_t *run_numbers;	       /* the core's, per run; 0 before it was submitted */
+	struct sim_truth *truths;      /* of all cases of all programs of all runs */
+	uint32_t *truth_ids;	       /* [i] == i: what details point to */
+	struct sim_listing **listings; /* [run][program] */
 	struct sim_crew_member *crew;
-	struct map numbers;		/* the core's number of a worker -> index */
-	struct { struct sim_shard *items; size_t len, cap; } shards;
-	struct { uint32_t *items; size_t len, cap; } free_shards;
+	struct map numbers; /* the core's number of a worker -> index */
+	struct {
+		struct sim_shard *items;
+		size_t len, cap;
+	} shards;
+	struct {
+		uint32_t *items;
+		size_t len, cap;
+	} free_shards;
 	bool out_of_memory;
 };
 

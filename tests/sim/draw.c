@@ -16,10 +16,12 @@ static void know(struct draw *draw, struct rng *rng, const struct sim_case *item
 	struct buf key;
 	buf_init(&key, 1024);
 	int r = ids_history_key(&key, STR_LIT("s"), STR_LIT("p"), item->listed.name);
-	struct estimate_history *history = r == 0 ? estimate_table_at(&draw->history, buf_str(&key)) : NULL;
+	struct estimate_history *history = r == 0 ? estimate_table_at(&draw->history, buf_str(&key))
+						  : NULL;
 	ASSERT(history);
 	for (int i = 0; i < 3; i++)
-		estimate_add_sample(history, (uint64_t)((double)item->duration_us * exp(noise * rng_normal(rng))));
+		estimate_add_sample(history, (uint64_t)((double)item->duration_us *
+							exp(noise * rng_normal(rng))));
 	buf_done(&key);
 }
 
@@ -33,7 +35,8 @@ void draw_init(struct draw *draw, const struct draw_options *options)
 	draw->workers = calloc(options->workers, sizeof(*draw->workers));
 	ASSERT(draw->cases && draw->names && draw->workers);
 	for (size_t i = 0; i < options->cases; i++) {
-		double duration = (double)options->median_us * exp(options->deviation * rng_normal(&rng));
+		double duration = (double)options->median_us *
+				  exp(options->deviation * rng_normal(&rng));
 		snprintf(draw->names[i], sizeof(draw->names[i]), "c%zu", i);
 		draw->cases[i] = (struct sim_case){ .listed.name = str_of(draw->names[i]),
 						    .duration_us = (uint64_t)duration + 1 };
@@ -42,13 +45,24 @@ void draw_init(struct draw *draw, const struct draw_options *options)
 	}
 	for (size_t i = 0; i < options->workers; i++)
 		draw->workers[i] = (struct sim_worker){
-			.slots = options->slots, .slowness = rng_unit(&rng) < options->slow ? 2 : 1 };
-	draw->program = (struct sim_program){
-		.spec = { .suite = STR_LIT("s"), .name = STR_LIT("p"), .kind = STR_LIT("gtest"), .path = STR_LIT("/p") },
-		.cases = draw->cases, .n_cases = options->cases, .startup_us = options->startup_us };
-	draw->run = (struct sim_run){ .programs = &draw->program, .n_programs = 1, .history = &draw->history };
-	draw->world = (struct sim_world){ .runs = &draw->run, .n_runs = 1, .workers = draw->workers,
-					  .n_workers = options->workers, .seed = options->seed, .handover_us = 300 };
+			.slots = options->slots, .slowness = rng_unit(&rng) < options->slow ? 2 : 1
+		};
+	draw->program = (struct sim_program){ .spec = { .suite = STR_LIT("s"),
+							.name = STR_LIT("p"),
+							.kind = STR_LIT("gtest"),
+							.path = STR_LIT("/p") },
+					      .cases = draw->cases,
+					      .n_cases = options->cases,
+					      .startup_us = options->startup_us };
+	draw->run = (struct sim_run){ .programs = &draw->program,
+				      .n_programs = 1,
+				      .history = &draw->history };
+	draw->world = (struct sim_world){ .runs = &draw->run,
+					  .n_runs = 1,
+					  .workers = draw->workers,
+					  .n_workers = options->workers,
+					  .seed = options->seed,
+					  .handover_us = 300 };
 }
 
 void draw_done(struct draw *draw)

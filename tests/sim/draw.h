@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* draw.h - one program of lognormal cases with a history, the stuff of most measurements of policies. */
+/*
+ * draw.h - one program of lognormal cases with a history, the stuff of most measurements of
+ * policies.
+ */
 #ifndef PADDOCK_TESTS_SIM_DRAW_H
 #define PADDOCK_TESTS_SIM_DRAW_H
 
@@ -11,12 +14,14 @@ struct draw_options {
 	uint64_t seed;
 	size_t cases;
 	uint64_t median_us;
-	double deviation;		/* of the logarithm of the durations */
-	double noise;			/* of the logarithm of each sample of the history */
-	double unseen;			/* part of the cases that history does not know */
-	uint64_t startup_us;		/* of a process; 0: a process per case, its start-up within its duration */
-	uint64_t slots, workers;	/* slots of each */
-	double slow;			/* part of the workers that take twice as long */
+	double deviation; /* of the logarithm of the durations */
+	double noise;	  /* of the logarithm of each sample of the history */
+	double unseen;	  /* part of the cases that history does not know */
+	uint64_t
+		/* of a process; 0: a process per case, its start-up within its duration */
+		startup_us;
+	uint64_t slots, workers; /* slots of each */
+	double slow;		 /* part of the workers that take twice as long */
 };
 
 struct draw {
@@ -35,7 +40,10 @@ void draw_init(struct draw *draw, const struct draw_options *options);
 /* Free it. */
 void draw_done(struct draw *draw);
 
-/* Let it run; asserts that it ends well. Returns makespan divided by the lower bound of the true durations. */
+/*
+ * Let it run; asserts that it ends well. Returns makespan divided by the lower bound of the true
+ * durations.
+ */
 double draw_ratio(struct draw *draw, struct sim_result *ret_result, struct sim_cost *ret_cost);
 
 #endif

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * ledger.c - the rules, checked one by one as the simulation goes. The first broken one is kept with its virtual time;
- * the rest of the run is still read, so that a broken rule does not stop the world it was broken in.
+ * ledger.c - the rules, checked one by one as the simulation goes. The first broken one is kept
+ * with its virtual time;
+ * the rest of the run is still read, so that a broken rule does not stop the world it was broken
+ * in.
  */
 #include "tests/sim/ledger.h"
 
@@ -16,36 +18,39 @@
 
 /* A row: one index of the core's ledger. */
 struct row {
-	const struct sim_case *of;	/* NULL until it was seen in an order */
-	uint64_t holder;		/* attempt that runs it */
+	const struct sim_case *of; /* NULL until it was seen in an order */
+	uint64_t holder;	   /* attempt that runs it */
 	uint32_t finals;
 };
 
 /* What is known of a case of the world, over its repetitions. */
 struct fate {
 	uint32_t finals;
-	enum outcome outcome;		/* of the first final verdict */
+	enum outcome outcome; /* of the first final verdict */
 	bool flaky;
 };
 
 struct book {
 	uint64_t number;
 	bool done;
-	struct { struct row *items; size_t len, cap; } rows;
-	struct map cases;		/* "program::case" -> index of fates */
+	struct {
+		struct row *items;
+		size_t len, cap;
+	} rows;
+	struct map cases; /* "program::case" -> index of fates */
 	struct fate *fates;
 	const struct sim_case **truths;
 	uint64_t listed, failed_listings, finals, red, lost, verdicts;
-	uint64_t live;			/* attempts, listings included */
-	bool serial;			/* one of them is serial */
-	struct map locks;		/* name -> attempt that holds it, 0 free */
+	uint64_t live;	  /* attempts, listings included */
+	bool serial;	  /* one of them is serial */
+	struct map locks; /* name -> attempt that holds it, 0 free */
 };
 
 struct live {
 	uint64_t attempt, epoch, worker, processors;
 	size_t run;
 	bool list, serial;
-	uint64_t left;			/* rows it holds */
+	uint64_t left; /* rows it holds */
 };
 
 struct post {
@@ -56,16 +61,22 @@ struct ledger {
 	const struct sim_world *world;
 	struct sim_observer observer;
 	struct book *books;
-	struct { struct live *items; size_t len, cap; } lives;
-	struct { struct post *items; size_t len, cap; } posts;
+	struct {
+		struct live *items;
+		size_t len, cap;
+	} lives;
+	struct {
+		struct post *items;
+		size_t len, cap;
+	} posts;
 	uint64_t hash;
 	char broken[512];
 };
 
-#define RULE(ledger, holds, ...)                                                                    \
-	do {                                                                                        \
-		if (!(holds) && !(ledger)->broken[0])                                               \
-			snprintf((ledger)->broken, sizeof((ledger)->broken), __VA_ARGS__);          \
+#define RULE(ledger, holds, ...)                                                           \
+	do {                                                                               \
+		if (!(holds) && !(ledger)->broken[0])                                      \
+			snprintf((ledger)->broken, sizeof((ledger)->broken), __VA_ARGS__); \
 	} while (0)
 
 static void mix(struct ledger *ledger, uint64_t value)
@@ -113,15 +124,16 @@ static uint64_t width(const struct sim_case *of)
 
 /* ---- orders ---- */
 
-static void check_names(struct ledger *ledger, const struct book *book, struct str program, const struct str *names,
-			size_t n, struct str self)
+static void check_names(struct ledger *ledger, const struct book *book, struct str program,
+			const struct str *names, size_t n, struct str self)
 {
 	const struct msg_submit *submit = &ledger->world->runs[book - ledger->books].submit;
 	for (size_t i = 0; i < n; i++) {
 		uint64_t at = fate_of(book, program, names[i]);
-		bool must = !str_eq(names[i], self) && submit->repeat <= 1 && !submit->partition.len;
-		RULE(ledger, !must || at == UINT64_MAX || book->fates[at].finals, "case %.*s starts before %.*s ended",
-		     STR_ARG(self), STR_ARG(names[i]));
+		bool must = !str_eq(names[i], self) && submit->repeat <= 1 &&
+			    !submit->partition.len;
+		RULE(ledger, !must || at == UINT64_MAX || book->fates[at].finals,
+		     "case %.*s starts before %.*s ended", STR_ARG(self), STR_ARG(names[i]));
 	}
 }
 
@@ -134,23 +146,28 @@ static void take_lock(struct ledger *ledger, struct book *book, struct str name,
 		ASSERT_NOT_REACHED();
 }
 
-static void order_case(struct ledger *ledger, struct book *book, struct live *live, const struct msg_assign *assign,
-		       const struct msg_shard_case *item)
+static void order_case(struct ledger *ledger, struct book *book, struct live *live,
+		       const struct msg_assign *assign, const struct msg_shard_case *item)
 {
 	struct row *row = row_at(ledger, book, item->index);
 	uint64_t fate = fate_of(book, assign->program->name, item->name);
-	RULE(ledger, fate != UINT64_MAX, "an order names the unknown case %.*s", STR_ARG(item->name));
+	RULE(ledger, fate != UINT64_MAX, "an order names the unknown case %.*s",
+	     STR_ARG(item->name));
 	if (fate == UINT64_MAX)
 		return;
 	const struct sim_case *of = book->truths[fate];
-	RULE(ledger, !row->of || row->of == of, "index %llu means two cases", (unsigned long long)item->index);
+	RULE(ledger, !row->of || row->of == of, "index %llu means two cases",
+	     (unsigned long long)item->index);
 	RULE(ledger, !row->holder, "case %.*s is held by two attempts", STR_ARG(item->name));
 	RULE(ledger, !row->finals, "case %.*s runs again after its verdict", STR_ARG(item->name));
 	RULE(ledger, !of->listed.disabled, "the disabled case %.*s runs", STR_ARG(item->name));
 	bool bound = of->listed.n_locks || of->listed.serial || width(of) > 1;
-	RULE(ledger, assign->n_cases == 1 || !bound, "the bound case %.*s is in a batch", STR_ARG(item->name));
-	check_names(ledger, book, assign->program->name, of->listed.after, of->listed.n_after, item->name);
-	check_names(ledger, book, assign->program->name, of->listed.needs, of->listed.n_needs, item->name);
+	RULE(ledger, assign->n_cases == 1 || !bound, "the bound case %.*s is in a batch",
+	     STR_ARG(item->name));
+	check_names(ledger, book, assign->program->name, of->listed.after, of->listed.n_after,
+		    item->name);
+	check_names(ledger, book, assign->program->name, of->listed.needs, of->listed.n_needs,
+		    item->name);
 	for (size_t i = 0; i < of->listed.n_locks; i++)
 		take_lock(ledger, book, of->listed.locks[i], live->attempt);
 	row->of = of;
@@ -164,10 +181,15 @@ static void on_assign(struct ledger *ledger, struct book *book, const struct cor
 {
 	const struct msg_assign *assign = action->assign;
 	struct post *post = post_of(ledger, action->worker);
-	struct live live = { .attempt = assign->attempt, .epoch = assign->epoch, .worker = action->worker,
-			     .run = (size_t)(book - ledger->books), .list = assign->list, .processors = 1 };
+	struct live live = { .attempt = assign->attempt,
+			     .epoch = assign->epoch,
+			     .worker = action->worker,
+			     .run = (size_t)(book - ledger->books),
+			     .list = assign->list,
+			     .processors = 1 };
 	RULE(ledger, post, "an order for a worker that never joined");
-	RULE(ledger, assign->list ? !assign->n_cases : assign->n_cases, "an order with the wrong number of cases");
+	RULE(ledger, assign->list ? !assign->n_cases : assign->n_cases,
+	     "an order with the wrong number of cases");
 	RULE(ledger, !book->serial, "something starts beside a serial case");
 	RULE(ledger, !book->done, "an order after the end of its run");
 	for (size_t i = 0; i < assign->n_cases; i++)
@@ -179,8 +201,8 @@ static void on_assign(struct ledger *ledger, struct book *book, const struct cor
 		if (live.processors > post->slots)
 			live.processors = post->slots;
 		post->used += live.processors;
-		RULE(ledger, post->used <= post->slots, "%llu of %llu slots are used", (unsigned long long)post->used,
-		     (unsigned long long)post->slots);
+		RULE(ledger, post->used <= post->slots, "%llu of %llu slots are used",
+		     (unsigned long long)post->used, (unsigned long long)post->slots);
 	}
 	if (VEC_PUSH(&ledger->lives, live) < 0)
 		ASSERT_NOT_REACHED();
@@ -217,10 +239,12 @@ static void on_event(void *data, uint64_t now_us, uint64_t worker, const struct 
 	mix(ledger, event->kind);
 	for (size_t i = 0; i < ledger->lives.len; i++) {
 		struct live *live = &ledger->lives.items[i];
-		if (live->attempt != event->attempt || live->epoch != event->epoch || live->worker != worker)
+		if (live->attempt != event->attempt || live->epoch != event->epoch ||
+		    live->worker != worker)
 			continue;
 		struct book *book = &ledger->books[live->run];
-		if (event->kind == MSG_EVENT_ENDED && book->rows.items[event->index].holder == live->attempt) {
+		if (event->kind == MSG_EVENT_ENDED &&
+		    book->rows.items[event->index].holder == live->attempt) {
 			release(book, &book->rows.items[event->index]);
 			live->left--;
 		} else if (event->kind == MSG_EVENT_CLOSED) {
@@ -254,12 +278,13 @@ static void on_verdict(struct ledger *ledger, struct book *book, const struct ms
 	struct row *row = row_at(ledger, book, event->index);
 	row->finals++;
 	RULE(ledger, row->finals == 1, "case %.*s has two verdicts", STR_ARG(event->name));
-	RULE(ledger, !row->holder, "case %.*s is decided while an attempt holds it", STR_ARG(event->name));
+	RULE(ledger, !row->holder, "case %.*s is decided while an attempt holds it",
+	     STR_ARG(event->name));
 	book->finals++;
 	book->red += outcome_is_red((enum outcome)event->outcome) && !event->quarantined;
 	book->lost += event->outcome == OUTCOME_LOST;
 	struct str name = event->name;
-	for (size_t i = name.len; i > 0; i--)	/* "@k" of a repetition is not part of the name */
+	for (size_t i = name.len; i > 0; i--) /* "@k" of a repetition is not part of the name */
 		if (name.data[i - 1] == '@')
 			name.len = i - 1;
 	uint64_t at = fate_of(book, event->program, name);
@@ -275,18 +300,22 @@ static void on_verdict(struct ledger *ledger, struct book *book, const struct ms
 static void on_finished(struct ledger *ledger, struct book *book, const struct msg_run_event *event)
 {
 	uint64_t expected = book->listed + book->failed_listings;
-	RULE(ledger, book->finals == expected, "%llu verdicts for %llu listed cases", (unsigned long long)book->finals,
-	     (unsigned long long)expected);
+	RULE(ledger, book->finals == expected, "%llu verdicts for %llu listed cases",
+	     (unsigned long long)book->finals, (unsigned long long)expected);
 	RULE(ledger, event->count == book->finals, "the end counts %llu verdicts, not %llu",
 	     (unsigned long long)event->count, (unsigned long long)book->finals);
-	RULE(ledger, !book->live, "the run ends while %llu attempts live", (unsigned long long)book->live);
-	RULE(ledger, event->makespan_us >= event->bound_us, "makespan %llu us below its bound %llu us",
-	     (unsigned long long)event->makespan_us, (unsigned long long)event->bound_us);
+	RULE(ledger, !book->live, "the run ends while %llu attempts live",
+	     (unsigned long long)book->live);
+	RULE(ledger, event->makespan_us >= event->bound_us,
+	     "makespan %llu us below its bound %llu us", (unsigned long long)event->makespan_us,
+	     (unsigned long long)event->bound_us);
 	for (size_t i = 0; i < book->rows.len; i++)
-		RULE(ledger, book->rows.items[i].finals == 1, "index %zu ends without a verdict", i);
+		RULE(ledger, book->rows.items[i].finals == 1, "index %zu ends without a verdict",
+		     i);
 }
 
-static void on_run_event(struct ledger *ledger, struct book *book, const struct msg_run_event *event)
+static void on_run_event(struct ledger *ledger, struct book *book,
+			 const struct msg_run_event *event)
 {
 	RULE(ledger, !book->done, "an event after the end of its run");
 	if (event->kind == MSG_RUN_LISTED)
@@ -303,12 +332,17 @@ static void check_exit(struct ledger *ledger, const struct book *book, int exit_
 {
 	const struct sim_run *run = &ledger->world->runs[book - ledger->books];
 	int least = book->lost ? EXIT_CODE_INCOMPLETE : book->red ? EXIT_CODE_FAILED : EXIT_CODE_OK;
-	RULE(ledger, outcome_worse_exit(exit_code, least) == exit_code, "exit code %d though it is at least %d", exit_code,
-	     least);
-	bool excuse = book->red || book->failed_listings || run->stop_us || run->submit.deadline_us || !book->finals;
-	RULE(ledger, exit_code == EXIT_CODE_OK || excuse, "exit code %d though nothing went wrong", exit_code);
-	RULE(ledger, !book->failed_listings || outcome_worse_exit(exit_code, EXIT_CODE_LISTING) == exit_code ||
-		     exit_code == EXIT_CODE_SETUP, "exit code %d though a listing failed", exit_code);
+	RULE(ledger, outcome_worse_exit(exit_code, least) == exit_code,
+	     "exit code %d though it is at least %d", exit_code, least);
+	bool excuse = book->red || book->failed_listings || run->stop_us ||
+		      run->submit.deadline_us || !book->finals;
+	RULE(ledger, exit_code == EXIT_CODE_OK || excuse, "exit code %d though nothing went wrong",
+	     exit_code);
+	RULE(ledger,
+	     !book->failed_listings ||
+		     outcome_worse_exit(exit_code, EXIT_CODE_LISTING) == exit_code ||
+		     exit_code == EXIT_CODE_SETUP,
+	     "exit code %d though a listing failed", exit_code);
 }
 
 static void on_action(void *data, uint64_t now_us, const struct core_action *action)
@@ -350,7 +384,8 @@ static void open_book(struct book *book, const struct sim_run *run)
 	for (size_t p = 0, at = 0; p < run->n_programs; p++)
 		for (size_t i = 0; i < run->programs[p].n_cases; i++, at++) {
 			char key[256];
-			snprintf(key, sizeof(key), "%.*s::%.*s", STR_ARG(run->programs[p].spec.name),
+			snprintf(key, sizeof(key), "%.*s::%.*s",
+				 STR_ARG(run->programs[p].spec.name),
 				 STR_ARG(run->programs[p].cases[i].listed.name));
 			book->truths[at] = &run->programs[p].cases[i];
 			book->fates[at].outcome = OUTCOME_MAX;
@@ -364,8 +399,11 @@ struct ledger *ledger_new(const struct sim_world *world)
 	struct ledger *ledger = calloc(1, sizeof(*ledger));
 	ASSERT(ledger);
 	ledger->world = world;
-	ledger->observer = (struct sim_observer){
-		.joined = on_joined, .action = on_action, .event = on_event, .left = on_left, .data = ledger };
+	ledger->observer = (struct sim_observer){ .joined = on_joined,
+						  .action = on_action,
+						  .event = on_event,
+						  .left = on_left,
+						  .data = ledger };
 	ledger->books = calloc(world->n_runs, sizeof(*ledger->books));
 	ASSERT(ledger->books);
 	for (size_t i = 0; i < world->n_runs; i++)
@@ -399,7 +437,8 @@ const char *ledger_close(struct ledger *ledger, const struct sim_result *results
 {
 	for (size_t i = 0; i < ledger->world->n_runs; i++) {
 		RULE(ledger, results[i].ended && ledger->books[i].done, "run %zu never ends", i);
-		RULE(ledger, results[i].verdicts == ledger->books[i].finals, "run %zu: a verdict was counted twice", i);
+		RULE(ledger, results[i].verdicts == ledger->books[i].finals,
+		     "run %zu: a verdict was counted twice", i);
 	}
 	return ledger->broken[0] ? ledger->broken : NULL;
 }
@@ -409,7 +448,8 @@ uint64_t ledger_hash(const struct ledger *ledger)
 	return ledger->hash;
 }
 
-enum outcome ledger_outcome(const struct ledger *ledger, size_t run, struct str program, struct str name)
+enum outcome ledger_outcome(const struct ledger *ledger, size_t run, struct str program,
+			    struct str name)
 {
 	uint64_t at = fate_of(&ledger->books[run], program, name);
 	return at == UINT64_MAX ? OUTCOME_MAX : ledger->books[run].fates[at].outcome;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * scene.c - dice for worlds. Each feature is on in a part of the seeds only, so that plain worlds, in which everything
- * can be foretold, are among them, too. Worker 0 is always there and always well: every run can end.
+ * scene.c - dice for worlds. Each feature is on in a part of the seeds only, so that plain worlds,
+ * in which everything
+ * can be foretold, are among them, too. Worker 0 is always there and always well: every run can
+ * end.
  */
 #include "tests/sim/scene.h"
 
@@ -25,14 +27,21 @@ struct features {
 static struct features draw_features(struct rng *rng)
 {
 	return (struct features){
-		.locks = once_in(rng, 3), .serial = once_in(rng, 4), .wide = once_in(rng, 3), .depends = once_in(rng, 3),
-		.cycles = once_in(rng, 8), .red = !once_in(rng, 3), .retries = once_in(rng, 2),
-		.disabled = once_in(rng, 4), .listing = once_in(rng, 5), .isolate = once_in(rng, 5),
+		.locks = once_in(rng, 3),
+		.serial = once_in(rng, 4),
+		.wide = once_in(rng, 3),
+		.depends = once_in(rng, 3),
+		.cycles = once_in(rng, 8),
+		.red = !once_in(rng, 3),
+		.retries = once_in(rng, 2),
+		.disabled = once_in(rng, 4),
+		.listing = once_in(rng, 5),
+		.isolate = once_in(rng, 5),
 	};
 }
 
-static const struct str *pick_names(struct scene *scene, struct rng *rng, const struct sim_case *cases, size_t below,
-				    size_t *ret_n)
+static const struct str *pick_names(struct scene *scene, struct rng *rng,
+				    const struct sim_case *cases, size_t below, size_t *ret_n)
 {
 	size_t n = 1 + rng_below(rng, 3);
 	struct str *names = arena_alloc(&scene->arena, n * sizeof(*names));
@@ -55,11 +64,11 @@ static const struct str *pick_locks(struct scene *scene, struct rng *rng, size_t
 	return names;
 }
 
-static void draw_case(struct scene *scene, struct rng *rng, const struct features *on, struct sim_case *cases, size_t at,
-		      size_t n)
+static void draw_case(struct scene *scene, struct rng *rng, const struct features *on,
+		      struct sim_case *cases, size_t at, size_t n)
 {
-	static const enum outcome reds[] = { OUTCOME_FAIL, OUTCOME_CRASH, OUTCOME_TIMEOUT, OUTCOME_OOM, OUTCOME_SKIP,
-					     OUTCOME_LEAK };
+	static const enum outcome reds[] = { OUTCOME_FAIL, OUTCOME_CRASH, OUTCOME_TIMEOUT,
+					     OUTCOME_OOM,  OUTCOME_SKIP,  OUTCOME_LEAK };
 	struct sim_case *item = &cases[at];
 	struct msg_listed *listed = &item->listed;
 	item->duration_us = (uint64_t)(20000 * exp(1.2 * rng_normal(rng)));
@@ -92,10 +101,15 @@ static void draw_program(struct scene *scene, struct rng *rng, const struct feat
 	for (size_t i = 0; i < n; i++)
 		draw_case(scene, rng, on, cases, i, n);
 	*program = (struct sim_program){
-		.spec = { .suite = STR_LIT("suite"), .name = str_of(arena_printf(&scene->arena, "p%zu", at)),
-			  .kind = STR_LIT("gtest"), .path = STR_LIT("/p"),
-			  .retries = on->retries ? rng_below(rng, 3) : 0, .isolate = on->isolate && once_in(rng, 2) },
-		.cases = cases, .n_cases = n, .list_us = 1000 + rng_below(rng, 50000),
+		.spec = { .suite = STR_LIT("suite"),
+			  .name = str_of(arena_printf(&scene->arena, "p%zu", at)),
+			  .kind = STR_LIT("gtest"),
+			  .path = STR_LIT("/p"),
+			  .retries = on->retries ? rng_below(rng, 3) : 0,
+			  .isolate = on->isolate && once_in(rng, 2) },
+		.cases = cases,
+		.n_cases = n,
+		.list_us = 1000 + rng_below(rng, 50000),
 		.startup_us = once_in(rng, 3) ? 0 : rng_below(rng, 30000),
 	};
 	if (on->listing && once_in(rng, 3)) {
@@ -104,16 +118,21 @@ static void draw_program(struct scene *scene, struct rng *rng, const struct feat
 	}
 }
 
-static void draw_history(struct rng *rng, const struct sim_program *program, struct estimate_table *table)
+static void draw_history(struct rng *rng, const struct sim_program *program,
+			 struct estimate_table *table)
 {
 	for (size_t i = 0; i < program->n_cases; i++) {
 		struct buf key;
 		buf_init(&key, 1024);
-		int r = ids_history_key(&key, program->spec.suite, program->spec.name, program->cases[i].listed.name);
-		struct estimate_history *history = r == 0 && !once_in(rng, 5) ? estimate_table_at(table, buf_str(&key)) : NULL;
+		int r = ids_history_key(&key, program->spec.suite, program->spec.name,
+					program->cases[i].listed.name);
+		struct estimate_history *history = r == 0 && !once_in(rng, 5)
+							   ? estimate_table_at(table, buf_str(&key))
+							   : NULL;
 		for (uint64_t n = rng_below(rng, 5); history && n; n--)
-			estimate_add_sample(history, (uint64_t)((double)program->cases[i].duration_us *
-								exp(0.3 * rng_normal(rng))));
+			estimate_add_sample(history,
+					    (uint64_t)((double)program->cases[i].duration_us *
+						       exp(0.3 * rng_normal(rng))));
 		if (history) {
 			history->failed_last = once_in(rng, 10);
 			history->isolate = once_in(rng, 15);
@@ -136,9 +155,13 @@ static void draw_run(struct scene *scene, struct rng *rng, size_t at)
 			draw_history(rng, &programs[i], &scene->histories[at]);
 	}
 	*run = (struct sim_run){
-		.programs = programs, .n_programs = n, .history = &scene->histories[at],
+		.programs = programs,
+		.n_programs = n,
+		.history = &scene->histories[at],
 		.at_us = rng_below(rng, 300000),
-		.submit = { .seed = rng_next(rng), .shuffle = once_in(rng, 6), .priority = rng_below(rng, 2),
+		.submit = { .seed = rng_next(rng),
+			    .shuffle = once_in(rng, 6),
+			    .priority = rng_below(rng, 2),
 			    .no_tests = rng_below(rng, 3) },
 	};
 	if (once_in(rng, 6))
@@ -165,7 +188,8 @@ static void draw_worker(struct scene *scene, struct rng *rng, size_t at)
 {
 	struct sim_worker *worker = &scene->workers[at];
 	*worker = (struct sim_worker){
-		.slots = 1 + rng_below(rng, 4), .slowness = once_in(rng, 4) ? 1 + 3 * rng_unit(rng) : 0,
+		.slots = 1 + rng_below(rng, 4),
+		.slowness = once_in(rng, 4) ? 1 + 3 * rng_unit(rng) : 0,
 		.join_us = once_in(rng, 2) ? 0 : rng_below(rng, 500000),
 	};
 	if (at == 0)
@@ -174,7 +198,8 @@ static void draw_worker(struct scene *scene, struct rng *rng, size_t at)
 		worker->silent_us = worker->join_us + 1 + rng_below(rng, 1500000);
 		worker->proven = once_in(rng, 2);
 		if (!once_in(rng, 3))
-			worker->back_us = worker->silent_us + 1 + rng_below(rng, once_in(rng, 2) ? 1000000 : 40000000);
+			worker->back_us = worker->silent_us + 1 +
+					  rng_below(rng, once_in(rng, 2) ? 1000000 : 40000000);
 		scene->faulty = true;
 	} else if (once_in(rng, 5)) {
 		worker->drain_us = worker->join_us + 1 + rng_below(rng, 1000000);
@@ -186,16 +211,23 @@ void scene_init(struct scene *scene, uint64_t seed)
 	struct rng rng;
 	memset(scene, 0, sizeof(*scene));
 	rng_seed(&rng, seed);
-	size_t n_runs = once_in(&rng, 5) ? 2 : 1, n_workers = 1 + rng_below(&rng, SCENE_WORKERS_MAX);
+	size_t n_runs = once_in(&rng, 5) ? 2 : 1,
+	       n_workers = 1 + rng_below(&rng, SCENE_WORKERS_MAX);
 	for (size_t i = 0; i < n_runs; i++)
 		draw_run(scene, &rng, i);
 	for (size_t i = 0; i < n_workers; i++)
 		draw_worker(scene, &rng, i);
 	scene->world = (struct sim_world){
-		.runs = scene->runs, .n_runs = n_runs, .workers = scene->workers, .n_workers = n_workers,
-		.seed = rng_next(&rng), .noise = once_in(&rng, 2) ? 0.3 : 0,
-		.duplicate = once_in(&rng, 4) ? 0.1 : 0, .cut = once_in(&rng, 8) ? 0.02 : 0,
-		.handover_us = rng_below(&rng, 2000), .beat_us = scene->faulty || once_in(&rng, 4) ? 1000000 : 0,
+		.runs = scene->runs,
+		.n_runs = n_runs,
+		.workers = scene->workers,
+		.n_workers = n_workers,
+		.seed = rng_next(&rng),
+		.noise = once_in(&rng, 2) ? 0.3 : 0,
+		.duplicate = once_in(&rng, 4) ? 0.1 : 0,
+		.cut = once_in(&rng, 8) ? 0.02 : 0,
+		.handover_us = rng_below(&rng, 2000),
+		.beat_us = scene->faulty || once_in(&rng, 4) ? 1000000 : 0,
 		.give_up_us = UINT64_C(3600) * 1000000,
 	};
 	scene->faulty = scene->faulty || scene->world.cut > 0 || scene->world.duplicate > 0;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * test_cost.c - deciding costs the same per case in a run of 100,000 as in one of 2,000. Counted, not timed: comparisons
+ * test_cost.c - deciding costs the same per case in a run of 100,000 as in one of 2,000. Counted,
+ * not timed: comparisons
  * of the queues and calls of the allocator, which this program therefore provides itself.
  */
 #include "tests/sim/draw.h"
@@ -18,11 +19,11 @@ static uint64_t allocations;
 
 #ifdef __has_feature
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define __SANITIZE_ADDRESS__ 1	/* as gcc says it */
+#define __SANITIZE_ADDRESS__ 1 /* as gcc says it */
 #endif
 #endif
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define COUNTED 0	/* the sanitizer's allocator stays in place */
+#define COUNTED 0 /* the sanitizer's allocator stays in place */
 #else
 #define COUNTED 1
 void *__libc_malloc(size_t bytes);
@@ -49,7 +50,7 @@ void *realloc(void *old, size_t bytes)
 #endif
 
 struct cost {
-	double steps, agenda, allocations;	/* per case */
+	double steps, agenda, allocations; /* per case */
 };
 
 static struct cost cost_of(struct draw_options options)
@@ -61,10 +62,12 @@ static struct cost cost_of(struct draw_options options)
 	draw_init(&draw, &options);
 	uint64_t before = allocations;
 	(void)draw_ratio(&draw, &result, &cost);
-	struct cost found = { (double)result.steps / n, (double)cost.steps / n, (double)(allocations - before) / n };
+	struct cost found = { (double)result.steps / n, (double)cost.steps / n,
+			      (double)(allocations - before) / n };
 	draw_done(&draw);
-	print_message("%zu cases: per case %.1f comparisons, %.1f of the agenda, %.2f allocations\n", options.cases,
-		      found.steps, found.agenda, found.allocations);
+	print_message(
+		"%zu cases: per case %.1f comparisons, %.1f of the agenda, %.2f allocations\n",
+		options.cases, found.steps, found.agenda, found.allocations);
 	return found;
 }
 
@@ -84,14 +87,21 @@ static void flat(struct draw_options options)
 static void test_batches(void **state)
 {
 	(void)state;
-	flat((struct draw_options){ .seed = 1, .median_us = 20000, .deviation = 1.2, .noise = 0.3, .unseen = 0.1,
-				    .slots = 16, .workers = 1, .startup_us = 2000 });
+	flat((struct draw_options){ .seed = 1,
+				    .median_us = 20000,
+				    .deviation = 1.2,
+				    .noise = 0.3,
+				    .unseen = 0.1,
+				    .slots = 16,
+				    .workers = 1,
+				    .startup_us = 2000 });
 }
 
 static void test_one_by_one(void **state)
 {
 	(void)state;
-	flat((struct draw_options){ .seed = 2, .median_us = 50000, .deviation = 1.2, .slots = 4, .workers = 4 });
+	flat((struct draw_options){
+		.seed = 2, .median_us = 50000, .deviation = 1.2, .slots = 4, .workers = 4 });
 }
 
 int main(void)

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// ctest: timeout=60
 /*
- * test_policy.c - what the order and the sizes of shards are worth: makespan divided by the lower bound, over seeds, on
- * the workloads that other runners were measured with. A change of the planner that costs time fails here.
+ * test_policy.c - what the order and the sizes of shards are worth: makespan divided by the lower
+ * bound, over seeds, on
+ * the workloads that other runners were measured with. A change of the planner that costs time
+ * fails here.
+ *
+ * ctest: timeout=60
  */
 #include "tests/sim/draw.h"
 
@@ -44,11 +47,19 @@ static struct ratios measure(const char *what, struct draw_options options)
 	return found;
 }
 
-/* 200 lognormal tests, 78 s in all, as other runners were measured: ctest 1.035 at 8, 1.056 at 16. */
+/*
+ * 200 lognormal tests, 78 s in all, as other runners were measured: ctest 1.035 at 8, 1.056 at
+ * 16.
+ */
 static struct draw_options two_hundred(uint64_t slots, double unseen)
 {
-	return (struct draw_options){ .cases = 200, .median_us = 190000, .deviation = 1.2, .slots = slots, .workers = 1,
-				      .noise = unseen > 0 ? 0.3 : 0, .unseen = unseen };
+	return (struct draw_options){ .cases = 200,
+				      .median_us = 190000,
+				      .deviation = 1.2,
+				      .slots = slots,
+				      .workers = 1,
+				      .noise = unseen > 0 ? 0.3 : 0,
+				      .unseen = unseen };
 }
 
 static void test_perfect_history(void **state)
@@ -63,7 +74,8 @@ static void test_perfect_history(void **state)
 static void test_some_unseen(void **state)
 {
 	(void)state;
-	struct ratios found = measure("200 cases, 16 slots, 10% unseen, noisy history", two_hundred(16, 0.1));
+	struct ratios found = measure("200 cases, 16 slots, 10% unseen, noisy history",
+				      two_hundred(16, 0.1));
 	assert_true(found.median <= 1.02 && found.p95 <= 1.10);
 }
 
@@ -78,9 +90,15 @@ static void test_cold(void **state)
 static void test_slow_workers(void **state)
 {
 	(void)state;
-	struct ratios found = measure("2000 cases, 32 workers, 10% unseen, 10% slow", (struct draw_options){
-		.cases = 2000, .median_us = 190000, .deviation = 1.2, .noise = 0.3, .unseen = 0.1, .slots = 1,
-		.workers = 32, .slow = 0.1 });
+	struct ratios found = measure("2000 cases, 32 workers, 10% unseen, 10% slow",
+				      (struct draw_options){ .cases = 2000,
+							     .median_us = 190000,
+							     .deviation = 1.2,
+							     .noise = 0.3,
+							     .unseen = 0.1,
+							     .slots = 1,
+							     .workers = 32,
+							     .slow = 0.1 });
 	assert_true(found.median <= 1.12);
 }
 
@@ -88,16 +106,27 @@ static void test_slow_workers(void **state)
 static void test_startup(void **state)
 {
 	(void)state;
-	static const struct { uint64_t startup_us; double limit; } steps[] = {
-		{ 2000, 1.01 }, { 50000, 1.05 }, { 640000, 1.30 },
+	static const struct {
+		uint64_t startup_us;
+		double limit;
+	} steps[] = {
+		{ 2000, 1.01 },
+		{ 50000, 1.05 },
+		{ 640000, 1.30 },
 	};
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
 		char what[64];
 		snprintf(what, sizeof(what), "5000 cases, 16 slots, start-up %u ms",
 			 (unsigned)(steps[i].startup_us / 1000));
 		struct ratios found = measure(what, (struct draw_options){
-			.cases = 5000, .median_us = 20000, .deviation = 1.2, .noise = 0.3, .unseen = 0.1, .slots = 16,
-			.workers = 1, .startup_us = steps[i].startup_us });
+							    .cases = 5000,
+							    .median_us = 20000,
+							    .deviation = 1.2,
+							    .noise = 0.3,
+							    .unseen = 0.1,
+							    .slots = 16,
+							    .workers = 1,
+							    .startup_us = steps[i].startup_us });
 		assert_true(found.median <= steps[i].limit);
 	}
 }
@@ -106,8 +135,13 @@ static void test_startup(void **state)
 static void test_little_work_long_startup(void **state)
 {
 	(void)state;
-	struct ratios found = measure("500 cases, 16 slots, start-up 640 ms", (struct draw_options){
-		.cases = 500, .median_us = 20000, .deviation = 1.2, .slots = 16, .workers = 1, .startup_us = 640000 });
+	struct ratios found = measure("500 cases, 16 slots, start-up 640 ms",
+				      (struct draw_options){ .cases = 500,
+							     .median_us = 20000,
+							     .deviation = 1.2,
+							     .slots = 16,
+							     .workers = 1,
+							     .startup_us = 640000 });
 	assert_true(found.median <= 2.5);
 }
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * test_seeds.c - the core in thousands of random worlds, each checked against the rules of the contract by an
- * independent ledger. PADDOCK_SEEDS=N tries N worlds, PADDOCK_SEED=N only that one, with what it is made of.
+ * test_seeds.c - the core in thousands of random worlds, each checked against the rules of the
+ * contract by an
+ * independent ledger. PADDOCK_SEEDS=N tries N worlds, PADDOCK_SEED=N only that one, with what it
+ * is made of.
  *
  * ctest: timeout=120
  */
@@ -25,41 +27,50 @@ static const char *judge_case(const struct scene *scene, const struct ledger *le
 	static char text[256];
 	enum outcome got = ledger_outcome(ledger, run, program->spec.name, item->listed.name);
 	bool flaky = ledger_flaky(ledger, run, program->spec.name, item->listed.name);
-	bool retried = outcome_is_retryable(item->outcome) && item->spoiled && item->spoiled <= program->spec.retries;
-	enum outcome want = item->listed.disabled ? OUTCOME_SKIP :
-			    item->spoiled && !retried ? item->outcome : OUTCOME_PASS;
+	bool retried = outcome_is_retryable(item->outcome) && item->spoiled &&
+		       item->spoiled <= program->spec.retries;
+	enum outcome want = item->listed.disabled	? OUTCOME_SKIP
+			    : item->spoiled && !retried ? item->outcome
+							: OUTCOME_PASS;
 	if (got == OUTCOME_NOTRUN && item->listed.n_needs)
-		return NULL;	/* whether rightly so is the business of judge_needs */
+		return NULL; /* whether rightly so is the business of judge_needs */
 	if (got == OUTCOME_ERROR && scene->cyclic && (item->listed.n_needs || item->listed.n_after))
 		return NULL;
 	if (got == want && flaky == (retried && !item->listed.disabled))
 		return NULL;
-	snprintf(text, sizeof(text), "case %.*s::%.*s ended %s%s instead of %s", STR_ARG(program->spec.name),
-		 STR_ARG(item->listed.name), got < OUTCOME_MAX ? outcome_name(got) : "never", flaky ? " (flaky)" : "",
+	snprintf(text, sizeof(text), "case %.*s::%.*s ended %s%s instead of %s",
+		 STR_ARG(program->spec.name), STR_ARG(item->listed.name),
+		 got < OUTCOME_MAX ? outcome_name(got) : "never", flaky ? " (flaky)" : "",
 		 outcome_name(want));
 	return text;
 }
 
-static const char *judge_needs(const struct ledger *ledger, size_t run, const struct sim_program *program,
-			       const struct sim_case *item)
+static const char *judge_needs(const struct ledger *ledger, size_t run,
+			       const struct sim_program *program, const struct sim_case *item)
 {
 	bool passed = true;
 	for (size_t i = 0; i < item->listed.n_needs; i++) {
 		if (str_eq(item->listed.needs[i], item->listed.name))
 			continue;
-		enum outcome needed = ledger_outcome(ledger, run, program->spec.name, item->listed.needs[i]);
-		passed = passed && (needed == OUTCOME_PASS || needed == OUTCOME_LEAK || needed == OUTCOME_SKIP);
+		enum outcome needed = ledger_outcome(ledger, run, program->spec.name,
+						     item->listed.needs[i]);
+		passed = passed && (needed == OUTCOME_PASS || needed == OUTCOME_LEAK ||
+				    needed == OUTCOME_SKIP);
 	}
-	bool ran = ledger_outcome(ledger, run, program->spec.name, item->listed.name) != OUTCOME_NOTRUN;
-	return passed == ran ? NULL : passed ? "a case did not run though all it needs passed"
-					     : "a case ran though something it needs did not pass";
+	bool ran = ledger_outcome(ledger, run, program->spec.name, item->listed.name) !=
+		   OUTCOME_NOTRUN;
+	return passed == ran ? NULL
+	       : passed	     ? "a case did not run though all it needs passed"
+			     : "a case ran though something it needs did not pass";
 }
 
-static const char *judge_outcomes(const struct scene *scene, const struct ledger *ledger, size_t run)
+static const char *judge_outcomes(const struct scene *scene, const struct ledger *ledger,
+				  size_t run)
 {
 	const struct sim_run *of = &scene->world.runs[run];
 	const char *wrong = NULL;
-	if (scene->faulty || scene->stopped[run] || of->submit.partition.len || of->submit.repeat > 1)
+	if (scene->faulty || scene->stopped[run] || of->submit.partition.len ||
+	    of->submit.repeat > 1)
 		return NULL;
 	for (size_t p = 0; p < of->n_programs; p++) {
 		const struct sim_program *program = &of->programs[p];
@@ -116,8 +127,8 @@ static void test_worlds(void **state)
 		events += cost.events;
 		if (!wrong)
 			continue;
-		print_error("world %llu: %s\n  replay: PADDOCK_SEED=%llu tests/sim/seeds\n", (unsigned long long)seed, wrong,
-			    (unsigned long long)seed);
+		print_error("world %llu: %s\n  replay: PADDOCK_SEED=%llu tests/sim/seeds\n",
+			    (unsigned long long)seed, wrong, (unsigned long long)seed);
 		if (++broken >= 10)
 			break;
 	}

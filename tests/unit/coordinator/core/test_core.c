@@ -23,7 +23,7 @@ static void test_all_pass(void **state)
 	desk_run(desk, OUTCOME_PASS);
 	desk_run(desk, OUTCOME_PASS);
 	desk_expect_end(desk, EXIT_CODE_OK, 2);
-	assert_true(core_deadline_us(desk->core) != UINT64_MAX);	/* the worker's lease still runs */
+	assert_true(core_deadline_us(desk->core) != UINT64_MAX); /* the worker's lease still runs */
 	core_run_forget(desk->core, desk->run);
 	assert_int_equal(core_run_status(desk->core, desk->run).cases, 0);
 }
@@ -36,21 +36,29 @@ static void test_one_fails(void **state)
 	desk_submit(desk, (struct msg_submit){ 0 }, 1, 0);
 	desk_list(desk, listed, 2);
 	desk_run(desk, OUTCOME_FAIL);
-	desk_run(desk, OUTCOME_PASS);	/* the default is to go on */
+	desk_run(desk, OUTCOME_PASS); /* the default is to go on */
 	desk_expect_end(desk, EXIT_CODE_FAILED, 2);
 }
 
 static void test_nothing_selected(void **state)
 {
 	struct desk *desk = *state;
-	static const struct { uint64_t no_tests; int exit_code; size_t warnings; } ways[] = { { 0, 4, 1 }, { 1, 0, 1 }, { 2, 0, 0 } };
+	static const struct {
+		uint64_t no_tests;
+		int exit_code;
+		size_t warnings;
+	} ways[] = { { 0, 4, 1 }, { 1, 0, 1 }, { 2, 0, 0 } };
 	struct msg_listed listed[] = { { .name = STR_LIT("x") } };
 	struct str filter = STR_LIT("none()");
 	desk_join(desk, "w", 1);
 	for (size_t i = 0; i < 3; i++) {
 		desk->events.len = 0;
 		desk->done = false;
-		desk_submit(desk, (struct msg_submit){ .filters = &filter, .n_filters = 1, .no_tests = ways[i].no_tests }, 1, 0);
+		desk_submit(desk,
+			    (struct msg_submit){ .filters = &filter,
+						 .n_filters = 1,
+						 .no_tests = ways[i].no_tests },
+			    1, 0);
 		desk_list(desk, listed, 1);
 		desk_expect_end(desk, ways[i].exit_code, 0);
 		assert_int_equal(desk_count(desk, MSG_RUN_WARNING), ways[i].warnings);
@@ -64,14 +72,16 @@ static void test_bad_filter_is_refused(void **state)
 	struct str filter = STR_LIT("test(");
 	struct msg_submit submission = { .filters = &filter, .n_filters = 1 };
 	struct err err = { 0 };
-	assert_int_equal(core_run_submit(desk->core, desk->now_us, &submission, "run", NULL, &err), 0);
+	assert_int_equal(core_run_submit(desk->core, desk->now_us, &submission, "run", NULL, &err),
+			 0);
 	assert_non_null(strstr(err.text, "test("));
 }
 
 static void test_list_only(void **state)
 {
 	struct desk *desk = *state;
-	struct msg_listed listed[] = { { .name = STR_LIT("x") }, { .name = STR_LIT("y"), .disabled = 1 } };
+	struct msg_listed listed[] = { { .name = STR_LIT("x") },
+				       { .name = STR_LIT("y"), .disabled = 1 } };
 	desk_join(desk, "w", 1);
 	desk_submit(desk, (struct msg_submit){ .list_only = 1 }, 1, 0);
 	desk_list(desk, listed, 2);
@@ -97,7 +107,9 @@ static void test_disabled_is_skipped(void **state)
 static void test_max_fail(void **state)
 {
 	struct desk *desk = *state;
-	struct msg_listed listed[] = { { .name = STR_LIT("x") }, { .name = STR_LIT("y") }, { .name = STR_LIT("z") } };
+	struct msg_listed listed[] = { { .name = STR_LIT("x") },
+				       { .name = STR_LIT("y") },
+				       { .name = STR_LIT("z") } };
 	desk_join(desk, "w", 1);
 	desk_submit(desk, (struct msg_submit){ .max_fail = 1 }, 1, 0);
 	desk_list(desk, listed, 3);
@@ -110,13 +122,14 @@ static void test_stop_during_listing_with_dependents(void **state)
 {
 	struct desk *desk = *state;
 	struct str x = STR_LIT("x"), y = STR_LIT("y");
-	struct msg_listed listed[] = { { .name = x }, { .name = y, .after = &x, .n_after = 1 },
+	struct msg_listed listed[] = { { .name = x },
+				       { .name = y, .after = &x, .n_after = 1 },
 				       { .name = STR_LIT("z"), .after = &y, .n_after = 1 } };
 	desk_join(desk, "w", 1);
 	desk_submit(desk, (struct msg_submit){ 0 }, 1, 0);
 	core_run_stop(desk->core, desk->now_us, desk->run, "enough", EXIT_CODE_DEADLINE, true);
 	desk_drain(desk);
-	desk_list(desk, listed, 3);	/* its end and the order to cancel cross */
+	desk_list(desk, listed, 3); /* its end and the order to cancel cross */
 	assert_true(desk_next(desk).cancel);
 	desk_expect_end(desk, EXIT_CODE_DEADLINE, 3);
 	assert_int_equal(desk_verdict(desk, "z"), OUTCOME_NOTRUN);
@@ -125,7 +138,7 @@ static void test_stop_during_listing_with_dependents(void **state)
 static void test_stop_before_anything_is_incomplete(void **state)
 {
 	struct desk *desk = *state;
-	desk_submit(desk, (struct msg_submit){ 0 }, 2, 0);	/* nobody is there to list */
+	desk_submit(desk, (struct msg_submit){ 0 }, 2, 0); /* nobody is there to list */
 	core_run_stop(desk->core, desk->now_us, desk->run, "enough", 0, true);
 	desk_drain(desk);
 	desk_expect_end(desk, EXIT_CODE_INCOMPLETE, 0);
@@ -183,8 +196,11 @@ static void test_lost_worker(void **state)
 	assert_int_equal(lost.worker, one);
 	assert_int_equal(desk_count(desk, MSG_RUN_WORKER_LEFT), 1);
 	assert_int_equal(desk->orders.items[0].worker, two);
-	assert_int_equal(desk_tell(desk, &lost, (struct msg_event){ .kind = MSG_EVENT_ENDED, .index = lost.index[0],
-							       .outcome = OUTCOME_FAIL }), -EPROTO);
+	assert_int_equal(desk_tell(desk, &lost,
+				   (struct msg_event){ .kind = MSG_EVENT_ENDED,
+						       .index = lost.index[0],
+						       .outcome = OUTCOME_FAIL }),
+			 -EPROTO);
 	desk_run(desk, OUTCOME_PASS);
 	desk_expect_end(desk, EXIT_CODE_OK, 1);
 }
@@ -214,7 +230,8 @@ static void test_suspect_gets_nothing(void **state)
 	desk->now_us += 5 * DESK_S;
 	desk_submit(desk, (struct msg_submit){ 0 }, 1, 0);
 	assert_int_equal(desk->orders.len, 0);
-	core_worker_ready(desk->core, desk->now_us, worker, 0);	/* heard again: that alone makes it eligible */
+	core_worker_ready(desk->core, desk->now_us, worker,
+			  0); /* heard again: that alone makes it eligible */
 	desk_drain(desk);
 	assert_true(desk_next(desk).list);
 }
@@ -238,10 +255,11 @@ static void test_leaving_before_the_drain(void **state)
 {
 	struct desk *desk = *state;
 	desk_submit(desk, (struct msg_submit){ 0 }, 1, 0);
-	uint64_t worker = core_worker_joined(desk->core, desk->now_us, &(struct core_worker_spec){
-		.name = STR_LIT("brief"), .slots = 1 });
+	uint64_t worker = core_worker_joined(desk->core, desk->now_us,
+					     &(struct core_worker_spec){ .name = STR_LIT("brief"),
+									 .slots = 1 });
 	core_worker_left(desk->core, desk->now_us, worker, "gone");
-	desk_drain(desk);	/* the name of the joined event outlived the worker */
+	desk_drain(desk); /* the name of the joined event outlived the worker */
 	assert_string_equal(desk_last(desk, MSG_RUN_WORKER_JOINED, NULL)->worker.data, "brief");
 }
 
