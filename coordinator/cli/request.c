@@ -6,7 +6,6 @@
  */
 #include "coordinator/cli/request.h"
 
-#include "coordinator/cli/place.h"
 #include "coordinator/plan/filter.h"
 #include "coordinator/plan/partition.h"
 #include "protocol/base/assert.h"
@@ -14,7 +13,6 @@
 #include "protocol/base/log.h"
 #include "protocol/base/rng.h"
 #include "protocol/base/vec.h"
-#include "protocol/wire/ids.h"
 #include "protocol/wire/outcome.h"
 
 #include <errno.h>
@@ -40,6 +38,7 @@ void request_done(struct request *request)
 	if (!request)
 		return;
 	discover_done(&request->found);
+	rerun_done(&request->rerun);
 	arena_done(&request->arena);
 	request->submit = (struct msg_submit){ 0 };
 }
@@ -52,19 +51,32 @@ static int no_memory(struct err *err)
 
 /* ---- programs ---- */
 
+/* The suites to look for: those named, else those of the run to rerun, else all. */
+static void choose_suites(const struct verbs_call *call, struct request *request)
+{
+	const struct rerun *rerun = &request->rerun;
+	bool again = rerun->suites.len > 0;
+	request->kind = conf_text(call->conf, OPTIONS_KIND);
+	request->suites = conf_operands(call->conf, &request->n_suites);
+	if (request->n_suites || !again)
+		return;
+	request->suites = rerun->suites.items;
+	request->n_suites = rerun->suites.len;
+	if (rerun->kind && !conf_is_set(call->conf, OPTIONS_KIND))
+		request->kind = rerun->kind;
+}
+
 static int find_programs(const struct verbs_call *call, struct request *request, struct err *err)
 {
 	const struct discover_options options = {
 		.config = call->config,
-		.kind = conf_text(call->conf, OPTIONS_KIND),
+		.kind = request->kind,
 		.folder = call->folder,
 		.env = call->env,
 	};
-	size_t n;
-	const char *const *arguments = conf_operands(call->conf, &n);
-	int code = n ? 0 : discover_all(&options, &request->found, err);
-	for (size_t i = 0; code == 0 && i < n; i++)
-		code = discover_argument(&options, arguments[i], &request->found, err);
+	int code = request->n_suites ? 0 : discover_all(&options, &request->found, err);
+	for (size_t i = 0; code == 0 && i < request->n_suites; i++)
+		code = discover_argument(&options, request->suites[i], &request->found, err);
 	return code;
 }
 
@@ -135,66 +147,19 @@ static int select_cases(const struct verbs_call *call, struct request *request, 
 	return 0;
 }
 
-/* ---- rerun ---- */
-
-struct rerun {
-	struct request *request;
-	struct {
-		struct str *items;
-		size_t len, cap;
-	} ids;
-	int r;
-};
-
-static void take_failed(void *data, struct str suite, struct str program, struct str name)
-{
-	struct rerun *rerun = data;
-	struct buf id;
-	buf_init(&id, 4 * LIMIT_NAME_BYTES);
-	int r = ids_case(&id, suite, program, name);
-	char *copy = r < 0 ? NULL : arena_copy(&rerun->request->arena, buf_str(&id));
-	if (!copy || VEC_PUSH(&rerun->ids, str_of(copy)) < 0)
-		rerun->r = -ENOMEM;
-	buf_done(&id);
-}
-
-static int load_failed(const struct conf *conf, const char *run, struct rerun *rerun,
-		       struct err *err)
-{
-	struct store *store = NULL;
-	uint64_t number;
-	int r = place_open_history(conf, &store, err);
-	r = r < 0 ? r : store_run_find(store, str_of(run), &number, err);
-	r = r < 0 ? r : store_run_failed(store, number, take_failed, rerun, err);
-	store_close(store);
-	if (r == 0 && rerun->r < 0)
-		return err_set(err, rerun->r, "out of memory");
-	return r;
-}
-
 static int select_failed(const struct verbs_call *call, struct request *request, struct err *err)
 {
 	const char *what = conf_text(call->conf, OPTIONS_RERUN);
-	struct rerun rerun = { .request = request };
-	if (!what)
+	if (!what || !*what)
 		return 0;
-	int r = load_failed(call->conf, strcmp(what, "failed") == 0 ? "latest" : what, &rerun, err);
-	if (r == 0 && !rerun.ids.len) {
-		VEC_DONE(&rerun.ids);
-		request->nothing = true;
-		return 0;
-	}
-	struct str *only = arena_alloc(&request->arena, (rerun.ids.len + 1) * sizeof(*only));
-	if (only && rerun.ids.len)
-		memcpy(only, rerun.ids.items, rerun.ids.len * sizeof(*only));
-	request->submit.only = only;
-	request->submit.n_only = rerun.ids.len;
-	VEC_DONE(&rerun.ids);
-	if (r < 0) {
+	if (rerun_load(call->conf, what, &request->rerun, err) < 0) {
 		err_wrap(err, "--rerun %s", what);
 		return EXIT_CODE_USAGE;
 	}
-	return only ? 0 : no_memory(err);
+	request->nothing = !request->rerun.ids.len;
+	request->submit.only = request->rerun.ids.items;
+	request->submit.n_only = request->rerun.ids.len;
+	return 0;
 }
 
 /* ---- overrides ---- */
@@ -287,18 +252,33 @@ static void choose_order(const struct conf *conf, struct msg_submit *submit)
 		submit->seed = conf_u64(conf, OPTIONS_SHUFFLE);
 }
 
-/* What was typed, for the list of runs. */
+/* A suite as it is remembered: a path from the root on, a name as it is. */
+static const char *remember(const struct verbs_call *call, struct request *request,
+			    const char *suite)
+{
+	if (suite[0] == '/' || (call->config && config_suite(call->config, str_of(suite))))
+		return suite;
+	return arena_printf(&request->arena, "%s/%s", call->folder, suite);
+}
+
+/* What the run is asked for, for the list of runs and for a rerun. */
 static int describe(const struct verbs_call *call, struct request *request)
 {
-	size_t n;
+	const struct config *config = request->n_suites ? NULL : call->config;
+	size_t n = config ? config->suites.len : request->n_suites, i;
+	const char **suites = arena_alloc(&request->arena, (n + 1) * sizeof(*suites));
+	const char *kind = strcmp(request->kind, "auto") == 0 ? NULL : request->kind;
 	struct buf text;
-	const char *const *words = conf_operands(call->conf, &n);
-	buf_init(&text, LIMIT_NAME_BYTES - 8);
-	for (size_t i = 0; i < n; i++)
-		if (buf_printf(&text, "%s%s", i ? " " : "", words[i]) < 0)
-			break;
+	for (i = 0; suites && i < n; i++)
+		suites[i] = config ? config->suites.items[i].name
+				   : remember(call, request, request->suites[i]);
+	if (!suites || (n && !suites[n - 1]))
+		return -ENOMEM;
 	if (!n)
-		buf_puts(&text, call->folder);
+		suites[n++] = call->folder;
+	buf_init(&text, LIMIT_NAME_BYTES);
+	if (rerun_describe(kind, suites, n, &text) < 0)
+		buf_clear(&text); /* more than is remembered: a rerun has to name them */
 	const char *copy = arena_copy(&request->arena, buf_str(&text));
 	buf_done(&text);
 	request->submit.name = str_of(copy);
@@ -317,8 +297,11 @@ int request_make(const struct verbs_call *call, struct request *ret_request, str
 	int code = limit_failures(call->conf, submit, err);
 	code = code ? code : select_cases(call, request, err);
 	code = code ? code : take_overrides(call, request, err);
-	code = code ? code : find_programs(call, request, err);
 	code = code ? code : select_failed(call, request, err);
+	if (code || request->nothing)
+		return code;
+	choose_suites(call, request);
+	code = find_programs(call, request, err);
 	if (code)
 		return code;
 	for (size_t i = 0; i < request->found.len; i++)

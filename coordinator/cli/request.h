@@ -7,6 +7,7 @@
 #define PADDOCK_CLI_REQUEST_H
 
 #include "coordinator/cli/discover.h"
+#include "coordinator/cli/rerun.h"
 #include "coordinator/cli/verbs.h"
 #include "protocol/base/arena.h"
 #include "protocol/base/err.h"
@@ -15,6 +16,10 @@
 struct request {
 	struct msg_submit submit; /* borrows from what follows */
 	struct discover found;
+	struct rerun rerun;	   /* zeroed without --rerun */
+	const char *const *suites; /* to look for; none: all */
+	size_t n_suites;
+	const char *kind; /* of all of them */
 	struct arena arena;
 	bool nothing; /* --rerun found nothing to run again: there is nothing to submit */
 };

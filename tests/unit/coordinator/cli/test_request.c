@@ -99,7 +99,7 @@ static void test_defaults(void **state)
 	assert_int_equal(submit->max_fail, 0);
 	assert_int_equal(submit->shuffle, 0);
 	assert_int_equal(submit->n_filters, 0);
-	assert_true(str_eq(submit->name, STR_LIT("cmds")));
+	assert_true(str_ends(submit->name, STR_LIT("/cmds")));
 	done(&made);
 }
 
