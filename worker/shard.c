@@ -488,5 +488,7 @@ void shard_end(struct shard *shard, const struct shard_end *end, uint64_t now_us
 
 uint64_t shard_startup_us(const struct shard *shard)
 {
+	if (shard->options.process_per_case) /* larger shards would save none of it */
+		return 0;
 	return shard->startups ? shard->startup_us / shard->startups : 0;
 }

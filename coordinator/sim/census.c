@@ -39,6 +39,7 @@ struct taking {
 		size_t len, cap;
 	} tallies;
 	uint64_t last_listed_us, n_listed;
+	size_t seen; /* cases of the runs read for good, wanted or not */
 	bool joined;
 };
 
@@ -148,6 +149,7 @@ static int take_case(void *data, const struct msg_run_event *event)
 		taking->n_listed++;
 	}
 	uint64_t suite;
+	taking->seen += event->kind == MSG_RUN_CASE_FINISHED && !event->found;
 	if (!is_wanted(taking, event) || !map_get(&taking->suites, event->suite, &suite) ||
 	    taking->tallies.items[suite].chosen != taking->at)
 		return 0;
@@ -189,7 +191,7 @@ static void learn(struct taking *taking, bool alone)
 	struct census *census = taking->census;
 	const struct candidate *candidate = &taking->candidates[taking->tallies.items[0].chosen];
 	memcpy(census->run, candidate->name, sizeof(census->run));
-	if (!alone || taking->n_wanted) {
+	if (!alone || taking->seen != census->cases.len) {
 		census->join_us = 0;
 		return;
 	}

@@ -42,7 +42,7 @@ struct census {
 	struct map by_name; /* "suite::program" -> program */
 	size_t ran;
 	char run[64]; /* the newest run used */
-	/* What that run tells, when all cases come from it alone; else 0. */
+	/* What that run tells, when the cases are all of its cases and no others; else 0. */
 	uint64_t join_us; /* when its first worker came */
 	uint64_t list_us; /* of one program */
 	uint64_t busy_us, slots;
