@@ -6,24 +6,23 @@
  */
 #include "coordinator/cli/discover.h"
 
+#include "coordinator/cli/inherit.h"
+#include "coordinator/cli/peek.h"
 #include "coordinator/cli/walk.h"
 #include "protocol/base/assert.h"
-#include "protocol/base/fd.h"
 #include "protocol/base/vec.h"
 #include "protocol/wire/kind.h"
 #include "protocol/wire/outcome.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { HEAD_BYTES = 64 << 10, KIND_AUTO = -1 };
+enum { KIND_AUTO = -1 };
 
 /* One argument on its way to programs. */
 struct search {
@@ -55,90 +54,6 @@ static int no_memory(struct err *err)
 	return EXIT_CODE_SETUP;
 }
 
-/* ---- environment ---- */
-
-/* Variables that steer a runner or say what a test of an outer run is. */
-static bool is_inherited(const char *entry)
-{
-	static const char *const others[] = {
-		"PADDOCK_",
-		"GTEST_TOTAL_SHARDS=",
-		"GTEST_SHARD_INDEX=",
-		"GTEST_SHARD_STATUS_FILE=",
-		"GTEST_FILTER=",
-		"TEST_TOTAL_SHARDS=",
-		"TEST_SHARD_INDEX=",
-		"TEST_SHARD_STATUS_FILE=",
-		"TESTBRIDGE_TEST_ONLY=",
-		"XML_OUTPUT_FILE=",
-	};
-	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-		if (strncmp(entry, others[i], strlen(others[i])) == 0)
-			return false;
-	return strchr(entry, '=') != NULL;
-}
-
-static int take_env(const struct discover_options *options, struct discover *found)
-{
-	size_t n = 0;
-	if (found->env)
-		return 0;
-	while (options->env[n])
-		n++;
-	found->env = arena_alloc(&found->arena, (n ? n : 1) * sizeof(*found->env));
-	if (!found->env)
-		return -ENOMEM;
-	for (size_t i = 0; i < n && found->n_env < LIMIT_ARGS; i++) {
-		const char *entry = options->env[i];
-		if (!is_inherited(entry) || strlen(entry) > LIMIT_ARG_BYTES)
-			continue;
-		const char *copy = arena_copy(&found->arena, str_of(entry));
-		if (!copy)
-			return -ENOMEM;
-		found->env[found->n_env++] = str_of(copy);
-	}
-	return 0;
-}
-
-static size_t name_len(struct str entry)
-{
-	const char *equals = memchr(entry.data, '=', entry.len);
-	return equals ? (size_t)(equals - entry.data) : entry.len;
-}
-
-/* The environment with a suite's own variables in place of those of the same name. */
-static int merge_env(struct discover *found, const struct config_texts *own,
-		     struct msg_program *program)
-{
-	size_t n = 0;
-	program->env = found->env;
-	program->n_env = found->n_env;
-	if (!own->len)
-		return 0;
-	struct str *env = arena_alloc(&found->arena, (found->n_env + own->len) * sizeof(*env));
-	if (!env)
-		return -ENOMEM;
-	for (size_t i = 0; i < found->n_env; i++) {
-		bool replaced = false;
-		for (size_t j = 0; j < own->len && !replaced; j++) {
-			struct str entry = str_of(own->items[j]);
-			replaced = name_len(entry) == name_len(found->env[i]) &&
-				   memcmp(entry.data, found->env[i].data, name_len(entry)) == 0;
-		}
-		if (!replaced)
-			env[n++] = found->env[i];
-	}
-	for (size_t j = 0; j < own->len; j++) {
-		env[n] = str_of(arena_copy(&found->arena, str_of(own->items[j])));
-		if (!env[n].len)
-			return -ENOMEM;
-		n++;
-	}
-	program->env = env;
-	program->n_env = n;
-	return 0;
-}
-
 /* ---- programs ---- */
 
 static struct str keep(struct discover *found, const char *text)
@@ -166,7 +81,10 @@ static int dress(struct search *search, struct msg_program *program)
 	static const struct config_texts none = { 0 };
 	const struct config_suite *suite = search->suite;
 	struct discover *found = search->found;
-	int r = merge_env(found, suite ? &suite->env : &none, program);
+	int r = inherit_merge(found->env, found->n_env, suite ? &suite->env : &none, &found->arena,
+			      &program->env);
+	if (r >= 0)
+		program->n_env = (size_t)r;
 	if (r < 0 || !suite)
 		return r;
 	if (suite->args.len)
@@ -259,56 +177,6 @@ static int add_program(struct search *search, const char *name, const char *path
 
 /* ---- what a file is ---- */
 
-struct file {
-	struct str bytes; /* an ELF file whole, of others the head */
-	void *mapped;
-	size_t mapped_bytes;
-	struct buf head;
-};
-
-static void file_done(struct file *file)
-{
-	if (file->mapped)
-		munmap(file->mapped, file->mapped_bytes);
-	buf_done(&file->head);
-}
-
-static ssize_t read_head(int fd, struct buf *head)
-{
-	buf_init(head, HEAD_BYTES);
-	int r = buf_reserve(head, HEAD_BYTES);
-	if (r < 0)
-		return r;
-	ssize_t n = pread(fd, head->data, HEAD_BYTES, 0);
-	if (n < 0)
-		return -errno;
-	head->len = (size_t)n;
-	return n;
-}
-
-/* Programs are mapped, since reading hundreds of megabytes would cost every run. The price: one
- * that a build cuts short at this very moment ends us with SIGBUS. */
-static int read_file(const char *path, struct file *file)
-{
-	struct stat st;
-	FD_CLEANUP int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return -errno;
-	ssize_t n = S_ISREG(st.st_mode) ? read_head(fd, &file->head) : -EINVAL;
-	if (n < 0)
-		return (int)n;
-	file->bytes = (struct str){ file->head.data, (size_t)n };
-	if (!str_starts(file->bytes, STR_LIT("\177ELF")) || st.st_size <= n)
-		return 0;
-	void *mapped = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (mapped == MAP_FAILED)
-		return -errno;
-	file->mapped = mapped;
-	file->mapped_bytes = (size_t)st.st_size;
-	file->bytes = (struct str){ mapped, file->mapped_bytes };
-	return 0;
-}
-
 /* Is a file that cannot be executed worth opening? Those that kind.h knows by their name. */
 static bool is_candidate(const char *name)
 {
@@ -350,8 +218,8 @@ static bool holds_ctest(const char *folder)
 
 static int visit_file(struct search *search, const struct walk_entry *entry)
 {
-	struct file file = { 0 };
-	int r = read_file(entry->path, &file);
+	struct peek file = { 0 };
+	int r = peek_open(entry->path, &file);
 	if (r == -ENOENT || (r == -EACCES && entry->executable))
 		r = 0; /* gone meanwhile, or for others to run */
 	else if (r < 0)
@@ -363,7 +231,7 @@ static int visit_file(struct search *search, const struct walk_entry *entry)
 			r = add_program(search, entry->name, entry->path, as,
 					as == KIND_LIST && kind != KIND_LIST);
 	}
-	file_done(&file);
+	peek_done(&file);
 	return r < 0 ? EXIT_CODE_LISTING : r;
 }
 
@@ -432,14 +300,14 @@ static int add_named_file(struct search *search, const char *path, struct str by
 
 static int search_file(struct search *search, const char *path, bool executable)
 {
-	struct file file = { 0 };
+	struct peek file = { 0 };
 	const char *slash = strrchr(path, '/');
 	const char *root = arena_copy(&search->found->arena,
 				      (struct str){ path, (size_t)(slash - path) });
 	if (!root)
 		return no_memory(search->err);
 	search->root = *root ? root : "/";
-	int r = read_file(path, &file);
+	int r = peek_open(path, &file);
 	int code;
 	if (r == -EACCES && executable) {
 		code = add_program(search, slash + 1, path, KIND_LIST, true);
@@ -449,7 +317,7 @@ static int search_file(struct search *search, const char *path, bool executable)
 	} else {
 		code = add_named_file(search, path, file.bytes, executable);
 	}
-	file_done(&file);
+	peek_done(&file);
 	return code;
 }
 
@@ -578,6 +446,14 @@ static int search_suite(struct search *search)
 		search->kind = kind_parse(str_of(suite->kind));
 	ASSERT(search->kind >= KIND_AUTO);
 	return suite->command ? add_command(search) : search_path(search, suite->path, suite->path);
+}
+
+static int take_env(const struct discover_options *options, struct discover *found)
+{
+	int n = found->env ? 0 : inherit_filter(options->env, &found->arena, &found->env);
+	if (n > 0)
+		found->n_env = (size_t)n;
+	return n;
 }
 
 static int begin(const struct discover_options *options, struct discover *found,

@@ -32,7 +32,7 @@ struct discover {
 	struct msg_program *items;
 	size_t len, cap;
 	struct arena arena;
-	struct str *env; /* of tests: the caller's without what steers another runner */
+	const struct str *env; /* of tests: the caller's without what steers another runner */
 	size_t n_env;
 	struct map programs; /* suite and name -> its place in items */
 	struct map suites;   /* suite name -> place in sources */

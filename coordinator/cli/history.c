@@ -153,6 +153,8 @@ static int tell(const struct verbs_call *call, struct store *store, enum what wh
 	case CHANGED: return print_changes(store, err);
 	case RUNS: return store_runs(store, limit, print_run, NULL, err);
 	case PRUNE:
+		printf("keeping the newest %d runs of the last %d days\n", STORE_KEEP_RUNS,
+		       STORE_KEEP_DAYS);
 		return store_prune(store, clock_wall_us(), STORE_KEEP_DAYS, STORE_KEEP_RUNS, err);
 	case OVERVIEW:
 		printf("latest runs:\n");
