@@ -89,10 +89,8 @@ int apply_open(struct apply *apply)
 static int mount_scratch(const struct layout_op *op)
 {
 	char options[96];
-	uint64_t inodes = op->bytes / 2048;
+	uint64_t inodes = op->bytes / 2048 > 65536 ? op->bytes / 2048 : 65536;
 
-	if (inodes < 65536)
-		inodes = 65536;
 	util_print(options, sizeof(options), "mode=0755,size=%llu,nr_inodes=%llu",
 		   (unsigned long long)op->bytes, (unsigned long long)inodes);
 	return mount("tmpfs", LAYOUT_SCRATCH_AT, "tmpfs", MS_NOSUID | MS_NODEV, options) < 0

@@ -5,7 +5,6 @@
 #define PADDOCK_SANDBOX_CG_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 

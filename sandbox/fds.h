@@ -3,7 +3,6 @@
 #ifndef PADDOCK_SANDBOX_FDS_H
 #define PADDOCK_SANDBOX_FDS_H
 
-#include <stddef.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 

@@ -4,8 +4,6 @@
 #ifndef PADDOCK_SANDBOX_FILTER_H
 #define PADDOCK_SANDBOX_FILTER_H
 
-#include <stddef.h>
-
 #include "sandbox/box.h"
 
 enum {

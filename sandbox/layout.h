@@ -5,8 +5,6 @@
 #define PADDOCK_SANDBOX_LAYOUT_H
 
 #include <limits.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <sys/types.h>
 
 #include "sandbox/box.h"

@@ -12,7 +12,6 @@
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 
 #include "sandbox/ns.h"
 #include "sandbox/util.h"
@@ -101,12 +100,7 @@ static int build(struct slate *slate)
 	if (r < 0)
 		return r;
 	slate_at(slate, SLATE_TEMPLATE, "pivot_root");
-	/* pivot_root(".", ".") stacks the old root on the new one, where it is unmounted without
-	 * needing a folder. */
-	if (fchdir(tree) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
-	    umount2(".", MNT_DETACH) < 0)
-		return -errno;
-	return chdir("/") < 0 ? -errno : 0;
+	return ns_pivot(tree);
 }
 
 static int build_inside(void *slate)

@@ -12,6 +12,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -93,12 +94,46 @@ static int write_maps(pid_t pid, void *argument)
 	return r < 0 ? r : write_proc(pid, "gid_map", gid_text);
 }
 
+int ns_pivot(int tree)
+{
+	/* pivot_root(".", ".") stacks the old root on the new one, where it is unmounted without
+	 * needing a folder. */
+	if (fchdir(tree) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
+	    umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+		return -errno;
+	return 0;
+}
+
+/*
+ * Inside a chroot the kernel refuses user namespaces to everybody. Root may go into a mount
+ * namespace of its own and make the folder it was confined to that one's root: the same files at
+ * the same paths, so nothing is gained that the chroot denied. setns into the namespace we are in
+ * already takes us to its root.
+ */
+static int leave_chroot(void)
+{
+	AUTO_CLOSE int root = -1, tree = -1, own = -1;
+
+	if (geteuid() != 0 || unshare(CLONE_NEWNS) < 0)
+		return -EPERM;
+	root = open("/", O_PATH | O_CLOEXEC);
+	tree = open_tree(AT_FDCWD, "/", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+	own = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	if (setns(own, CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0 ||
+	    move_mount(tree, "", root, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+		return -errno;
+	return ns_pivot(tree);
+}
+
 int ns_make_user(const struct ids_map *uids, const struct ids_map *gids, bool deny_setgroups)
 {
 	struct maps maps = { .uids = uids, .gids = gids, .deny_setgroups = deny_setgroups };
+	struct ns_capture capture = {
+		.flag = CLONE_NEWUSER, .kind = "user", .outside = write_maps, .argument = &maps
+	};
+	int fd = ns_capture(&capture);
 
-	return ns_capture(&(struct ns_capture){
-		.flag = CLONE_NEWUSER, .kind = "user", .outside = write_maps, .argument = &maps });
+	return fd == -EPERM && leave_chroot() == 0 ? ns_capture(&capture) : fd;
 }
 
 /* The first subordinate range of this user in `file` (/etc/subgid is keyed by the user, too), or

@@ -23,10 +23,16 @@ struct ns_capture {
  * child. */
 int ns_capture(const struct ns_capture *capture);
 
+/* Makes `tree`, a mount attached within this process's private mount namespace, its root, and lets
+ * the old one go. The current folder becomes the new root. 0 or -errno. */
+int ns_pivot(int tree);
+
 /*
  * A user namespace with these maps, kept by fd only: payloads enter it last, so they own no other
  * namespace. Returns the fd or -errno. `gids` with a single id of an unprivileged user needs
- * setgroups denied: pass deny_setgroups.
+ * setgroups denied: pass deny_setgroups. Called as root within a chroot it moves this process to a
+ * mount namespace whose root shows the same files, since the kernel would refuse; the current
+ * folder is then the root.
  */
 int ns_make_user(const struct ids_map *uids, const struct ids_map *gids, bool deny_setgroups);
 

@@ -3,8 +3,6 @@
 #ifndef PADDOCK_SANDBOX_PAYLOAD_H
 #define PADDOCK_SANDBOX_PAYLOAD_H
 
-#include <stdbool.h>
-#include <stddef.h>
 #include <sys/types.h>
 
 #include "sandbox/box.h"

@@ -141,12 +141,11 @@ static void probe_idmap(struct probe *probe)
 		"idmap", true, "not needed: the payload keeps the user's own host id",
 		"keep the workspace on ext4, xfs, btrfs or tmpfs, kernel 5.19 or later"
 	};
-	AUTO_CLOSE int userns = -1;
-	AUTO_CLOSE int tree = -1;
+	AUTO_CLOSE int userns = -1, tree = -1;
 
 	if (geteuid() == 0) {
-		userns = ns_make_user(&map, &map, false);
 		tree = open_tree(AT_FDCWD, ".", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+		userns = ns_make_user(&map, &map, false);
 		attr.userns_fd = (uint64_t)userns;
 		answer.ok = userns >= 0 && tree >= 0 &&
 			    mount_setattr(tree, "", AT_EMPTY_PATH, &attr, sizeof(attr)) == 0;

@@ -11,8 +11,6 @@
 #ifndef PADDOCK_SANDBOX_PROTO_H
 #define PADDOCK_SANDBOX_PROTO_H
 
-#include <stdint.h>
-
 #include "sandbox/box.h"
 #include "sandbox/fds.h"
 

@@ -3,8 +3,6 @@
 #ifndef PADDOCK_SANDBOX_RLIMIT_H
 #define PADDOCK_SANDBOX_RLIMIT_H
 
-#include <stdbool.h>
-
 #include "sandbox/box.h"
 
 /*

@@ -4,8 +4,6 @@
 #ifndef PADDOCK_SANDBOX_SPEC_H
 #define PADDOCK_SANDBOX_SPEC_H
 
-#include <stddef.h>
-
 #include "sandbox/box.h"
 
 enum {

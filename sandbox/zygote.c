@@ -356,9 +356,8 @@ pid_t zygote_start(const struct zygote_slot *slot, int *ret_sock)
 		close(pair[1]);
 		return r;
 	}
-	if (pid == 0) {
+	if (pid == 0)
 		become(slot, pair[1]);
-	}
 	close(pair[1]);
 	*ret_sock = pair[0];
 	return pid;
