@@ -88,11 +88,10 @@ static void stop_runs(struct core *core)
 		struct core_run *run = core->runs.items[i];
 		if (run->finished || run->stopped)
 			continue;
-		run_stop(
-			core, run,
-			"the coordinator ran out of memory: make the suites smaller or "
-			"give it more",
-			EXIT_CODE_INCOMPLETE, true);
+		run_stop(core, run,
+			 "the coordinator ran out of memory: make the suites smaller or "
+			 "give it more",
+			 EXIT_CODE_INCOMPLETE, true);
 		run_check_finished(core, run);
 	}
 	core->out_of_memory = false;

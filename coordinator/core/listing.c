@@ -311,10 +311,9 @@ static void break_cycles(struct core *core, struct core_run *run, uint32_t at)
 	for (size_t i = 0; i < n && len < n; i++) {
 		uint32_t row = program->cases.items[i];
 		if (waiting[row] && run->cases.items[row].state == CASE_WAITING)
-			merge_conclude(
-				core, run, row, OUTCOME_ERROR,
-				STR_LIT("its dependencies form a circle: it can never start "
-					"(check DEPENDS and fixtures)"));
+			merge_conclude(core, run, row, OUTCOME_ERROR,
+				       STR_LIT("its dependencies form a circle: it can never start "
+					       "(check DEPENDS and fixtures)"));
 	}
 	free(order);
 	free(waiting);
@@ -331,19 +330,22 @@ static void start_cases(struct core *core, struct core_run *run, uint32_t at)
 }
 
 /*
- * Mean of what history expects of the listed cases it knows, or the default: what an unseen one
- * is taken for.
+ * What every listed case is expected to cost. One that history does not know is taken for the mean of
+ * those it does, or for the default.
  */
-static uint64_t prior_of(const struct core_run *run, const struct core_program *program)
+static void estimate_program(const struct core_run *run, const struct core_program *program,
+			     struct estimate *estimates)
 {
 	uint64_t sum = 0, n = 0;
 	for (size_t i = 0; i < program->listing.len; i++) {
-		struct estimate estimate = estimate_case(run, program, &program->listing.items[i],
-							 0);
-		sum += estimate.expect_us;
-		n += estimate.seen;
+		estimates[i] = estimate_case(run, program, &program->listing.items[i], 0);
+		sum += estimates[i].seen ? estimates[i].expect_us : 0;
+		n += estimates[i].seen;
 	}
-	return n ? sum / n : ESTIMATE_DEFAULT_US;
+	for (size_t i = 0; i < program->listing.len; i++)
+		if (!estimates[i].seen)
+			estimates[i].expect_us = estimates[i].upper_us = n ? sum / n
+									   : ESTIMATE_DEFAULT_US;
 }
 
 /* The program is one error instead of its cases. */
@@ -373,21 +375,19 @@ static void fail_program(struct core *core, struct core_run *run, uint32_t at, s
 
 /* Add the wanted cases of one program to the ledger, room for which was made. */
 static int add_rows(struct core *core, struct core_run *run, uint32_t at, const bool *wanted,
-		    uint32_t repeat, uint32_t *rows)
+		    const struct estimate *estimates, uint32_t repeat, uint32_t *rows)
 {
 	struct core_program *program = &run->programs.items[at];
-	uint64_t prior = prior_of(run, program);
 	for (size_t i = 0; i < program->listing.len; i++) {
 		const struct msg_listed *listed = &program->listing.items[i];
 		rows[i] = UINT32_MAX;
 		if (!wanted[i])
 			continue;
-		struct estimate estimate = estimate_case(run, program, listed, prior);
 		if (run->spec.list_only) {
-			emit_case_listed(core, run, program, listed, &estimate);
+			emit_case_listed(core, run, program, listed, &estimates[i]);
 			continue;
 		}
-		struct core_case item = make_case(run, at, listed, &estimate);
+		struct core_case item = make_case(run, at, listed, &estimates[i]);
 		item.repeat = repeat;
 		rows[i] = (uint32_t)run->cases.len;
 		if (VEC_PUSH(&run->cases, item) < 0 || VEC_PUSH(&program->cases, rows[i]) < 0)
@@ -416,17 +416,22 @@ static int file_program(struct core *core, struct core_run *run, uint32_t at, co
 	run->selected += count * repeats;
 	emit_listed(core, run, program, count * repeats);
 	uint32_t *rows = malloc((program->listing.len + 1) * sizeof(*rows));
-	int r = rows && (run->spec.list_only ||
-			 (VEC_RESERVE(&run->cases, count * repeats) == 0 &&
-			  VEC_RESERVE(&program->cases, count * repeats) == 0))
-			? 0
-			: -ENOMEM;
+	struct estimate *estimates = malloc((program->listing.len + 1) * sizeof(*estimates));
+	int r = rows && estimates ? 0 : -ENOMEM;
+	if (r == 0 && !run->spec.list_only)
+		r = VEC_RESERVE(&run->cases, count * repeats);
+	if (r == 0 && !run->spec.list_only)
+		r = VEC_RESERVE(&program->cases, count * repeats);
+	if (r == 0)
+		estimate_program(run, program, estimates);
 	for (uint64_t repeat = 1; r == 0 && repeat <= repeats; repeat++) {
-		r = add_rows(core, run, at, wanted, repeats > 1 ? (uint32_t)repeat : 0, rows);
+		r = add_rows(core, run, at, wanted, estimates, repeats > 1 ? (uint32_t)repeat : 0,
+			     rows);
 		if (r == 0 && edges)
 			r = link_program(run, program, rows);
 	}
 	free(rows);
+	free(estimates);
 	if (r == 0 && edges)
 		break_cycles(core, run, at);
 	if (r == 0)

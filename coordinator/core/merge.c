@@ -331,12 +331,12 @@ static void settle_rest(struct core *core, struct core_run *run, struct core_att
 		else if (is_loss(cause) && ++item->losses < CORE_LOSSES_MAX)
 			requeue(core, run, index);
 		else
-			merge_conclude(
-				core, run, index, is_loss(cause) ? OUTCOME_LOST : OUTCOME_ERROR,
-				message.len
-					? message
-					: STR_LIT("the shard ended without a verdict for "
-						  "this case"));
+			merge_conclude(core, run, index,
+				       is_loss(cause) ? OUTCOME_LOST : OUTCOME_ERROR,
+				       message.len
+					       ? message
+					       : STR_LIT("the shard ended without a verdict for "
+							 "this case"));
 	}
 }
 

@@ -11,40 +11,39 @@
 
 #include <errno.h>
 
-static bool before(struct core_run *run, uint32_t a, uint32_t b)
+static bool before(struct core_run *run, const struct core_heap_item *a,
+		   const struct core_heap_item *b)
 {
 	run->steps++;
-	const struct core_case *x = &run->cases.items[a], *y = &run->cases.items[b];
-	if (x->repeat != y->repeat) /* one repetition after the other: a shard holds a name once */
-		return x->repeat < y->repeat;
-	return x->order != y->order ? x->order < y->order : a < b;
+	if (a->repeat != b->repeat) /* one repetition after the other: a shard holds a name once */
+		return a->repeat < b->repeat;
+	return a->order != b->order ? a->order < b->order : a->index < b->index;
 }
 
 int queue_push(struct core_run *run, struct core_heap *heap, uint32_t index)
 {
-	if (VEC_PUSH(heap, index) < 0)
+	const struct core_case *of = &run->cases.items[index];
+	struct core_heap_item item = { .order = of->order, .repeat = of->repeat, .index = index };
+	if (VEC_PUSH(heap, item) < 0)
 		return -ENOMEM;
 	size_t at = heap->len - 1;
-	while (at && before(run, index, heap->items[(at - 1) / 2])) {
+	while (at && before(run, &item, &heap->items[(at - 1) / 2])) {
 		heap->items[at] = heap->items[(at - 1) / 2];
 		at = (at - 1) / 2;
 	}
-	heap->items[at] = index;
+	heap->items[at] = item;
 	return 0;
 }
 
 void queue_pop(struct core_run *run, struct core_heap *heap)
 {
 	ASSERT(heap->len > 0);
-	uint32_t last = heap->items[--heap->len];
+	struct core_heap_item last = heap->items[--heap->len];
 	size_t at = 0, n = heap->len;
-	for (;;) {
-		size_t child = 2 * at + 1;
-		if (child >= n)
-			break;
-		if (child + 1 < n && before(run, heap->items[child + 1], heap->items[child]))
+	for (size_t child = 1; child < n; child = 2 * at + 1) {
+		if (child + 1 < n && before(run, &heap->items[child + 1], &heap->items[child]))
 			child++;
-		if (!before(run, heap->items[child], last))
+		if (!before(run, &heap->items[child], &last))
 			break;
 		heap->items[at] = heap->items[child];
 		at = child;
@@ -56,7 +55,7 @@ void queue_pop(struct core_run *run, struct core_heap *heap)
 uint32_t queue_peek(struct core_run *run, struct core_heap *heap)
 {
 	while (heap->len) {
-		uint32_t index = heap->items[0];
+		uint32_t index = heap->items[0].index;
 		if (run->cases.items[index].state == CASE_READY)
 			return index;
 		queue_pop(run, heap);

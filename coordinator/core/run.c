@@ -201,13 +201,12 @@ void run_check_finished(struct core *core, struct core_run *run)
 	if (!run->selected && run->exit_code == EXIT_CODE_OK && run->spec.no_tests != 2) {
 		if (run->spec.no_tests == 0)
 			run_raise(run, EXIT_CODE_NO_TESTS);
-		run_emit(
-			core, run,
-			&(struct msg_run_event){
-				.kind = MSG_RUN_WARNING,
-				.message = STR_LIT(
-					"no tests: nothing was selected (check the suite and the "
-					"filters; --no-tests pass allows it)") });
+		run_emit(core, run,
+			 &(struct msg_run_event){
+				 .kind = MSG_RUN_WARNING,
+				 .message = STR_LIT(
+					 "no tests: nothing was selected (check the suite and the "
+					 "filters; --no-tests pass allows it)") });
 	}
 	emit_finished(core, run);
 }

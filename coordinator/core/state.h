@@ -76,12 +76,18 @@ struct core_case {
 	size_t n_needed_by; /* the first so many of unblocks also need its pass */
 };
 
+/* An entry of a heap: all that its comparisons need, so that they stay within the heap's memory. */
+struct core_heap_item {
+	uint64_t order;
+	uint32_t repeat, index;
+};
+
 /*
- * A binary heap of case indices by order. Entries may be stale: a popped case that is not READY
- * is skipped.
+ * A binary heap of cases by repetition and order. Entries may be stale: a popped case that is not
+ * READY is skipped.
  */
 struct core_heap {
-	uint32_t *items;
+	struct core_heap_item *items;
 	size_t len, cap;
 };
 
