@@ -9,6 +9,7 @@
 #include "sandbox/ns.h"
 
 #include <net/if.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
@@ -218,6 +219,21 @@ int ns_enter_outer(const char *name, uint32_t *ret_subids)
 	return mapped ? 0 : write_maps(getpid(), &(struct maps){ &uids, &gids, true });
 }
 
+/*
+ * 127.0.0.2 beside 127.0.0.1, each with all of 127/8. With nothing but 127.0.0.1 the C library
+ * holds that there is no IPv4 at all: getaddrinfo with AI_ADDRCONFIG, which is how D-Bus and others
+ * look up even "127.0.0.1", finds nothing then, and tests of TCP quietly skip.
+ */
+static int add_address(int fd)
+{
+	struct ifreq request = { .ifr_name = "lo:2" };
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1) };
+
+	memcpy(&request.ifr_addr, &address, sizeof(address));
+	return ioctl(fd, SIOCSIFADDR, &request) < 0 ? -errno : 0;
+}
+
 int ns_loopback(void)
 {
 	struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
@@ -226,6 +242,9 @@ int ns_loopback(void)
 
 	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request) < 0)
 		return -errno;
+	r = add_address(fd);
+	if (r < 0)
+		return r;
 	r = util_write_file(AT_FDCWD, "/proc/sys/net/ipv4/ip_unprivileged_port_start", "0");
 	/* Pings are a courtesy: a range of groups that is not mapped here is refused. */
 	(void)util_write_file(AT_FDCWD, "/proc/sys/net/ipv4/ping_group_range", "0 2147483647");
