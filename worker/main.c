@@ -29,6 +29,8 @@ enum option {
 	LOG_FORMAT,
 	VERBOSE,
 	VERSION,
+	MAN,
+	COMPLETION,
 	OPTIONS
 };
 
@@ -42,7 +44,7 @@ static const struct conf_option options[OPTIONS] = {
 	[SLOTS] = {
 		.name = "slots",
 		.verbs = 1, .type = CONF_U64, .metavar = "N", .min = 1, .max = LIMIT_SLOTS,
-		.group = "Cluster", 
+		.group = "Cluster",
 		.help = "How many shards to run at once; the processors it may use unless "
 			"given.",
 	},
@@ -84,6 +86,16 @@ static const struct conf_option options[OPTIONS] = {
 		.name = "version",
 		.verbs = 1, .type = CONF_FLAG, .flag_only = true, .letter = 'V', .group = "Output",
 		.help = "Print version and build id.",
+	},
+	[MAN] = {
+		.name = "man",
+		.verbs = 1, .type = CONF_FLAG, .flag_only = true, .hidden = true, .group = "Output",
+		.help = "Print the manual page.",
+	},
+	[COMPLETION] = {
+		.name = "completion",
+		.verbs = 1, .type = CONF_ENUM, .choices = "bash|zsh|fish", .flag_only = true,
+		.group = "Output", .help = "Print the completion script for a shell.",
 	},
 };
 
@@ -143,11 +155,18 @@ static unsigned processors(void)
 	return 1;
 }
 
-static int show_help(void)
+/* A text made of the table: a completion script, the manual page, or the help. */
+static int show_text(const struct conf *conf)
 {
 	struct buf text;
+	int r;
 	buf_init(&text, CONF_TEXT_MAX_BYTES);
-	int r = conf_help(&table, 0, &text);
+	if (conf_is_set(conf, COMPLETION))
+		r = conf_complete(&table, (enum conf_shell)conf_choice(conf, COMPLETION), &text);
+	else if (conf_flag(conf, MAN))
+		r = conf_man(&table, 0, &text);
+	else
+		r = conf_help(&table, 0, &text);
 	if (r == 0)
 		fputs(buf_text(&text), stdout);
 	buf_done(&text);
@@ -225,8 +244,9 @@ int main(int argc, char **argv)
 		return EXIT_CODE_SETUP;
 	}
 	int r = conf_parse_args(conf, (size_t)argc - 1, argv + 1, &err);
-	if (r == 0 && conf_wants_help(conf))
-		code = show_help();
+	if (r == 0 && (conf_wants_help(conf) || conf_flag(conf, MAN) ||
+		       conf_is_set(conf, COMPLETION)))
+		code = show_text(conf);
 	else if (r == 0 && conf_flag(conf, VERSION))
 		printf("paddock-worker %s (build %s)\n", PADDOCK_VERSION, hello_build_id());
 	else if (r < 0 || conf_parse_env(conf, environ, &err) < 0 || conf_finish(conf, &err) < 0)

@@ -30,14 +30,17 @@ static int put_function(const struct conf_table *table, struct buf *buf)
 	return r;
 }
 
-/* Help text within single quotes: quotes, brackets and colons mean something to shells and are left
- * out. */
+/* Help text within single quotes; brackets and expansions mean something to zsh and are left out.
+ */
 static int put_quotable(struct buf *buf, const char *text)
 {
 	int r = 0;
-	for (; r == 0 && *text; text++)
-		if (!strchr("'[]\\`$\"", *text))
-			r = buf_append(buf, *text == ':' ? "," : text, 1);
+	for (; r == 0 && *text; text++) {
+		if (*text == '\'')
+			r = buf_puts(buf, "'\\''");
+		else if (!strchr("[]\\`$", *text))
+			r = buf_append(buf, text, 1);
+	}
 	return r;
 }
 

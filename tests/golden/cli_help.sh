@@ -30,6 +30,12 @@ golden deploy/completions/paddock.bash "$paddock" help --completion bash
 golden deploy/completions/_paddock "$paddock" help --completion zsh
 golden deploy/completions/paddock.fish "$paddock" help --completion fish
 
+golden tests/golden/cli/help-worker-program.txt "$PADDOCK_BIN/paddock-worker" --help
+golden deploy/man/paddock-worker.1 "$PADDOCK_BIN/paddock-worker" --man
+golden deploy/completions/paddock-worker.bash "$PADDOCK_BIN/paddock-worker" --completion bash
+golden deploy/completions/_paddock-worker "$PADDOCK_BIN/paddock-worker" --completion zsh
+golden deploy/completions/paddock-worker.fish "$PADDOCK_BIN/paddock-worker" --completion fish
+
 # nothing stale is left of a verb that is gone
 for page in "$PADDOCK_SOURCE"/deploy/man/paddock-*.1; do
 	verb=${page##*/paddock-}
@@ -40,13 +46,16 @@ done
 # shellcheck disable=SC1091,SC2034
 complete_with() { # WORDS... : what would follow the last
 	bash -c 'compopt() { :; }; . "$1"; shift
-		COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)); _paddock; printf "%s\n" "${COMPREPLY[@]}"' x \
-		"$PADDOCK_SOURCE/deploy/completions/paddock.bash" "$@"
+		COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)); "_${1//-/_}"; printf "%s\n" "${COMPREPLY[@]}"' x \
+		"$PADDOCK_SOURCE/deploy/completions/$1.bash" "$@"
 }
 expect_eq "report" "$(complete_with paddock rep)" "completion of a verb"
 expect_eq "--retries" "$(complete_with paddock run --retr)" "completion of an option"
 expect_eq "strict" "$(complete_with paddock run --sandbox st)" "completion of a choice"
 expect_eq "" "$(complete_with paddock serve --retr)" "completion of another verb's option"
+
+expect_eq "--slots" "$(complete_with paddock-worker --slo)" "completion of the worker's option"
+expect_eq "json" "$(complete_with paddock-worker --log-format js)" "completion of the worker's choice"
 
 # the pages are roff without faults, where there is somebody to tell
 if command -v groff >/dev/null; then

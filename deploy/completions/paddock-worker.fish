@@ -1,0 +1,10 @@
+# fish completion for paddock-worker, made of its option table; do not edit.
+complete -c paddock-worker -l coordinator -x -d 'Control address of the coordinator, ipc://PATH or tcp://HOST:PORT; its data address follows from it.'
+complete -c paddock-worker -l slots -x -d 'How many shards to run at once; the processors it may use unless given.'
+complete -c paddock-worker -l tag -x -d 'What sets this worker apart, for tests that ask for it. May be given more than once.'
+complete -c paddock-worker -l name -x -d 'What reports call this worker; the host'\''s name unless given.'
+complete -c paddock-worker -l insecure -d 'Speak without keys and encryption; allowed on loopback and ipc addresses only.'
+complete -c paddock-worker -l log-format -x -a 'text json' -d 'How lines of the log look.'
+complete -c paddock-worker -l verbose -s v -d 'Log every step of the session and every attempt that closes badly.'
+complete -c paddock-worker -l version -s V -d 'Print version and build id.'
+complete -c paddock-worker -l completion -x -a 'bash zsh fish' -d 'Print the completion script for a shell.'
