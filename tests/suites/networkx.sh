@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# networkx 2.8's tests (Debian's python3-networkx): 253 files, 4,852 cases under
+# networkx 2.8's tests (Debian's python3-networkx): 253 files, 4,823 cases under
 # pytest, some with parameters. The oracle is written by kit/pytest_oracle.py, a
 # plugin, while pytest itself runs them with xdist. PADDOCK_SUITES=quick runs the
 # folder `readwrite` only.

@@ -160,6 +160,8 @@ paddock_run()
 	if [ "$mode" = off ]; then
 		apart paddock off || status=$?
 	else
+		# Prepared anew: nothing that the run outside left behind may help this one.
+		suite_prepare
 		(phase_paddock "$mode") 8>&- || status=$?
 	fi
 	case $status in
