@@ -86,7 +86,7 @@ static void stop_runs(struct core *core)
 {
 	for (size_t i = 0; i < core->runs.len; i++) {
 		struct core_run *run = core->runs.items[i];
-		if (run->finished || run->stopped)
+		if (run->finished)
 			continue;
 		run_stop(core, run,
 			 "the coordinator ran out of memory: make the suites smaller or "

@@ -330,8 +330,8 @@ static void start_cases(struct core *core, struct core_run *run, uint32_t at)
 }
 
 /*
- * What every listed case is expected to cost. One that history does not know is taken for the mean of
- * those it does, or for the default.
+ * What every listed case is expected to cost. One that history does not know is taken for the mean
+ * of those it does, or for the default.
  */
 static void estimate_program(const struct core_run *run, const struct core_program *program,
 			     struct estimate *estimates)
@@ -373,24 +373,33 @@ static void fail_program(struct core *core, struct core_run *run, uint32_t at, s
 		merge_conclude(core, run, (uint32_t)run->cases.len - 1, OUTCOME_ERROR, message);
 }
 
+/* A program on its way into the ledger: for each listed case ... */
+struct filing {
+	const bool *wanted;
+	struct estimate *estimates;
+	uint32_t *rows; /* its row in this repetition, UINT32_MAX: none */
+};
+
 /* Add the wanted cases of one program to the ledger, room for which was made. */
-static int add_rows(struct core *core, struct core_run *run, uint32_t at, const bool *wanted,
-		    const struct estimate *estimates, uint32_t repeat, uint32_t *rows)
+static int add_rows(struct core *core, struct core_run *run, uint32_t at,
+		    const struct filing *filing, uint32_t repeat)
 {
 	struct core_program *program = &run->programs.items[at];
 	for (size_t i = 0; i < program->listing.len; i++) {
 		const struct msg_listed *listed = &program->listing.items[i];
-		rows[i] = UINT32_MAX;
-		if (!wanted[i])
+		const struct estimate *estimate = &filing->estimates[i];
+		filing->rows[i] = UINT32_MAX;
+		if (!filing->wanted[i])
 			continue;
 		if (run->spec.list_only) {
-			emit_case_listed(core, run, program, listed, &estimates[i]);
+			emit_case_listed(core, run, program, listed, estimate);
 			continue;
 		}
-		struct core_case item = make_case(run, at, listed, &estimates[i]);
+		struct core_case item = make_case(run, at, listed, estimate);
 		item.repeat = repeat;
-		rows[i] = (uint32_t)run->cases.len;
-		if (VEC_PUSH(&run->cases, item) < 0 || VEC_PUSH(&program->cases, rows[i]) < 0)
+		filing->rows[i] = (uint32_t)run->cases.len;
+		if (VEC_PUSH(&run->cases, item) < 0 ||
+		    VEC_PUSH(&program->cases, filing->rows[i]) < 0)
 			return -ENOMEM;
 	}
 	return 0;
@@ -415,23 +424,24 @@ static int file_program(struct core *core, struct core_run *run, uint32_t at, co
 	}
 	run->selected += count * repeats;
 	emit_listed(core, run, program, count * repeats);
-	uint32_t *rows = malloc((program->listing.len + 1) * sizeof(*rows));
-	struct estimate *estimates = malloc((program->listing.len + 1) * sizeof(*estimates));
-	int r = rows && estimates ? 0 : -ENOMEM;
+	size_t room = program->listing.len + 1;
+	struct filing filing = { .wanted = wanted,
+				 .estimates = malloc(room * sizeof(struct estimate)),
+				 .rows = malloc(room * sizeof(uint32_t)) };
+	int r = filing.rows && filing.estimates ? 0 : -ENOMEM;
 	if (r == 0 && !run->spec.list_only)
 		r = VEC_RESERVE(&run->cases, count * repeats);
 	if (r == 0 && !run->spec.list_only)
 		r = VEC_RESERVE(&program->cases, count * repeats);
 	if (r == 0)
-		estimate_program(run, program, estimates);
+		estimate_program(run, program, filing.estimates);
 	for (uint64_t repeat = 1; r == 0 && repeat <= repeats; repeat++) {
-		r = add_rows(core, run, at, wanted, estimates, repeats > 1 ? (uint32_t)repeat : 0,
-			     rows);
+		r = add_rows(core, run, at, &filing, repeats > 1 ? (uint32_t)repeat : 0);
 		if (r == 0 && edges)
-			r = link_program(run, program, rows);
+			r = link_program(run, program, filing.rows);
 	}
-	free(rows);
-	free(estimates);
+	free(filing.rows);
+	free(filing.estimates);
 	if (r == 0 && edges)
 		break_cycles(core, run, at);
 	if (r == 0)

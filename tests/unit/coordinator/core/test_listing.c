@@ -60,7 +60,7 @@ static void test_too_many_repetitions(void **state)
 	struct desk *desk = *state;
 	struct msg_listed listed[5] = { 0 };
 	for (size_t i = 0; i < 5; i++)
-		listed[i].name = (struct str){ "abcde" + i, 1 };
+		listed[i].name = (struct str){ &"abcde"[i], 1 };
 	desk_join(desk, "w", 1);
 	desk_submit(desk, (struct msg_submit){ .repeat = 1000000 }, 1, 0);
 	desk_list(desk, listed, 5);
