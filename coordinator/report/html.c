@@ -54,6 +54,7 @@ static int html_open(const struct report_options *options, struct report **ret_r
 
 static void html_event(struct report *report, const struct msg_run_event *event)
 {
+	report->out.begun = true;
 	out_note(&report->out, collect_event(report->collect, event));
 }
 

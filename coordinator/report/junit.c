@@ -58,6 +58,7 @@ static int junit_open(const struct report_options *options, struct report **ret_
 
 static void junit_event(struct report *report, const struct msg_run_event *event)
 {
+	report->out.begun = true;
 	out_note(&report->out, collect_event(report->collect, event));
 }
 

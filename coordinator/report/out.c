@@ -88,6 +88,8 @@ static int sync_fd(int fd)
 
 int out_close(struct out *out, struct err *err)
 {
+	if (out->temporary && !out->begun)
+		out_note(out, -ECANCELED);
 	out_flow(out, true);
 	if (!out->failed)
 		out_note(out, sync_fd(out->fd));

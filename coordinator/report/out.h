@@ -24,6 +24,7 @@ struct out {
 	char *temporary; /* NULL: the target is written directly */
 	int fd;
 	int failed; /* first -errno, 0 none */
+	bool begun; /* the run began: without that a whole file is not published over an older one */
 };
 
 /*

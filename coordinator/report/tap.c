@@ -39,6 +39,7 @@ static int tap_open(const struct report_options *options, struct report **ret_re
 
 static void tap_event(struct report *report, const struct msg_run_event *event)
 {
+	report->out.begun = true;
 	out_note(&report->out, collect_event(report->collect, event));
 }
 

@@ -97,6 +97,7 @@ static void put_attempt(struct report *report, const struct msg_run_event *event
 
 static void trace_event(struct report *report, const struct msg_run_event *event)
 {
+	report->out.begun = true;
 	bool attempt = event->kind == MSG_RUN_CASE_FINISHED || event->kind == MSG_RUN_CASE_RETRIED;
 	if (attempt && event->duration_us)
 		put_attempt(report, event);

@@ -229,6 +229,25 @@ static void test_a_file_appears_whole_or_not_at_all(void **state)
 	assert_non_null(strstr(err.text, "/proc/none/such.xml"));
 }
 
+static void test_a_run_that_never_began_leaves_an_older_report_alone(void **state)
+{
+	struct err err = { 0 };
+	struct buf text;
+	struct report_options options = sample_options(sample_path("older"));
+	(void)state;
+	for (const char *const *name =
+		     (const char *const[]){ "junit", "tap", "html", "trace", NULL };
+	     *name; name++) {
+		assert_int_equal(fd_write_file(options.path, "older", 5, &err), 0);
+		assert_int_equal(report_find(*name)->close(sample_open(*name, &options), &err),
+				 -ECANCELED);
+		assert_int_equal(fd_read_file(options.path, 100, &text), 0);
+		assert_string_equal(buf_text(&text), "older");
+		buf_done(&text);
+	}
+	unlink(options.path);
+}
+
 static void test_a_full_disk_is_told_by_close(void **state)
 {
 	(void)state;
@@ -270,6 +289,7 @@ int main(void)
 		cmocka_unit_test(test_junit_is_the_same_for_every_order),
 		cmocka_unit_test(test_a_run_that_was_cut_off_shows_in_junit),
 		cmocka_unit_test(test_a_file_appears_whole_or_not_at_all),
+		cmocka_unit_test(test_a_run_that_never_began_leaves_an_older_report_alone),
 		cmocka_unit_test(test_a_full_disk_is_told_by_close),
 		cmocka_unit_test(test_find_and_nth_agree),
 	};
