@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * assign.c - matching free slots with work. Pull: a slot that is free gets the best shard now. Per
- * worker and run:
- * listings first (they reveal work), then the best ready case and, from its program, enough others
- * to make a shard worth
- * its start-up. Invariant: worker->used is the sum of the processors of its attempts and never
- * passes its slots.
+ * assign.c - matching free slots with work. Pull: a slot that is free gets the best shard now.
+ * Per worker and run: listings first (they reveal work), then the best ready case and, from its
+ * program, enough others to make a shard worth its start-up. Invariant: worker->used is the sum
+ * of the processors of its attempts and never passes its slots.
  */
 #include "coordinator/core/state.h"
 
@@ -348,9 +346,8 @@ static bool assign_one(struct core *core, struct core_worker *worker)
 }
 
 /*
- * One shard per worker and round, so that work spreads over the workers, until a whole round hands
- * out nothing: what one
- * worker took may be what another had to leave at the head.
+ * One shard per worker and round, so that work spreads over the workers, until a whole round
+ * hands out nothing: what one worker took may be what another had to leave at the head.
  */
 void assign_all(struct core *core)
 {

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * core.c - the doors of the core: every exported call of core.h, the queue of actions, and time.
- * Invariant: after each
- * call the queue holds all consequences of it; the owner drains before it feeds again or not, at
- * its choice.
+ * Invariant: after each call the queue holds all consequences of it; the owner drains before it
+ * feeds again or not, at its choice.
  */
 #include "coordinator/core/core.h"
 

@@ -1,19 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * core.h - the coordinator's mind, without hands: events go in, actions come out. It owns runs,
- * cases, shards, attempts,
- * the roster of workers and the exactly-once ledger; it opens no socket, reads no clock, touches
- * no file. The server
- * feeds it from nanomsg, the embedded run from the same, `paddock plan` and the simulations from a
- * virtual clock.
+ * cases, shards, attempts, the roster of workers and the exactly-once ledger; it opens no socket,
+ * reads no clock, touches no file. The server feeds it from nanomsg, the embedded run from the
+ * same, `paddock plan` and the simulations from a virtual clock.
  *
- * Every call takes `now_us`, monotonic microseconds that never go back. After one or more calls
- * the owner drains
- * core_next_action until it returns false. Actions borrow from the core until the next call that
- * is not a drain.
+ * Every call takes `now_us`, monotonic microseconds that never go back. After one or more calls the
+ * owner drains core_next_action until it returns false. Actions borrow from the core until the next
+ * call that is not a drain.
  *
- *   worker:  core_worker_joined -> { core_worker_ready ... core_worker_event ... } ->
- *   core_worker_left
+ *   worker:  core_worker_joined -> { core_worker_ready ... core_worker_event ... }
+ *            -> core_worker_left
  *   run:     core_run_submit -> (CORE_ACTION_EVENT ...) -> CORE_ACTION_RUN_DONE -> core_run_forget
  */
 #ifndef PADDOCK_CORE_CORE_H
@@ -95,11 +92,9 @@ int core_worker_event(struct core *core, uint64_t now_us, uint64_t worker,
 void core_worker_left(struct core *core, uint64_t now_us, uint64_t worker, const char *why);
 
 /*
- * A run is wanted. `submit` (programs, options) is copied; `history` (may be NULL) is taken over -
- * the struct is moved
- * out of and left empty. `name` is the run's name. Returns the run's number (> 0), or 0 with err
- * (a filter that does not
- * parse, no memory).
+ * A run is wanted. `submit` (programs, options) is copied; `history` (may be NULL) is taken over
+ * - the struct is moved out of and left empty. `name` is the run's name. Returns the run's number
+ * (> 0), or 0 with err (a filter that does not parse, no memory).
  */
 uint64_t core_run_submit(struct core *core, uint64_t now_us, const struct msg_submit *submit,
 			 const char *name, struct estimate_table *history, struct err *err);

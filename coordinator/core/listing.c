@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * listing.c - from what a program lists to rows of the ledger: selection, estimates, order,
- * dependencies. A program's
- * pieces are kept until its listing closed; with a partition all programs are kept until the last
- * one is listed, since
- * the split is over the whole list.
+ * dependencies. A program's pieces are kept until its listing closed; with a partition all
+ * programs are kept until the last one is listed, since the split is over the whole list.
  */
 #include "coordinator/core/state.h"
 
@@ -93,8 +91,7 @@ static int index_names(const struct core_program *program, struct map *by_name)
 
 /*
  * Want what the wanted need, too, and what that needs: also where a partition gave it to another
- * machine, since a fixture
- * is set up where it is used.
+ * machine, since a fixture is set up where it is used.
  */
 static int add_needed(const struct core_program *program, bool *wanted)
 {
@@ -330,8 +327,8 @@ static void start_cases(struct core *core, struct core_run *run, uint32_t at)
 }
 
 /*
- * What every listed case is expected to cost. One that history does not know is taken for the mean
- * of those it does, or for the default.
+ * What every listed case is expected to cost. One that history does not know is taken for the
+ * mean of those it does, or for the default.
  */
 static void estimate_program(const struct core_run *run, const struct core_program *program,
 			     struct estimate *estimates)

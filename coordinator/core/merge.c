@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * merge.c - the ledger: exactly one verdict for every listed case. A verdict is taken once, from
- * the attempt that holds
- * the case; anything later is a duplicate and changes nothing. Cases found while running are held
- * back until the verdict
- * of their listed case is final, so that a retry replaces them whole.
+ * the attempt that holds the case; anything later is a duplicate and changes nothing. Cases found
+ * while running are held back until the verdict of their listed case is final, so that a retry
+ * replaces them whole.
  */
 #include "coordinator/core/state.h"
 

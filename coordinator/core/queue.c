@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * queue.c - which case is next. Heaps hold indices and may hold stale ones: a case that was taken
- * by another way is
- * skipped when it surfaces, so that nothing is ever searched. Locks keep their waiters in order
- * and wake one at a time.
+ * by another way is skipped when it surfaces, so that nothing is ever searched. Locks keep their
+ * waiters in order and wake one at a time.
  */
 #include "coordinator/core/state.h"
 
@@ -150,9 +149,9 @@ static void wake_one(struct core *core, struct core_run *run, struct core_lock *
 }
 
 /*
- * Invariant: a lock is held, or nobody waits for it, or one of its waiters is back in the heap. So
- * whoever was woken by
- * one lock and must wait for another wakes the next waiter of every free lock it asked for.
+ * Invariant: a lock is held, or nobody waits for it, or one of its waiters is back in the heap.
+ * So whoever was woken by one lock and must wait for another wakes the next waiter of every free
+ * lock it asked for.
  */
 bool queue_take_locks(struct core *core, struct core_run *run, uint32_t index)
 {

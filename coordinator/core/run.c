@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * run.c - one run from submission to its last event. Invariant: done + (cases not done) == cases,
- * and the run finishes
- * exactly when every program is listed (or failed) and every listed case is done.
+ * and the run finishes exactly when every program is listed (or failed) and every listed case is
+ * done.
  */
 #include "coordinator/core/state.h"
 

@@ -18,8 +18,8 @@ enum bound_by {
 
 /*
  * Lower bound of the makespan of n durations on `slots` >= 1 identical slots: max(sum / m, p[0],
- * p[m-1] + p[m]) with p
- * sorted descending. Sorts `durations_us` in place. *ret_by (may be NULL) says which term won.
+ * p[m-1] + p[m]) with p sorted descending. Sorts `durations_us` in place. *ret_by (may be NULL)
+ * says which term won.
  */
 uint64_t bound_makespan_us(uint64_t *durations_us, size_t n, uint64_t slots, enum bound_by *ret_by);
 

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * estimate.c - durations from history. Test durations are close to lognormal, so the upper
- * estimate is taken in the log
- * domain: median times exp(k * robust deviation), weights halving every four samples so that a
- * change of a test shows
- * after a few runs and one outlier does not. Not for prediction intervals: it only has to order
- * cases well.
+ * estimate is taken in the log domain: median times exp(k * robust deviation), weights halving
+ * every four samples so that a change of a test shows after a few runs and one outlier does not.
+ * Not for prediction intervals: it only has to order cases well.
  */
 #include "coordinator/plan/estimate.h"
 

@@ -2,9 +2,9 @@
 /*
  * estimate.h - what history says a case will cost. A table maps history keys (ids_history_key) to
  * samples; an estimate is robust (median, and an upper quantile of the log-durations) and decays
- * (the newest samples count most). Without samples it is the caller's prior: the core takes the mean
- * of the program's known cases, else ESTIMATE_DEFAULT_US. With fewer than ESTIMATE_SAMPLES_MIN the
- * spread is taken from other machines' experience.
+ * (the newest samples count most). Without samples it is the caller's prior: the core takes the
+ * mean of the program's known cases, else ESTIMATE_DEFAULT_US. With fewer than
+ * ESTIMATE_SAMPLES_MIN the spread is taken from other machines' experience.
  */
 #ifndef PADDOCK_PLAN_ESTIMATE_H
 #define PADDOCK_PLAN_ESTIMATE_H

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * filter.c - recursive descent into a flat array of nodes, evaluated by index. Depth and size are
- * capped, so a hostile
- * expression costs a sentence. Regular expressions are POSIX extended.
+ * capped, so a hostile expression costs a sentence. Regular expressions are POSIX extended.
  */
 #include "coordinator/plan/filter.h"
 
@@ -180,10 +179,9 @@ static const char *skip_bracket(const char *text)
 }
 
 /*
- * Parts of a regular expression once all its repetitions are written out, as regcomp does ("x+" is
- * "xx*", "x{3}" is
- * "xxx", and nested ones multiply). More than REGEX_PARTS_MAX, or groups too deep: that much or
- * more.
+ * Parts of a regular expression once all its repetitions are written out, as regcomp does ("x+"
+ * is "xx*", "x{3}" is "xxx", and nested ones multiply). More than REGEX_PARTS_MAX, or groups too
+ * deep: that much or more.
  */
 static uint64_t parts_of(const char *text)
 {

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * glob.c - one pass with a single point to fall back to: after a mismatch only the last star can
- * help, by taking one byte
- * more; earlier ones need never be tried again.
+ * help, by taking one byte more; earlier ones need never be tried again.
  */
 #include "coordinator/plan/glob.h"
 

@@ -34,11 +34,9 @@ uint64_t pack_target_us(const struct pack_input *input)
 		return least(half / 2, HANDOVER_WORK_US);
 	/*
 	 * ... unless that would leave slots without a share of what is left: an idle slot costs
-	 * more than a start-up on a
-	 * busy one. Then an equal share, but not less than the start-up itself. Simulated in
-	 * tests/sim/test_policy.c: 500
-	 * cases of 41 ms with a start-up of 640 ms on 16 slots take 2.2 times the bound, with a
-	 * plain floor 4.6 times.
+	 * more than a start-up on a busy one. Then an equal share, but not less than the start-up
+	 * itself. Simulated in tests/sim/test_policy.c: 500 cases of 41 ms with a start-up of 640
+	 * ms on 16 slots take 2.2 times the bound, with a plain floor 4.6 times.
 	 */
 	uint64_t worth = startup < UINT64_MAX / STARTUP_FACTOR ? startup * STARTUP_FACTOR
 							       : UINT64_MAX;

@@ -16,10 +16,9 @@ struct pack_input {
 
 /*
  * Estimated work one shard should hold, microseconds. Guided: half of an equal share of what is
- * left, so that shards
- * shrink towards the end and the tail stays even (factoring; Hummel, Schonberg and Flynn 1992),
- * but never so small that
- * starting the process outweighs the work, nor that handing it over does.
+ * left, so that shards shrink towards the end and the tail stays even (factoring; Hummel,
+ * Schonberg and Flynn 1992), but never so small that starting the process outweighs the work, nor
+ * that handing it over does.
  */
 uint64_t pack_target_us(const struct pack_input *input);
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * partition.h - the static split of a run between machines that do not talk: `--partition
- * time:K/N|slice:K/N|hash:K/N`.
- * Every machine computes the same split from the same list (and the same history for `time`). Pure.
+ * time:K/N|slice:K/N|hash:K/N`. Every machine computes the same split from the same list (and the
+ * same history for `time`). Pure.
  */
 #ifndef PADDOCK_PLAN_PARTITION_H
 #define PADDOCK_PLAN_PARTITION_H

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * agenda.c - a binary heap over (time, order of entry). Invariant: no item is before its parent.
- * Nothing is ever removed
- * from the middle: an owner that changes its mind lets the stale item come out and tells it by
- * `check`.
+ * Nothing is ever removed from the middle: an owner that changes its mind lets the stale item
+ * come out and tells it by `check`.
  */
 #include "coordinator/sim/agenda.h"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * agenda.h - what is to happen at which virtual time: a binary heap. Things due at the same time
- * come out in the order
- * they were put in, so that a simulation never depends on how the heap was shaped.
+ * come out in the order they were put in, so that a simulation never depends on how the heap was
+ * shaped.
  */
 #ifndef PADDOCK_SIM_AGENDA_H
 #define PADDOCK_SIM_AGENDA_H

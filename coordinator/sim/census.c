@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * census.c - two passes over the newest runs: first how many cases each had of each suite, then
- * the cases of those that
- * were chosen. Nothing is taken from a run that was cut off.
+ * the cases of those that were chosen. Nothing is taken from a run that was cut off.
  */
 #include "coordinator/sim/census.h"
 

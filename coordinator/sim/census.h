@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * census.h - which cases there are, by the store's runs: of each suite, the newest run that was
- * whole. A run that was cut
- * off, or that ran less than half of what another recent one had of the suite (a rerun of
- * failures, a filter), is not.
+ * whole. A run that was cut off, or that ran less than half of what another recent one had of the
+ * suite (a rerun of failures, a filter), is not.
  */
 #ifndef PADDOCK_SIM_CENSUS_H
 #define PADDOCK_SIM_CENSUS_H
@@ -50,8 +49,7 @@ struct census {
 
 /*
  * Take it (into a zeroed struct). `wanted` as for forecast_load. 0; -ENOENT with err when no run
- * serves; errors of the
- * store, -ENOMEM. Clear with census_done in any case.
+ * serves; errors of the store, -ENOMEM. Clear with census_done in any case.
  */
 int census_take(struct census *census, struct store *store, const struct str *wanted, size_t n,
 		struct err *err);

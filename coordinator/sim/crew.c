@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * crew.c - virtual workers: they join, fall silent, return and drain, and run their shards case by
- * case. A shard is one
- * walking agenda item: start-up, then each case in turn, then the word that it is over. Nothing
- * here knows what the core
- * thinks of it all; events go through send(), which keeps, loses or doubles them as the world says.
+ * crew.c - virtual workers: they join, fall silent, return and drain, and run their shards case
+ * by case. A shard is one walking agenda item: start-up, then each case in turn, then the word
+ * that it is over. Nothing here knows what the core thinks of it all; events go through send(),
+ * which keeps, loses or doubles them as the world says.
  */
 #include "coordinator/sim/state.h"
 

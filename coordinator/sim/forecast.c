@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * forecast.c - from recorded runs to a world of the simulator. Two things are learned from the
- * newest run itself: when
- * its workers came and how long listing took, and what each case cost beside its own duration: a
- * simulation of that very
- * run is compared with the slot time it really used, and the difference spread over its cases.
+ * newest run itself: when its workers came and how long listing took, and what each case cost
+ * beside its own duration: a simulation of that very run is compared with the slot time it really
+ * used, and the difference spread over its cases.
  *
- * Not recorded, so not foreseen: locks, serial cases, dependencies, cases that take several slots,
- * and that cases slow
- * each other down where a worker has more slots than processors.
+ * Not recorded, so not foreseen: locks, serial cases, dependencies, cases that take several
+ * slots, and that cases slow each other down where a worker has more slots than processors.
  */
 #include "coordinator/sim/forecast.h"
 

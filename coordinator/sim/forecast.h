@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * forecast.h - how long the recorded suites would take with other pools. What cases there are
- * comes from the newest whole
- * run of each suite in the store, what they cost from its history; the rest is sim.h. Each pool is
- * simulated several
- * times with durations drawn from the recorded samples.
+ * comes from the newest whole run of each suite in the store, what they cost from its history;
+ * the rest is sim.h. Each pool is simulated several times with durations drawn from the recorded
+ * samples.
  */
 #ifndef PADDOCK_SIM_FORECAST_H
 #define PADDOCK_SIM_FORECAST_H
@@ -40,10 +39,8 @@ struct forecast_basis {
 
 /*
  * Read what is recorded. `wanted` (n 0: everything) are names of suites, absolute paths of
- * programs, or of folders above
- * them. 0 with *ret_forecast (free it with forecast_free); -ENOENT with err when there is no whole
- * run of them; errors of
- * the store. Blocks on the disk.
+ * programs, or of folders above them. 0 with *ret_forecast (free it with forecast_free); -ENOENT
+ * with err when there is no whole run of them; errors of the store. Blocks on the disk.
  */
 int forecast_load(struct store *store, const struct str *wanted, size_t n,
 		  struct forecast **ret_forecast, struct err *err);

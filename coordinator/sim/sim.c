@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * sim.c - virtual time around the core. One loop: take what is due next, let it happen, then drain
- * the core's actions
- * and turn its orders into new entries of the agenda. Time passes only between entries. Invariant:
- * the core is never
- * called with a time before the last one, and its actions are drained after every call.
+ * sim.c - virtual time around the core. One loop: take what is due next, let it happen, then
+ * drain the core's actions and turn its orders into new entries of the agenda. Time passes only
+ * between entries. Invariant: the core is never called with a time before the last one, and its
+ * actions are drained after every call.
  */
 #include "coordinator/sim/sim.h"
 

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * sim.h - the core under a virtual clock with virtual workers. The core is the one that serves:
- * nothing of its decisions
- * is modelled here, only what surrounds it: how long listings, start-ups and cases take, when
- * workers come, fall silent
- * and return, and what gets lost or arrives twice on the way. The same world and seed give the
- * same run, event by event.
+ * nothing of its decisions is modelled here, only what surrounds it: how long listings, start-ups
+ * and cases take, when workers come, fall silent and return, and what gets lost or arrives twice
+ * on the way. The same world and seed give the same run, event by event.
  */
 #ifndef PADDOCK_SIM_SIM_H
 #define PADDOCK_SIM_SIM_H
@@ -118,9 +116,8 @@ struct sim_cost {
 
 /*
  * Let the world run until all its runs ended. ret_results has n_runs entries; ret_cost may be
- * NULL. 0; -ENOMEM, or
- * -EINVAL (a submission that the core refuses) with err. A run that did not end is no error here:
- * see `ended`.
+ * NULL. 0; -ENOMEM, or -EINVAL (a submission that the core refuses) with err. A run that did not
+ * end is no error here: see `ended`.
  */
 int sim_world_run(const struct sim_world *world, struct sim_result *ret_results,
 		  struct sim_cost *ret_cost, struct err *err);

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * state.h - what sim.c (the world: time, runs, results) and crew.c (the workers and what they do)
- * share. Private to
- * coordinator/sim.
+ * share. Private to coordinator/sim.
  */
 #ifndef PADDOCK_SIM_STATE_H
 #define PADDOCK_SIM_STATE_H

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * desk.h - a core to talk to by hand, one event at a time: what cmocka tests of coordinator/core
- * share. Every call that
- * tells the core something also drains its actions: orders wait in `orders` until the test deals
- * with them, events are
- * kept. A call that does not go as the test says fails the test.
+ * share. Every call that tells the core something also drains its actions: orders wait in
+ * `orders` until the test deals with them, events are kept. A call that does not go as the test
+ * says fails the test.
  */
 #ifndef PADDOCK_TESTS_KIT_DESK_H
 #define PADDOCK_TESTS_KIT_DESK_H

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * ledger.c - the rules, checked one by one as the simulation goes. The first broken one is kept
- * with its virtual time;
- * the rest of the run is still read, so that a broken rule does not stop the world it was broken
- * in.
+ * with its virtual time; the rest of the run is still read, so that a broken rule does not stop
+ * the world it was broken in.
  */
 #include "tests/sim/ledger.h"
 

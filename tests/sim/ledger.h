@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * ledger.h - an independent book about a simulation, kept from the outside: who holds which case,
- * which locks are taken,
- * which verdicts were given. It knows the rules of the contract and nothing of how the core keeps
- * them.
+ * which locks are taken, which verdicts were given. It knows the rules of the contract and
+ * nothing of how the core keeps them.
  */
 #ifndef PADDOCK_TESTS_SIM_LEDGER_H
 #define PADDOCK_TESTS_SIM_LEDGER_H

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * scene.c - dice for worlds. Each feature is on in a part of the seeds only, so that plain worlds,
- * in which everything
- * can be foretold, are among them, too. Worker 0 is always there and always well: every run can
- * end.
+ * scene.c - dice for worlds. Each feature is on in a part of the seeds only, so that plain
+ * worlds, in which everything can be foretold, are among them, too. Worker 0 is always there and
+ * always well: every run can end.
  */
 #include "tests/sim/scene.h"
 

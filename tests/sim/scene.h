@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * scene.h - a random world for the simulator: programs with locks, dependencies, serial and wide
- * cases, red and crashing
- * ones, listings that fail, workers that fall silent, return, drain or are lost, runs that are
- * stopped. All of it follows
- * from the seed.
+ * cases, red and crashing ones, listings that fail, workers that fall silent, return, drain or
+ * are lost, runs that are stopped. All of it follows from the seed.
  */
 #ifndef PADDOCK_TESTS_SIM_SCENE_H
 #define PADDOCK_TESTS_SIM_SCENE_H

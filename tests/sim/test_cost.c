@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * test_cost.c - deciding costs the same per case in a run of 100,000 as in one of 2,000. Counted,
- * not timed: comparisons
- * of the queues and calls of the allocator, which this program therefore provides itself.
+ * not timed: comparisons of the queues and calls of the allocator, which this program therefore
+ * provides itself.
  */
 #include "tests/sim/draw.h"
 

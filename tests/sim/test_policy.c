@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * test_policy.c - what the order and the sizes of shards are worth: makespan divided by the lower
- * bound, over seeds, on
- * the workloads that other runners were measured with. A change of the planner that costs time
- * fails here.
+ * bound, over seeds, on the workloads that other runners were measured with. A change of the
+ * planner that costs time fails here.
  *
  * ctest: timeout=60
  */

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * test_seeds.c - the core in thousands of random worlds, each checked against the rules of the
- * contract by an
- * independent ledger. PADDOCK_SEEDS=N tries N worlds, PADDOCK_SEED=N only that one, with what it
- * is made of.
+ * contract by an independent ledger. PADDOCK_SEEDS=N tries N worlds, PADDOCK_SEED=N only that
+ * one, with what it is made of.
  *
  * ctest: timeout=120
  */
