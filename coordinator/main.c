@@ -4,6 +4,7 @@
  * come together (command line, environment, paddock.yaml) and errors are printed; everything else
  * is a verb's.
  */
+#include "coordinator/cli/say.h"
 #include "coordinator/cli/verbs.h"
 #include "protocol/base/log.h"
 #include "protocol/wire/outcome.h"
@@ -39,8 +40,11 @@ static const struct {
 /* "paddock run: text" on standard error. Returns `code`. */
 static int complain(const char *verb, const struct err *err, int code)
 {
-	if (err->text[0])
-		fprintf(stderr, "paddock%s%s: %s\n", verb ? " " : "", verb ? verb : "", err->text);
+	if (!err->text[0])
+		return code;
+	fprintf(stderr, "paddock%s%s: ", verb ? " " : "", verb ? verb : "");
+	say_lines(stderr, str_of(err->text));
+	fputs("\n", stderr);
 	return code;
 }
 

@@ -4,6 +4,7 @@
  * and adds them up; how good the schedule was is what the core noted at the end of the run.
  */
 #include "coordinator/cli/place.h"
+#include "coordinator/cli/say.h"
 #include "coordinator/cli/verbs.h"
 #include "coordinator/history/store.h"
 #include "protocol/base/arena.h"
@@ -167,8 +168,11 @@ static void print_end(const struct explanation *all)
 	if (all->bound_us)
 		printf(": %.3f times the bound", (double)all->makespan_us / (double)all->bound_us);
 	printf("\n");
-	if (all->bounded_by.len)
-		printf("bounded by: %.*s\n", STR_ARG(all->bounded_by));
+	if (all->bounded_by.len) {
+		printf("bounded by: ");
+		say_text(stdout, all->bounded_by);
+		printf("\n");
+	}
 	printf("%llu slots, busy %s in all: %.0f%% of the time they were there\n",
 	       (unsigned long long)all->n_slots, time_text(all->busy_us, busy),
 	       percent(all->busy_us, all->makespan_us * all->n_slots));
@@ -186,7 +190,8 @@ static void print_rows(struct explanation *all, const char *title,
 	printf("\n%s:\n", title);
 	for (size_t i = 0; i < all->rows.len && i < ROWS; i++) {
 		const struct row *row = &all->rows.items[i];
-		printf("%10s  %.*s", time_text(row->duration_us, text), STR_ARG(row->id));
+		printf("%10s  ", time_text(row->duration_us, text));
+		say_text(stdout, row->id);
 		if (ends)
 			printf("  ended at %s", time_text(row->end_us, text));
 		if (row->attempts > 1)
@@ -204,10 +209,12 @@ static void print_slots(struct explanation *all)
 	printf("\nslots, the busiest first:\n");
 	for (size_t i = 0; i < all->slots.len && i < 2 * ROWS; i++) {
 		const struct slot *slot = &all->slots.items[i];
-		printf("  %.*s/%llu: %s in %llu attempts (%.0f%%), the last ended at %s\n",
-		       STR_ARG(slot->worker), (unsigned long long)slot->slot,
-		       time_text(slot->busy_us, busy), (unsigned long long)slot->cases,
-		       percent(slot->busy_us, all->makespan_us), time_text(slot->last_us, last));
+		printf("  ");
+		say_text(stdout, slot->worker);
+		printf("/%llu: %s in %llu attempts (%.0f%%), the last ended at %s\n",
+		       (unsigned long long)slot->slot, time_text(slot->busy_us, busy),
+		       (unsigned long long)slot->cases, percent(slot->busy_us, all->makespan_us),
+		       time_text(slot->last_us, last));
 	}
 	if (all->slots.len > 2 * ROWS)
 		printf("  and %zu more\n", all->slots.len - 2 * ROWS);

@@ -5,6 +5,7 @@
  */
 #include "coordinator/cli/exchange.h"
 #include "coordinator/cli/place.h"
+#include "coordinator/cli/say.h"
 #include "coordinator/cli/verbs.h"
 #include "coordinator/history/query.h"
 
@@ -27,10 +28,11 @@ static void print_run(void *data, const struct store_run *run)
 		str_format_duration(took, sizeof(took), run->makespan_us);
 		snprintf(code, sizeof(code), "exit %d", run->exit_code);
 	}
-	printf("%.*s  %s  %10s  %6llu cases %4llu red %3llu flaky  %-8s  %.*s\n",
-	       STR_ARG(run->name), when, took, (unsigned long long)run->cases,
-	       (unsigned long long)run->red, (unsigned long long)run->flaky, code,
-	       STR_ARG(run->submit));
+	printf("%.*s  %s  %10s  %6llu cases %4llu red %3llu flaky  %-8s  ", STR_ARG(run->name),
+	       when, took, (unsigned long long)run->cases, (unsigned long long)run->red,
+	       (unsigned long long)run->flaky, code);
+	say_text(stdout, run->submit);
+	printf("\n");
 }
 
 static void print_row(enum query_by by, const struct query_row *row)
@@ -51,7 +53,9 @@ static void print_row(enum query_by by, const struct query_row *row)
 		       history->n);
 		break;
 	}
-	printf("  %.*s\n", STR_ARG(row->key));
+	printf("  ");
+	say_text(stdout, row->key);
+	printf("\n");
 }
 
 static int print_ranking(const struct estimate_table *table, enum query_by by, size_t limit,
@@ -94,9 +98,9 @@ static void take_run(void *data, const struct store_run *run)
 static void print_change(void *data, const struct store_change *change)
 {
 	size_t *n = data;
-	printf("%8s -> %-8s  %.*s::%.*s::%.*s\n", outcome_name(change->before),
-	       outcome_name(change->after), STR_ARG(change->suite), STR_ARG(change->program),
-	       STR_ARG(change->name));
+	printf("%8s -> %-8s  ", outcome_name(change->before), outcome_name(change->after));
+	say_case(stdout, change->suite, change->program, change->name);
+	printf("\n");
 	++*n;
 }
 

@@ -7,10 +7,10 @@
 #include "coordinator/cli/outputs.h"
 #include "coordinator/cli/place.h"
 #include "coordinator/cli/request.h"
+#include "coordinator/cli/say.h"
 #include "coordinator/cli/verbs.h"
 #include "coordinator/serve/remote.h"
 #include "protocol/base/buf.h"
-#include "protocol/wire/ids.h"
 #include "protocol/wire/outcome.h"
 
 #include <errno.h>
@@ -38,29 +38,13 @@ static int list_open(const struct report_options *options, struct report **ret_r
 /* Cases of the one listing that this process makes; a reporter has nowhere else to leave it. */
 static uint64_t listed;
 
-/* Names come from tests: control bytes are shown as what they are. */
-static void print_escaped(struct str text)
-{
-	for (size_t i = 0; i < text.len; i++) {
-		unsigned char c = (unsigned char)text.data[i];
-		if (c < ' ' || c == 0x7f)
-			printf("\\x%02x", c);
-		else
-			putchar(c);
-	}
-}
-
 static void print_case(struct lister *lister, const struct msg_run_event *event)
 {
 	char estimate[32] = "?";
 	if (event->estimate_us)
 		str_format_duration(estimate, sizeof(estimate), event->estimate_us);
 	printf("%10s  ", estimate);
-	print_escaped(event->suite);
-	printf("::");
-	print_escaped(event->program);
-	printf("::");
-	print_escaped(event->name);
+	say_case(stdout, event->suite, event->program, event->name);
 	if (putchar('\n') == EOF)
 		lister->failed = true;
 	lister->cases++;
@@ -75,11 +59,18 @@ static void list_event(struct report *report, const struct msg_run_event *event)
 	case MSG_RUN_CASE_LISTED: print_case(lister, event); break;
 	case MSG_RUN_LISTED: lister->programs++; break;
 	case MSG_RUN_LIST_FAILED:
-		fprintf(stderr, "paddock list: %.*s::%.*s: %.*s\n", STR_ARG(event->suite),
-			STR_ARG(event->program), STR_ARG(event->message));
+		fputs("paddock list: ", stderr);
+		say_text(stderr, event->suite);
+		fputs("::", stderr);
+		say_text(stderr, event->program);
+		fputs(": ", stderr);
+		say_lines(stderr, event->message);
+		fputs("\n", stderr);
 		break;
 	case MSG_RUN_WARNING:
-		fprintf(stderr, "paddock list: %.*s\n", STR_ARG(event->message));
+		fputs("paddock list: ", stderr);
+		say_lines(stderr, event->message);
+		fputs("\n", stderr);
 		break;
 	default: break;
 	}
