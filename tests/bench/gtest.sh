@@ -4,6 +4,7 @@
 # against the program itself and against a process per case under xargs.
 # Usage: gtest.sh [-n COUNT] [-r ROUNDS] [--json FILE]
 set -eu -o pipefail
+# shellcheck source=tests/bench/kit/lib.sh
 . "$(dirname "$0")/kit/lib.sh"
 bench_begin 2000 5 "$@"
 bench_needs g++ xargs

@@ -5,6 +5,7 @@
 # command to its end: start-up, listing and reports count. Each round is all three seeds.
 # Usage: makespan.sh [-n SLEEPS] [-r ROUNDS] [--json FILE]
 set -eu -o pipefail
+# shellcheck source=tests/bench/kit/lib.sh
 . "$(dirname "$0")/kit/lib.sh"
 bench_begin 200 2 "$@"
 bench_needs ctest prove xargs

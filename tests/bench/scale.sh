@@ -4,6 +4,7 @@
 # bare, beside as many under xargs, which is flat: what xargs' ratio differs from 1 is the machine's.
 # Usage: scale.sh [-n COUNT] [-r ROUNDS] [--json FILE]
 set -eu -o pipefail
+# shellcheck source=tests/bench/kit/lib.sh
 . "$(dirname "$0")/kit/lib.sh"
 bench_begin 2000 5 "$@"
 bench_needs xargs
