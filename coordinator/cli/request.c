@@ -95,7 +95,6 @@ static void limit_program(const struct conf *conf, struct msg_program *program)
 	program->output_bytes = conf_u64(conf, OPTIONS_OUTPUT_LIMIT);
 	program->retries = conf_u64(conf, OPTIONS_RETRIES);
 	program->isolate = conf_flag(conf, OPTIONS_ISOLATE);
-	program->keep_workspace = conf_flag(conf, OPTIONS_KEEP_WORKSPACE);
 	program->keep_output = conf_flag(conf, OPTIONS_KEEP_OUTPUT);
 }
 

@@ -40,7 +40,7 @@ struct embed {
 	struct store *store;
 	struct reports *reports;
 	struct loop_timer *tick, *farewell;
-	struct loop_signal *signals[3];
+	struct loop_signal *signals[4];
 	char folder[PATH_MAX], url[PATH_MAX + 16];
 	pid_t worker;
 	unsigned starts, interrupts;
@@ -129,7 +129,7 @@ static void on_interrupt(void *data, int signum)
 		return;
 	}
 	char why[64];
-	snprintf(why, sizeof(why), "interrupted by %s", signum == SIGINT ? "SIGINT" : "SIGTERM");
+	snprintf(why, sizeof(why), "interrupted by SIG%s", sigabbrev_np(signum));
 	stop_all(embed, why, EXIT_CODE_SIGNAL + signum);
 }
 
@@ -208,6 +208,8 @@ static int watch_signals(struct embed *embed)
 		r = loop_signal_new(embed->loop, SIGINT, on_interrupt, embed, &embed->signals[1]);
 	if (r == 0)
 		r = loop_signal_new(embed->loop, SIGTERM, on_interrupt, embed, &embed->signals[2]);
+	if (r == 0)
+		r = loop_signal_new(embed->loop, SIGHUP, on_interrupt, embed, &embed->signals[3]);
 	return r;
 }
 

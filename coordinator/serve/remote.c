@@ -38,7 +38,7 @@ struct remote {
 	struct lane_client lanes[LANES];
 	struct loop_fd *watches[LANES];
 	struct loop_timer *tick;
-	struct loop_signal *signals[2];
+	struct loop_signal *signals[3];
 	struct reports *reports;
 	struct arena arena;
 	enum remote_state state;
@@ -270,6 +270,9 @@ static int set_up(struct remote *remote, const char *url)
 		r = loop_signal_new(remote->loop, SIGTERM, on_interrupt, remote,
 				    &remote->signals[1]);
 	if (r == 0)
+		r = loop_signal_new(remote->loop, SIGHUP, on_interrupt, remote,
+				    &remote->signals[2]);
+	if (r == 0)
 		r = loop_timer_new(remote->loop, on_tick, remote, &remote->tick);
 	if (r == 0)
 		r = dial(remote, url);
@@ -286,7 +289,7 @@ static void tear_down(struct remote *remote)
 		lane_client_done(&remote->lanes[lane]);
 	}
 	loop_timer_free(remote->tick);
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < 3; i++)
 		loop_signal_free(remote->signals[i]);
 	loop_free(remote->loop);
 	arena_done(&remote->arena);

@@ -25,7 +25,6 @@ complete -c paddock -n '__fish_seen_subcommand_from run' -l network -x -a 'loopb
 complete -c paddock -n '__fish_seen_subcommand_from run' -l memory -x -d 'Memory one sandbox may use; 0 is no limit.'
 complete -c paddock -n '__fish_seen_subcommand_from run' -l pids -x -d 'Processes and threads one sandbox may have; 0 is the sandbox'\''s own default.'
 complete -c paddock -n '__fish_seen_subcommand_from run' -l cpu -x -d 'Processor time one sandbox may take, 100 being one processor; 0 is no limit.'
-complete -c paddock -n '__fish_seen_subcommand_from run' -l keep-workspace -d 'Do not throw away the private copy of the workspace of a red case.'
 complete -c paddock -n '__fish_seen_subcommand_from run' -l progress -x -a 'auto bar lines none' -d 'A live display, plain lines, or nothing; auto is the first on a terminal, else the second.'
 complete -c paddock -n '__fish_seen_subcommand_from run' -l color -x -a 'auto always never' -d 'Colours; auto uses them on a terminal unless NO_COLOR is set.'
 complete -c paddock -n '__fish_seen_subcommand_from run' -l failure-output -x -a 'immediate final never' -d 'When to print the output of red cases.'

@@ -5,11 +5,12 @@
 . "$(dirname "$0")/../kit/kit.sh"
 
 printf 'quick\ttrue\nslow\techo begun >%s/begun; sleep 600\n' "$work" >"$work/t.list"
-for signal in INT TERM; do
-	rm -f "$work/begun"
+for signal in INT TERM HUP; do
+	rm -f "$work/begun" "$work/events"
 	"$paddock" run --sandbox off --jobs 2 --progress none --events "$work/events" "$work/t.list" >"$work/out" 2>&1 &
 	run=$!
 	wait_for 20 test -e "$work/begun"
+	wait_for 20 grep -q '"event":"case",.*"case":"quick"' "$work/events"
 	kill -"$signal" "$run"
 	wait "$run"
 	status=$?

@@ -111,9 +111,9 @@ static void test_every_option_arrives(void **state)
 				"--timeout", "3s", "--grace", "0", "--global-timeout", "1m",
 				"--repeat", "4", "--shuffle=7", "--isolate", "--sandbox", "off",
 				"--workspace", "readonly", "--network", "host", "--memory", "64M",
-				"--pids", "9", "--cpu", "150", "--best-effort", "--keep-workspace",
-				"--keep-output", "--output-limit", "2K", "--no-tests", "pass",
-				"--priority", "3", "--", "x", "y");
+				"--pids", "9", "--cpu", "150", "--best-effort", "--keep-output",
+				"--output-limit", "2K", "--no-tests", "pass", "--priority", "3",
+				"--", "x", "y");
 	assert_int_equal(made.code, 0);
 	const struct msg_submit *submit = &made.request.submit;
 	const struct msg_program *program = &submit->programs[0];
@@ -141,7 +141,6 @@ static void test_every_option_arrives(void **state)
 	assert_int_equal(program->pids, 9);
 	assert_int_equal(program->cpu_milli, 1500);
 	assert_int_equal(program->best_effort, 1);
-	assert_int_equal(program->keep_workspace, 1);
 	assert_int_equal(program->keep_output, 1);
 	assert_int_equal(program->output_bytes, 2048);
 	done(&made);
