@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # A run on this machine: every listed case ends with one verdict, the reports agree, the exit code tells.
 # shellcheck source=tests/kit/kit.sh
 . "$(dirname "$0")/../kit/kit.sh"

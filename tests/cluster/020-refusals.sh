@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Bad input: a clear error, the right exit code, nothing run.
 # shellcheck source=tests/kit/kit.sh
 . "$(dirname "$0")/../kit/kit.sh"

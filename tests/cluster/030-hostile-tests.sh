@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # ctest: timeout=180
 # Tests that flood, hang, leak, crash and print garbage: each gets its verdict, the others theirs, and nothing survives.
 # shellcheck source=tests/kit/kit.sh

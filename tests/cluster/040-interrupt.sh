@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Ctrl-C: the run stops at once, what is known is reported, nothing survives; the worker or a report's disk failing under a
 # run is told by the exit code, and no verdict is lost.
 # shellcheck source=tests/kit/kit.sh

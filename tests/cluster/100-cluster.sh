@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # ctest: timeout=180
 # A coordinator, two workers, a client, over tcp and ipc: the same verdicts as a local run; a worker killed half-way costs
 # time, never a verdict; what may not be is refused.

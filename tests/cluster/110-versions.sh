@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # A worker of another build is refused with a sentence, at both ends, and takes no work.
 # shellcheck source=tests/kit/kit.sh
 . "$(dirname "$0")/../kit/kit.sh"

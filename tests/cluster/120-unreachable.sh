@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # No coordinator, or one that dies under a run: the client says so and ends with 111.
 # shellcheck source=tests/kit/kit.sh
 . "$(dirname "$0")/../kit/kit.sh"

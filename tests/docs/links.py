@@ -35,7 +35,7 @@ def claims(text):
                 yield number, target.split("#")[0]
         row = ROW.match(line)
         for cell in re.findall(r"`([^`]+)`", row.group(1)) if row else []:
-            if PATH.match(cell) and ("/" in cell or cell.endswith((".c", ".h", ".def", ".py", ".sh", ".md", ".txt", ".cmake"))):
+            if PATH.match(cell) and ("/" in cell or cell.endswith((".c", ".h", ".def", ".py", ".sh", ".md", ".cmake"))):
                 yield number, cell
 
 

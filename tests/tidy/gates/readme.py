@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every folder opens with a README.md. Exempt are folders that mirror or hold data for the folder above them: below
-tests/unit, fuzz corpora, fixtures, golden files, and below each suite."""
+tests/unit, fuzz corpora, fixtures, golden files, and below the folders of suites, benches and box tests."""
 
 import os
 import re
 
 EXEMPT = re.compile(r"\.ci|\.github(/.*)?|tests/unit/.+|tests/fuzz/corpus(/.*)?|tests/fixtures/.+|tests/golden/.+|tests/suites/.+|"
-                    r"tests/tidy/.+|deploy/.+|\..*")
+                    r"tests/tidy/.+|tests/bench/.+|tests/box/.+|deploy/.+|\..*")
 WORDS_MIN = 30
 
 
