@@ -18,7 +18,8 @@ PACKAGES=(systemd-tests acl)
 RUN_ARGS=(systemd)
 SLOW=" test-event test-sysusers.sh test-ratelimit test-ndisc-rs test-ipv4ll
  test-network-generator-conversion.sh test-libcrypt-util test-exec-util
- test-journal-send test-async test-conf-parser "
+ test-journal-send test-async test-conf-parser test-execute test-random-util
+ test-data-fd-util test-in-addr-prefix-util test-fstab-generator.sh "
 
 suite_prepare()
 {

@@ -26,6 +26,8 @@ PADDOCK_BIN=${PADDOCK_BIN:-$ROOT/build/check/bin}
 PYTHON=/usr/bin/python3
 PACKAGES=()
 RUN_ARGS=()
+# Folders below /tmp that a run outside a sandbox must still see.
+KEEP=()
 [ "${PADDOCK_SUITES:-all}" != quick ] && QUICK=0 || QUICK=1
 FRESH=0
 NATIVE_ONLY=0
@@ -107,7 +109,7 @@ apart()
 {
 	local status=0 scratch
 	PADDOCK_SUITES_PHASE=$1 PADDOCK_SUITES_ARGUMENT=$2 bash "$KIT/apart.sh" \
-		"$ROOT" "$PADDOCK_BIN" "$CACHE" -- \
+		"$ROOT" "$PADDOCK_BIN" "$CACHE" "${KEEP[@]}" -- \
 		bash "$SUITES_DIR/${0##*/}" "${ARGUMENTS[@]}" </dev/null 8>&- || status=$?
 	[ $status = 76 ] || return $status
 	scratch=$(mktemp -d /tmp/suites.XXXXXX)
