@@ -82,6 +82,7 @@ static int become(const struct payload *payload)
 		return -errno;
 	slate_at(slate, SLATE_EXEC, payload->spec->argv[0]);
 	reset_signals();
+	slate->start_us = util_now_us(); /* here: our parent may run again long after exec */
 	execvpe(payload->spec->argv[0], (char *const *)payload->spec->argv, environ);
 	return -errno;
 }
@@ -110,10 +111,9 @@ pid_t payload_start(const struct payload *payload)
 	environ = saved;
 	if (pid < 0)
 		return slate_fail(slate, -errno);
-	if (slate->error == 0) {
-		slate->start_us = util_now_us();
+	if (slate->error == 0)
 		return pid;
-	}
+	slate->start_us = 0;
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	return -slate->error;

@@ -32,9 +32,20 @@ static size_t positional(struct str text)
 	return n && (n == text.len || text.data[n] == '/' || text.data[n] == '.') ? n : 0;
 }
 
+/* Without the "@k" that names the k-th repetition of a case. */
+static struct str without_repetition(struct str name)
+{
+	size_t n = name.len;
+	while (n && isdigit((unsigned char)name.data[n - 1]))
+		n--;
+	return n > 1 && n < name.len && name.data[n - 1] == '@' ? (struct str){ name.data, n - 1 }
+								: name;
+}
+
 int ids_history_key(struct buf *buf, struct str suite, struct str program, struct str name)
 {
 	int r = put_path(buf, suite, program);
+	name = without_repetition(name);
 	size_t from = 0;
 	for (size_t i = 0; r == 0 && i < name.len; i++) {
 		size_t digits = name.data[i] == '/' ? positional((struct str){ name.data + i + 1,

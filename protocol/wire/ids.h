@@ -27,8 +27,8 @@ int ids_case(struct buf *buf, struct str suite, struct str program, struct str n
 
 /*
  * Append the key that history uses for a case: the canonical id with positional parameters made
- * equal. A path component of digits only ("/12", as GoogleTest numbers instances) becomes "/N". 0,
- * or buf_append's errors.
+ * equal. A path component of digits only ("/12", as GoogleTest numbers instances) becomes "/N", and
+ * the "@k" of a repetition (--repeat) is left out. 0, or buf_append's errors.
  */
 int ids_history_key(struct buf *buf, struct str suite, struct str program, struct str name);
 
