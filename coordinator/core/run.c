@@ -147,12 +147,18 @@ void run_emit(struct core *core, const struct core_run *run, const struct msg_ru
 				.kind = CORE_ACTION_EVENT, .run = run->number, .event = copy });
 }
 
+enum {
+	SHORT_RUN_US = 500000
+}; /* the worker's start and a listing take up to a fifth of a second */
+
 /* What limited the makespan, in words. */
 static const char *bounded_by(const struct core_run *run, uint64_t makespan_us, uint64_t bound_us,
 			      enum bound_by by)
 {
 	if (run->stopped)
 		return run->why_stopped;
+	if (bound_us * 10 < makespan_us * 8 && makespan_us < SHORT_RUN_US)
+		return "starting up: so short a run is mostly the start of the worker and listing";
 	if (bound_us * 10 < makespan_us * 8 && run->busy_us < makespan_us * run->slots_max * 8 / 10)
 		return "idle slots: too little ready at a time (listing, dependencies, locks or a "
 		       "late long case)";
