@@ -244,8 +244,8 @@ int main(int argc, char **argv)
 		return EXIT_CODE_SETUP;
 	}
 	int r = conf_parse_args(conf, (size_t)argc - 1, argv + 1, &err);
-	if (r == 0 && (conf_wants_help(conf) || conf_flag(conf, MAN) ||
-		       conf_is_set(conf, COMPLETION)))
+	if (r == 0 &&
+	    (conf_wants_help(conf) || conf_flag(conf, MAN) || conf_is_set(conf, COMPLETION)))
 		code = show_text(conf);
 	else if (r == 0 && conf_flag(conf, VERSION))
 		printf("paddock-worker %s (build %s)\n", PADDOCK_VERSION, hello_build_id());

@@ -189,10 +189,10 @@ static void put_head(struct report *report)
 						 (unsigned long long)run->tally.outcomes[i],
 						 outcome_name((enum outcome)i)));
 	if (run->end.bound_us) {
-		out_note(out,
-			 buf_printf(&out->buf, "; %.2f × the lower bound of the makespan, bounded"
-					       " by ",
-				    (double)run->end.makespan_us / (double)run->end.bound_us));
+		out_note(out, buf_printf(&out->buf,
+					 "; %.2f × the lower bound of the makespan, bounded"
+					 " by ",
+					 (double)run->end.makespan_us / (double)run->end.bound_us));
 		put_text(out, run->end.message);
 	}
 	put(out, "</p>\n");

@@ -24,7 +24,7 @@ struct out {
 	char *temporary; /* NULL: the target is written directly */
 	int fd;
 	int failed; /* first -errno, 0 none */
-	bool begun; /* the run began: without that a whole file is not published over an older one */
+	bool begun; /* the run began: else no whole file is published over an older one */
 };
 
 /*
@@ -36,11 +36,14 @@ int out_open(struct out *ret_out, const char *path, enum out_mode mode, struct e
 /* Note the result of appending to buf: a negative one is remembered. */
 void out_note(struct out *out, int r);
 
-/* Write the buffer to the file when it holds much, or in any case when `now`. May block on the
- * disk. */
+/*
+ * Write the buffer to the file when it holds much, or in any case when `now`. May block on the
+ * disk.
+ */
 void out_flow(struct out *out, bool now);
 
-/* Write the rest, sync, publish, free. 0, or the first failure with err; then no new file is left.
+/*
+ * Write the rest, sync, publish, free. 0, or the first failure with err; then no new file is left.
  */
 int out_close(struct out *out, struct err *err);
 

@@ -453,10 +453,14 @@ static void commit(struct server *server)
 		store_trouble(server, &err);
 }
 
-static void keep_startup(struct server *server, const struct served_run *run, const struct msg_run_event *event)
+static void keep_startup(struct server *server, const struct served_run *run,
+			 const struct msg_run_event *event)
 {
-	if (run->in_store && !server->store_failed &&
-	    store_startup(server->options.store, event->suite, event->program, event->duration_us) < 0)
+	if (!run->in_store || server->store_failed)
+		return;
+	int r = store_startup(server->options.store, event->suite, event->program,
+			      event->duration_us);
+	if (r < 0)
 		LOG_DEBUG("startup_dropped", "too much waits to be written");
 }
 
@@ -494,7 +498,8 @@ static void finish_run(struct server *server, const struct core_action *action)
 			     &err) < 0)
 		store_trouble(server, &err);
 	else if (run->in_store && !server->store_failed &&
-		 store_prune(server->options.store, clock_wall_us(), STORE_KEEP_DAYS, STORE_KEEP_RUNS, &err) < 0)
+		 store_prune(server->options.store, clock_wall_us(), STORE_KEEP_DAYS,
+			     STORE_KEEP_RUNS, &err) < 0)
 		LOG_WARN("not_pruned", "%s", err.text);
 	if (run->in_store && server->store_failed)
 		run->exit_code = outcome_worse_exit(run->exit_code, EXIT_CODE_REPORT);

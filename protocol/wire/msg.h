@@ -89,7 +89,7 @@ enum msg_run_kind {
 	MSG_RUN_WARNING,       /* message */
 	MSG_RUN_FINISHED,      /* count, exit_code, makespan_us, bound_us, what bounded it */
 	MSG_RUN_CASE_LISTED,   /* list_only: one case with its estimate */
-	MSG_RUN_STARTUP,	/* what a process of the program costs before its first case, duration_us: for the history alone */
+	MSG_RUN_STARTUP,       /* duration_us of a process before its first case; for the history */
 	MSG_RUN_KIND_MAX,
 };
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* test_merge.c - event files back into events, several into one, whatever their order; files nobody
- * should believe. */
+/*
+ * test_merge.c - event files back into events, several into one, whatever their order; files nobody
+ * should believe.
+ */
 #include "coordinator/report/merge.h"
 #include "protocol/wire/outcome.h"
 #include "tests/unit/coordinator/report/sample.h"
@@ -29,11 +31,10 @@ static struct buf run_file(const char *run, const char *verdicts, bool finished)
 	while (rest.len && str_split(&rest, ',', &one)) {
 		str_split(&one, '=', &name);
 		assert_int_equal(
-			buf_printf(
-				&text,
-				"{\"event\":\"case\",\"suite\":\"s\",\"program\":\"p\",\"case\":"
-				"\"%.*s\",\"index\":%u,\"outcome\":\"%.*s\"}\n",
-				STR_ARG(name), index++, STR_ARG(one)),
+			buf_printf(&text,
+				   "{\"event\":\"case\",\"suite\":\"s\",\"program\":\"p\",\"case\":"
+				   "\"%.*s\",\"index\":%u,\"outcome\":\"%.*s\"}\n",
+				   STR_ARG(name), index++, STR_ARG(one)),
 			0);
 	}
 	if (finished)
