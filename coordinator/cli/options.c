@@ -122,8 +122,8 @@ const struct conf_table options_table = {
 	.program = "paddock",
 	.summary = "a test runner and executor cluster",
 	.about = "paddock lists the cases of test suites, packs them into shards by "
-			"what history says they cost, runs each in a sandbox, here or on a "
-			"cluster, and merges every verdict into one report.",
+		 "what history says they cost, runs each in a sandbox, here or on a "
+		 "cluster, and merges every verdict into one report.",
 	.prefix = "PADDOCK_",
 	.file = "paddock.yaml",
 	.verbs = verbs,

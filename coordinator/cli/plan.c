@@ -41,17 +41,15 @@ static int parse_pools(struct str text, struct pools *pools, struct err *err)
 		}
 		if (str_parse_u64(str_trim(low), 1, WORKERS_MAX, &from) < 0 ||
 		    str_parse_u64(str_trim(high), from, WORKERS_MAX, &to) < 0)
-			return err_set(
-				err, -EINVAL,
-				"--workers '%.*s': give sizes from 1 to %d such as 4, "
-				"1..8 or 1,2,4",
-				STR_ARG(text), WORKERS_MAX);
+			return err_set(err, -EINVAL,
+				       "--workers '%.*s': give sizes from 1 to %d such as 4, "
+				       "1..8 or 1,2,4",
+				       STR_ARG(text), WORKERS_MAX);
 		if (to - from >= POOLS_MAX - pools->len)
-			return err_set(
-				err, -EINVAL,
-				"--workers '%.*s': more than %d sizes; name fewer, such as "
-				"1,2,4,8,16",
-				STR_ARG(text), POOLS_MAX);
+			return err_set(err, -EINVAL,
+				       "--workers '%.*s': more than %d sizes; name fewer, such as "
+				       "1,2,4,8,16",
+				       STR_ARG(text), POOLS_MAX);
 		while (from <= to)
 			pools->sizes[pools->len++] = from++;
 	}

@@ -28,9 +28,9 @@ struct estimate_history {
 	uint64_t samples_us
 		/* newest first; durations of attempts that ran to a verdict */
 		[ESTIMATE_SAMPLES_MAX];
-	uint32_t runs;			/* verdicts ever */
-	uint32_t failures;		/* red ones */
-	uint32_t flakes;		/* passed after a retry */
+	uint32_t runs;	   /* verdicts ever */
+	uint32_t failures; /* red ones */
+	uint32_t flakes;   /* passed after a retry */
 	bool failed_last;
 	bool isolate;	     /* crashed or timed out lately: runs alone */
 	uint64_t peak_bytes; /* largest peak memory of the kept samples; 0 unknown */

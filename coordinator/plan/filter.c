@@ -22,7 +22,7 @@ enum {
 	SHOWN_BYTES = 300, /* of an expression, in an error */
 	REGEX_PARTS_MAX =
 		/* of a regular expression written out: a few hundred times what people write */
-		10000,
+	10000,
 };
 
 enum node_kind { NODE_ALL, NODE_NONE, NODE_AND, NODE_OR, NODE_NOT, NODE_SET };

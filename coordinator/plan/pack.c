@@ -12,7 +12,7 @@ enum {
 		8, /* a shard works this many times its start-up: at most 11% is start-up ... */
 	HANDOVER_WORK_US =
 		/* a hand-over costs about 0.3 ms: at least 20 ms of work keeps it below 2% */
-		20000,
+	20000,
 };
 
 static uint64_t least(uint64_t a, uint64_t b)

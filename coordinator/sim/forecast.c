@@ -26,7 +26,7 @@ enum {
 	DRAWS_MIN = 3,
 	DRAWN_CASES =
 		/* of all draws of one pool: 1,000 cases are drawn 21 times, 100,000 four times */
-		400000,
+	400000,
 	HANDOVER_US = 500, /* measured: an order and its first event over ipc */
 };
 

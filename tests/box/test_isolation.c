@@ -105,11 +105,11 @@ static void tests_can_do_their_work(void **state)
 	const char *alone = getenv("BOX_SINGLE_ID");
 	const char *refused = alone && *alone ? "EINVAL\n" : "EPERM\n";
 	const char *const table[][3] = {
-		{ "bind", "80", "ok\n" },	   { "bind6", "", "ok\n" },
-		{ "look-up", "127.0.0.1", "ok\n" },
-		{ "ptrace-child", "", "ok\n" },	   { "write", "/dev/shm/x", "ok\n" },
-		{ "write", "/var/tmp/x", "ok\n" }, { "chown", "/tmp/x", refused },
-		{ "setuid", "", refused },	   { "fds", "", "0 1 2 \n" },
+		{ "bind", "80", "ok\n" },	    { "bind6", "", "ok\n" },
+		{ "look-up", "127.0.0.1", "ok\n" }, { "ptrace-child", "", "ok\n" },
+		{ "write", "/dev/shm/x", "ok\n" },  { "write", "/var/tmp/x", "ok\n" },
+		{ "chown", "/tmp/x", refused },	    { "setuid", "", refused },
+		{ "fds", "", "0 1 2 \n" },
 	};
 
 	(void)state;
