@@ -6,7 +6,7 @@
 . "$(dirname "$0")/../kit/kit.sh"
 
 [ "$(id -u)" = 0 ] || skip "needs root to enter a chroot"
-unshare -m true 2>/dev/null || skip "this root may not make mount namespaces"
+unshare -m true 2>/dev/null || skip "cannot make a private mount namespace here: in a chroot, or in a container"
 
 # Host folders at their places in a new root; everything goes with the mount namespace.
 cat >"$work/furnish" <<'SCRIPT'

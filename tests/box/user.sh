@@ -13,7 +13,7 @@ skip()
 }
 
 [ "$(id -u)" = 0 ] || skip "needs root to become an ordinary user"
-unshare -m true 2>/dev/null || skip "this root may not make mount namespaces"
+unshare -m true 2>/dev/null || skip "cannot make a private mount namespace here: in a chroot, or in a container"
 command -v newuidmap >/dev/null || skip "needs newuidmap (package uidmap)"
 command -v setpriv >/dev/null || skip "needs setpriv (package util-linux)"
 

@@ -5,7 +5,7 @@
 # shellcheck source=tests/kit/kit.sh
 . "$(dirname "$0")/../kit/kit.sh"
 
-printf 'quick\ttrue\nslow\techo begun >%s/begun; sleep 600\n' "$work" >"$work/t.list"
+printf 'quick\ttrue\nslow\techo begun >%s/begun; sleep 600.%s\n' "$work" $$ >"$work/t.list"
 for signal in INT TERM HUP; do
 	rm -f "$work/begun" "$work/events"
 	"$paddock" run --sandbox off --jobs 2 --progress none --events "$work/events" "$work/t.list" >"$work/out" 2>&1 &
@@ -18,7 +18,7 @@ for signal in INT TERM HUP; do
 	expect_eq $((128 + $(kill -l "$signal"))) "$status" "exit code after SIG$signal"
 	expect_eq "quick pass slow notrun" "$(verdicts "$work/events" | tr '\n' ' ' | sed 's/ $//')" "verdicts"
 	expect_in '"event":"run_finished"' "$work/events"
-	expect_eq 0 "$(pgrep -fx 'sleep 600' | wc -l)" "survivors"
+	expect_eq 0 "$(pgrep -fx "sleep 600.$$" | wc -l)" "survivors"
 done
 
 # The worker of a run is killed: another takes over, and every case still gets one verdict.
