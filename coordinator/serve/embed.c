@@ -74,8 +74,11 @@ static int start_worker(struct embed *embed)
 	int r = posix_spawnp(&embed->worker, program, NULL, NULL, argv, environ);
 	if (r) {
 		embed->worker = 0;
-		return err_errno(embed->err, -r,
-				 "starting %s (it belongs beside paddock; install both)", program);
+		return err_errno(embed->err, -r, "starting %s (%s)", program,
+				 access("/proc/self", F_OK) == 0
+					 ? "it belongs beside paddock; install both"
+					 : "looked for by /proc, which is missing: mount -t proc "
+					   "proc /proc");
 	}
 	embed->starts++;
 	return 0;
