@@ -8,7 +8,6 @@
 #
 # ctest: timeout=600
 # ctest: serial
-# ctest: label=suites-quick
 
 # shellcheck source=tests/suites/kit/lib.sh
 . "$(dirname "$0")/kit/lib.sh"
