@@ -6,6 +6,7 @@
  */
 #include "coordinator/cli/say.h"
 #include "coordinator/cli/verbs.h"
+#include "protocol/base/fd.h"
 #include "protocol/base/log.h"
 #include "protocol/wire/outcome.h"
 
@@ -166,6 +167,8 @@ int main(int argc, char **argv)
 {
 	struct err err = { 0 };
 	char folder[PATH_MAX];
+	if (fd_open_standard() < 0)
+		return EXIT_CODE_SETUP;
 	setlocale(LC_CTYPE, "");
 	ignore_broken_pipes();
 	log_setup("paddock", STDERR_FILENO, LOG_LEVEL_WARN, false);

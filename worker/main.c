@@ -6,6 +6,7 @@
 #include "protocol/base/buf.h"
 #include "protocol/base/conf.h"
 #include "protocol/base/err.h"
+#include "protocol/base/fd.h"
 #include "protocol/base/log.h"
 #include "protocol/wire/hello.h"
 #include "protocol/wire/limits.h"
@@ -237,8 +238,10 @@ static int run(const struct conf *conf)
 int main(int argc, char **argv)
 {
 	struct err err = { 0 };
-	struct conf *conf = conf_new(&table, 0);
 	int code = EXIT_CODE_OK;
+	if (fd_open_standard() < 0)
+		return EXIT_CODE_SETUP;
+	struct conf *conf = conf_new(&table, 0);
 	if (!conf) {
 		fprintf(stderr, "paddock-worker: no memory\n");
 		return EXIT_CODE_SETUP;

@@ -25,6 +25,18 @@ void fd_close(int *fd)
 	errno = saved;
 }
 
+int fd_open_standard(void)
+{
+	int fd;
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
+}
+
 int fd_pipe(int *ret_read, int *ret_write)
 {
 	int ends[2];

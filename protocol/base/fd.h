@@ -24,6 +24,13 @@ static inline int fd_take(int *fd)
 	return taken;
 }
 
+/*
+ * Open descriptors 0, 1 and 2 on /dev/null where the caller left them closed, so that no later file
+ * or socket takes their place. For the first lines of main; keeps them open across exec. 0 or
+ * -errno.
+ */
+int fd_open_standard(void);
+
 /* A pipe, both ends close-on-exec and the reading end non-blocking. 0 or -errno. */
 int fd_pipe(int *ret_read, int *ret_write);
 

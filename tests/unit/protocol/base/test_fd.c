@@ -7,12 +7,14 @@
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -142,6 +144,26 @@ static void folders_are_made_with_their_parents(void **state)
 	assert_int_equal(rmdir(folder), 0);
 }
 
+/* In a child, since our own standard descriptors are the test's output. */
+static void closed_standard_descriptors_are_opened(void **state)
+{
+	(void)state;
+	int status;
+	pid_t child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		close(STDIN_FILENO);
+		close(STDERR_FILENO);
+		bool good = fd_open_standard() == 0 && fd_open_standard() == 0;
+		for (int fd = 0; good && fd <= STDERR_FILENO; fd++)
+			good = fcntl(fd, F_GETFD) == 0;
+		int next = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		_exit(good && next > STDERR_FILENO ? 0 : 1);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -151,6 +173,7 @@ int main(void)
 		cmocka_unit_test(a_file_is_replaced_and_nothing_stays_beside),
 		cmocka_unit_test(a_failed_write_says_where_and_why),
 		cmocka_unit_test(folders_are_made_with_their_parents),
+		cmocka_unit_test(closed_standard_descriptors_are_opened),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
