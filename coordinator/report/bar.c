@@ -142,7 +142,7 @@ static void ended(struct report *report, const struct msg_run_event *event)
 		report->done_estimated_us += event->estimate_us;
 		report->done_actual_us += event->duration_us;
 	}
-	if (!red && !event->flaky && event->outcome != OUTCOME_LEAK && !report->options.verbose)
+	if (!show_matters(event) && !report->options.verbose)
 		return;
 	out_note(&report->out, show_verdict(&report->pending, event, color));
 	if (red && report->options.failure_output == REPORT_OUTPUT_IMMEDIATE)
@@ -154,9 +154,10 @@ static void bar_event(struct report *report, const struct msg_run_event *event)
 	out_note(&report->out, summary_event(report->summary, event));
 	switch (event->kind) {
 	case MSG_RUN_STARTED:
-		out_note(&report->out, buf_printf(&report->pending, "Run %s: %llu programs\n",
+		out_note(&report->out, buf_printf(&report->pending, "Run %s: %llu program%s\n",
 						  summary_run(report->summary),
-						  (unsigned long long)event->count));
+						  (unsigned long long)event->count,
+						  event->count == 1 ? "" : "s"));
 		break;
 	case MSG_RUN_LISTED: report->estimated_us += event->estimate_us; break;
 	case MSG_RUN_CASE_STARTED: started(report, event); break;

@@ -57,7 +57,7 @@ static void put_verdict(struct report *report, const struct msg_run_event *event
 {
 	struct buf *buf = &report->out.buf;
 	bool red = outcome_is_red((enum outcome)event->outcome);
-	if (!red && !event->flaky && event->outcome != OUTCOME_LEAK && !report->options.verbose)
+	if (!show_matters(event) && !report->options.verbose)
 		return;
 	out_note(&report->out, put_counter(buf, summary_tally(report->summary)));
 	out_note(&report->out, show_verdict(buf, event, report->options.color));
@@ -71,9 +71,10 @@ static void lines_event(struct report *report, const struct msg_run_event *event
 	out_note(out, summary_event(report->summary, event));
 	switch (event->kind) {
 	case MSG_RUN_STARTED:
-		out_note(out, buf_printf(&out->buf, "Run %s: %llu programs\n",
+		out_note(out, buf_printf(&out->buf, "Run %s: %llu program%s\n",
 					 summary_run(report->summary),
-					 (unsigned long long)event->count));
+					 (unsigned long long)event->count,
+					 event->count == 1 ? "" : "s"));
 		break;
 	case MSG_RUN_CASE_STARTED: report->running++; break;
 	case MSG_RUN_CASE_RETRIED:

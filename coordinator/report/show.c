@@ -91,6 +91,13 @@ static int put_remarks(struct buf *buf, const struct msg_run_event *event)
 	return r;
 }
 
+bool show_matters(const struct msg_run_event *event)
+{
+	enum outcome outcome = (enum outcome)event->outcome;
+	return event->flaky || outcome == OUTCOME_LEAK ||
+	       (outcome_is_red(outcome) && outcome != OUTCOME_NOTRUN);
+}
+
 int show_verdict(struct buf *buf, const struct msg_run_event *event, bool color)
 {
 	char took[24], word[16];

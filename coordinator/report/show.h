@@ -27,6 +27,10 @@ enum show_style show_style_of(enum outcome outcome); /* the style of show_word *
 /* Append "suite::program::case" with the case standing out. As buf_append. */
 int show_id(struct buf *buf, const struct msg_run_event *event, bool color);
 
+/* Is a verdict worth a line of its own while the run goes on? Red, flaky and leaking ones are; those
+ * of cases that did not run are told at the end, since thousands can come at once. */
+bool show_matters(const struct msg_run_event *event);
+
 /* Append "FAIL     1.20 s  suite::program::case: reason\n". As buf_append. */
 int show_verdict(struct buf *buf, const struct msg_run_event *event, bool color);
 

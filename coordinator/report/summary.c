@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * summary.c - gathers verdicts worth a line at the end. Memory is bounded: KEPT_MAX lines per
- * section (the rest is counted), and OUTPUT_BYTES_MAX of outputs, beyond which a failure is listed
+ * section (the rest is counted; of cases that did not run NOTRUN_MAX show why), and OUTPUT_BYTES_MAX of outputs, beyond which a failure is listed
  * without its output. The slowest cases are a sorted array of at most `durations` entries.
  */
 #include "coordinator/report/summary.h"
@@ -19,6 +19,7 @@
 
 enum {
 	KEPT_MAX = 1000,
+	NOTRUN_MAX = 10,
 	OUTPUT_BYTES_MAX = 64 << 20,
 	DURATIONS_MAX = 10000,
 };
@@ -33,7 +34,7 @@ struct summary {
 	struct report_options options;
 	struct arena arena;
 	struct tally tally;
-	struct kept failures, flaky, quarantined, unlisted;
+	struct kept failures, notrun, flaky, quarantined, unlisted;
 	struct msg_run_event *slowest; /* longest first */
 	size_t n_slowest;
 	struct msg_run_event finished;
@@ -62,6 +63,7 @@ void summary_free(struct summary *summary)
 	if (!summary)
 		return;
 	VEC_DONE(&summary->failures);
+	VEC_DONE(&summary->notrun);
 	VEC_DONE(&summary->flaky);
 	VEC_DONE(&summary->quarantined);
 	VEC_DONE(&summary->unlisted);
@@ -97,7 +99,7 @@ static int keep(struct summary *summary, struct kept *kept, const struct msg_run
 {
 	struct msg_run_event copy = *event;
 	bool with_output = summary->options.failure_output == REPORT_OUTPUT_FINAL;
-	if (kept->len >= KEPT_MAX) {
+	if (kept->len >= (kept == &summary->notrun ? NOTRUN_MAX : KEPT_MAX)) {
 		kept->left_out++;
 		return 0;
 	}
@@ -130,7 +132,9 @@ static int add_verdict(struct summary *summary, const struct msg_run_event *even
 {
 	int r = keep_slow(summary, event);
 	if (r == 0 && tally_is_red(event))
-		r = keep(summary, &summary->failures, event);
+		r = keep(summary,
+			 event->outcome == OUTCOME_NOTRUN ? &summary->notrun : &summary->failures,
+			 event);
 	else if (r == 0 && outcome_is_red((enum outcome)event->outcome))
 		r = keep(summary, &summary->quarantined, event);
 	else if (r == 0 && event->flaky)
@@ -217,7 +221,8 @@ static int print_counts(const struct summary *summary, struct buf *buf)
 	};
 	const struct tally *tally = &summary->tally;
 	const char *between = "";
-	int r = buf_printf(buf, "%llu cases: ", (unsigned long long)tally->verdicts);
+	int r = buf_printf(buf, "%llu case%s: ", (unsigned long long)tally->verdicts,
+			   tally->verdicts == 1 ? "" : "s");
 	for (unsigned i = 0; r == 0 && i < OUTCOME_MAX; i++) {
 		char text[48];
 		if (!tally->outcomes[i])
@@ -303,6 +308,8 @@ int summary_print(const struct summary *summary, struct buf *buf)
 		r = print_kept(summary, buf, "Quarantined", &summary->quarantined);
 	if (r == 0)
 		r = print_kept(summary, buf, "Flaky", &summary->flaky);
+	if (r == 0)
+		r = print_kept(summary, buf, "Not run", &summary->notrun);
 	if (r == 0)
 		r = print_kept(summary, buf, "Failures", &summary->failures);
 	if (r == 0)
