@@ -19,7 +19,7 @@ FIXTURE=$ROOT/tests/fixtures/gtest
 suite_prepare()
 {
 	local stamp
-	stamp=$WORK/built-$(sha256sum "$FIXTURE"/*.* | sha256sum | cut -c1-16)
+	stamp=$WORK/built-$(cat "$FIXTURE"/*.* | sha256sum | cut -c1-16)
 	if [ ! -e "$stamp" ]; then
 		say "compiling"
 		mkdir -p "$WORK/programs"
