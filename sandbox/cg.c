@@ -7,8 +7,10 @@
  * that limits above us keep holding. A name says whose it is: a later keeper removes the groups of
  * dead ones.
  *
- * On v2 a group with processes cannot hand controllers to its children, so when only our owner and
- * we are in ours (a delegated unit), both move aside into OWN/paddock-main first.
+ * On v2 a group with processes cannot hand controllers to its children. When only our ancestors and
+ * we are in ours (a delegated unit, a login), all move aside into OWN/paddock-main. When others
+ * are, who are not ours to move, OWN is the nearest group above without processes that we may
+ * write.
  *
  * Invariants: per controller one version; a slot's groups hold its zygote and what was cloned from
  * it, nothing else; a group is only removed once its processes are dead. Not for limits and
@@ -92,12 +94,13 @@ bool cg_parse_name(const char *name, uint64_t *ret_pidns, uint64_t *ret_pid, uin
 	       util_parse_u64(start, UINT64_MAX, ret_start) == 0;
 }
 
-/* Field 22 of /proc/PID/stat, behind a command name that may hold anything; 0: no such process, or
- * a dead one. */
-static uint64_t start_time(uint64_t pid)
+enum { STAT_PARENT = 4, STAT_START = 22 };
+
+/* A field of /proc/PID/stat, behind a command name that may hold anything; 0: no such process, or a
+ * dead one. */
+static uint64_t stat_field(uint64_t pid, int field)
 {
-	char path[64];
-	char text[1024];
+	char path[64], text[1024];
 	const char *p;
 	uint64_t value = 0;
 
@@ -108,7 +111,7 @@ static uint64_t start_time(uint64_t pid)
 	/* A zombie keeps its place until somebody reaps it, which may be never. */
 	if (p && (p[2] == 'Z' || p[2] == 'X'))
 		return 0;
-	for (int field = 2; p && field < 22; field++)
+	for (int at = 2; p && at < field; at++)
 		p = strchr(p + 1, ' ');
 	if (!p)
 		return 0;
@@ -130,28 +133,86 @@ static bool is_v2(const char *path)
 	return statfs(path, &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC;
 }
 
+/* The processes of the group `dir`, as util_read_file. */
+static ssize_t read_procs(const char *dir, char *text, size_t size)
+{
+	char path[PATH_MAX];
+	int r = util_print(path, sizeof(path), "%s/cgroup.procs", dir);
+
+	return r < 0 ? r : util_read_file(AT_FDCWD, path, text, size);
+}
+
+/* v2: whether children of `dir` may have controllers: it holds no process, or is the kernel's root,
+ * to which that law does not apply. */
+static bool may_hand_down(const char *dir)
+{
+	char path[1500], text[16];
+
+	util_print(path, sizeof(path), "%s/cgroup.type", dir);
+	return access(path, F_OK) < 0 || read_procs(dir, text, sizeof(text)) == 0;
+}
+
+static bool is_ours(uint64_t pid)
+{
+	uint64_t at = (uint64_t)getpid();
+
+	while (at && at != pid)
+		at = stat_field(at, STAT_PARENT);
+	return at != 0;
+}
+
+/* v2: moves our ancestors and us into DIR/paddock-main. False: others are there, or it failed. */
+static bool step_aside(const char *dir)
+{
+	char path[1500], text[4096], word[24];
+	uint64_t pid;
+
+	if (read_procs(dir, text, sizeof(text)) <= 0)
+		return false;
+	for (const char *p = text; util_next_number(&p, &pid);)
+		if (!is_ours(pid))
+			return false;
+	util_print(path, sizeof(path), "%s/" MAIN_LEAF, dir);
+	(void)mkdir(path, 0755);
+	util_print(path, sizeof(path), "%s/" MAIN_LEAF "/cgroup.procs", dir);
+	for (const char *p = text; util_next_number(&p, &pid);) {
+		util_print(word, sizeof(word), "%llu", (unsigned long long)pid);
+		(void)util_write_file(AT_FDCWD, path, word);
+	}
+	return may_hand_down(dir);
+}
+
 /* MOUNT + OWN when that exists; a container without a cgroup namespace sees its own group as the
- * mount itself. */
+ * mount itself. On v2 up to a group that will do. */
 static void settle_own(struct hierarchy *h)
 {
-	char path[1400];
-	size_t length = strlen(h->own);
-	size_t leaf = strlen("/" MAIN_LEAF);
+	char dir[1400];
+	size_t length = strlen(h->own), leaf = strlen("/" MAIN_LEAF);
+	const char *why = "this user may not write its cgroup; run as root, or in a delegated unit "
+			  "(systemd-run --user -p Delegate=yes)";
 
 	if (length >= leaf && strcmp(h->own + length - leaf, "/" MAIN_LEAF) == 0)
 		h->own[length - leaf] = '\0';
 	if (strcmp(h->own, "/") == 0)
 		h->own[0] = '\0';
-	if (util_print(path, sizeof(path), "%s%s", h->mount, h->own) < 0 || access(path, F_OK) < 0)
+	if (util_print(dir, sizeof(dir), "%s%s", h->mount, h->own) < 0 || access(dir, F_OK) < 0)
 		h->own[0] = '\0';
-	util_print(path, sizeof(path), "%s%s", h->mount, h->own);
-	if (access(path, W_OK) < 0) {
-		h->version = 0;
-		util_print(
-			h->why, sizeof(h->why),
-			"this user may not write its cgroup; run as root, or in a delegated unit "
-			"(systemd-run --user -p Delegate=yes)");
+	for (;;) {
+		char *end = strrchr(h->own, '/');
+
+		util_print(dir, sizeof(dir), "%s%s", h->mount, h->own);
+		if (access(dir, W_OK) < 0)
+			break;
+		if (h->version == 1 || may_hand_down(dir) || step_aside(dir))
+			return;
+		why = "its cgroup holds other processes; run it in a delegated unit of its own "
+		      "(systemd-run -p Delegate=yes)";
+		if (!end)
+			break;
+		*end = '\0';
 	}
+	h->version = 0;
+	util_copy(h->why, sizeof(h->why), why);
 }
 
 static void find_hierarchy(struct cg *cg, enum cg_controller controller, const char *own_text)
@@ -161,26 +222,23 @@ static void find_hierarchy(struct cg *cg, enum cg_controller controller, const c
 
 	util_copy(h->why, sizeof(h->why),
 		  "the kernel does not offer this controller, or it is not mounted");
-	if (cgroup_get_subsys_mount_point(controller_names[controller], &mount) != 0)
-		return;
-	util_copy(h->mount, sizeof(h->mount), mount);
+	if (cgroup_get_subsys_mount_point(controller_names[controller], &mount) == 0)
+		util_copy(h->mount, sizeof(h->mount), mount);
 	free(mount);
-	h->version = is_v2(h->mount) ? 2 : 1;
+	h->version = !h->mount[0] ? 0 : is_v2(h->mount) ? 2 : 1;
+	/* On v2 a process is in one group, whatever the controller, and every group counts time. */
+	for (int i = 0; i < (int)controller && h->version != 1; i++)
+		if (cg->in[i].version == 2 && (h->version || controller == CG_CPUACCT)) {
+			*h = cg->in[i];
+			return;
+		}
+	if (!h->version)
+		return;
 	h->why[0] = '\0';
 	if (cg_find_path(own_text, h->version == 2 ? "" : controller_names[controller], h->own,
 			 sizeof(h->own)) < 0)
 		h->own[0] = '\0';
 	settle_own(h);
-}
-
-/* On v2 the processor time is in every group: it lives where the other controllers do. */
-static void settle_cpuacct(struct cg *cg)
-{
-	static const enum cg_controller others[] = { CG_CPU, CG_MEMORY, CG_PIDS };
-
-	for (size_t i = 0; !cg->in[CG_CPUACCT].version && i < ARRAY_LEN(others); i++)
-		if (cg->in[others[i]].version == 2)
-			cg->in[CG_CPUACCT] = cg->in[others[i]];
 }
 
 int cg_path(const struct cg *cg, enum cg_controller controller, const char *tail, char *buf,
@@ -194,14 +252,10 @@ int cg_path(const struct cg *cg, enum cg_controller controller, const char *tail
 
 static void kill_members(const char *dir)
 {
-	char path[PATH_MAX];
 	char text[65536];
 	uint64_t pid;
-	ssize_t n;
+	ssize_t n = read_procs(dir, text, sizeof(text));
 
-	if (util_print(path, sizeof(path), "%s/cgroup.procs", dir) < 0)
-		return;
-	n = util_read_file(AT_FDCWD, path, text, sizeof(text));
 	for (const char *p = text; n > 0 && util_next_number(&p, &pid);)
 		if (pid > 1 && pid != (uint64_t)getpid())
 			kill((pid_t)pid, SIGKILL);
@@ -243,8 +297,7 @@ static void remove_keeper_group(const char *dir)
  * at it too. */
 static void sweep(const struct hierarchy *h)
 {
-	char dir[1400];
-	char path[PATH_MAX];
+	char dir[1400], path[PATH_MAX];
 	uint64_t here = pid_namespace();
 	const struct dirent *entry;
 	DIR *stream;
@@ -255,13 +308,28 @@ static void sweep(const struct hierarchy *h)
 		uint64_t pidns, pid, start;
 
 		if (!cg_parse_name(entry->d_name, &pidns, &pid, &start) || pidns != here ||
-		    start_time(pid) == start)
+		    stat_field(pid, STAT_START) == start)
 			continue;
 		if (util_print(path, sizeof(path), "%s/%s", dir, entry->d_name) == 0)
 			remove_keeper_group(path);
 	}
 	if (stream)
 		closedir(stream);
+}
+
+/* What libcgroup 2.0 cannot do on v2: it turns controllers on from the top down, where somebody
+ * whom a part was delegated to may not write. */
+static int make_delegated(const struct cg *cg, enum cg_controller controller, const char *tail)
+{
+	char dir[PATH_MAX], path[PATH_MAX], word[32];
+	int r = cg_path(cg, controller, tail, dir, sizeof(dir));
+
+	if (r < 0 || (mkdir(dir, 0755) < 0 && errno != EEXIST))
+		return r < 0 ? r : -errno;
+	*strrchr(dir, '/') = '\0';
+	util_print(word, sizeof(word), "+%s", controller_names[controller]);
+	r = util_print(path, sizeof(path), "%s/cgroup.subtree_control", dir);
+	return r < 0 ? r : util_write_file(AT_FDCWD, path, word);
 }
 
 int cg_make(const struct cg *cg, enum cg_controller controller, const char *tail)
@@ -271,6 +339,9 @@ int cg_make(const struct cg *cg, enum cg_controller controller, const char *tail
 	struct cgroup *group;
 	int r;
 
+	/* On v2 processor time is in every group. */
+	if (controller == CG_CPUACCT && h->version == 2)
+		return 0;
 	if (util_print(path, sizeof(path), "%s/%s%s", h->own[0] ? h->own + 1 : "", cg->name, tail) <
 	    0)
 		return -ENAMETOOLONG;
@@ -286,83 +357,24 @@ int cg_make(const struct cg *cg, enum cg_controller controller, const char *tail
 	else if (r != 0)
 		r = -EACCES;
 	cgroup_free(&group);
-	return r;
-}
-
-/* Whether nobody but our owner and we are in the group `dir`. */
-static bool alone_in(const char *dir)
-{
-	char path[1500];
-	char text[4096];
-	uint64_t pid;
-	ssize_t n;
-
-	util_print(path, sizeof(path), "%s/cgroup.procs", dir);
-	n = util_read_file(AT_FDCWD, path, text, sizeof(text));
-	for (const char *p = text; n > 0 && util_next_number(&p, &pid);)
-		if (pid != (uint64_t)getpid() && pid != (uint64_t)getppid())
-			return false;
-	return n > 0;
-}
-
-/* Owner and keeper into OWN/paddock-main. */
-static int step_aside(const char *dir)
-{
-	char path[1500];
-	char word[16];
-	pid_t ours[2] = { getpid(), getppid() };
-	int r = 0;
-
-	util_print(path, sizeof(path), "%s/" MAIN_LEAF, dir);
-	if (mkdir(path, 0755) < 0 && errno != EEXIST)
-		return -errno;
-	util_print(path, sizeof(path), "%s/" MAIN_LEAF "/cgroup.procs", dir);
-	for (size_t i = 0; i < ARRAY_LEN(ours) && r == 0; i++) {
-		util_print(word, sizeof(word), "%d", (int)ours[i]);
-		r = util_write_file(AT_FDCWD, path, word);
-	}
-	return r;
-}
-
-/* v2: lets our children have the controllers. 0 or -errno. */
-static int hand_down(const struct hierarchy *h, const char *controller)
-{
-	char dir[1400];
-	char path[1500];
-	char word[32];
-	int r;
-
-	util_print(dir, sizeof(dir), "%s%s", h->mount, h->own);
-	util_print(path, sizeof(path), "%s/cgroup.subtree_control", dir);
-	util_print(word, sizeof(word), "+%s", controller);
-	r = util_write_file(AT_FDCWD, path, word);
-	if (r == -EBUSY && alone_in(dir)) {
-		r = step_aside(dir);
-		if (r == 0)
-			r = util_write_file(AT_FDCWD, path, word);
-	}
-	return r;
+	return r < 0 && h->version == 2 ? make_delegated(cg, controller, tail) : r;
 }
 
 static void make_keeper_group(struct cg *cg, enum cg_controller controller)
 {
 	struct hierarchy *h = &cg->in[controller];
-	int r = 0;
+	int r;
 
 	if (!h->version)
 		return;
 	sweep(h);
-	if (h->version == 2)
-		r = hand_down(h, controller_names[controller]);
-	if (r == 0)
-		r = cg_make(cg, controller, "");
+	r = cg_make(cg, controller, "");
 	if (r == 0)
 		return;
 	h->version = 0;
 	util_print(h->why, sizeof(h->why),
-		   "%s (%s); run as root, or in a delegated unit of its own",
-		   r == -EBUSY ? "its cgroup holds other processes"
-			       : "making a group below its own failed",
+		   "making a group below its own failed (%s); run as root, or in a delegated unit "
+		   "of its own",
 		   strerror(-r));
 }
 
@@ -375,7 +387,7 @@ int cg_open(struct cg **ret_cg)
 		return -ENOMEM;
 	util_print(cg->name, sizeof(cg->name), NAME_PREFIX "%llu-%d-%llu",
 		   (unsigned long long)pid_namespace(), (int)getpid(),
-		   (unsigned long long)start_time((uint64_t)getpid()));
+		   (unsigned long long)stat_field((uint64_t)getpid(), STAT_START));
 	for (int i = 0; i < CG_CONTROLLERS; i++)
 		util_copy(cg->in[i].why, sizeof(cg->in[i].why),
 			  "there are no control groups here; mount cgroup2");
@@ -387,7 +399,6 @@ int cg_open(struct cg **ret_cg)
 		find_hierarchy(cg, (enum cg_controller)i, own_text);
 		make_keeper_group(cg, (enum cg_controller)i);
 	}
-	settle_cpuacct(cg);
 	return 0;
 }
 

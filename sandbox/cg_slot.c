@@ -50,8 +50,7 @@ struct cg_slot {
 	unsigned number;
 	int fds[FILES];
 	uint64_t memory_bytes, pids, cpu_milli; /* as last written */
-	bool peak_resets;
-	uint64_t base_cpu_us, base_bytes, base_oom, base_pids;
+	uint64_t base_cpu_us, base_bytes, base_peak, base_oom, base_pids;
 };
 
 static int version_of(const struct cg_slot *slot, enum file file)
@@ -66,8 +65,7 @@ static void slot_tail(unsigned number, const char *file, char *buf, size_t size)
 
 static int open_file(struct cg_slot *slot, enum file file)
 {
-	char tail[80];
-	char path[PATH_MAX];
+	char tail[80], path[PATH_MAX];
 	int version = version_of(slot, file);
 
 	if (!version)
@@ -132,12 +130,8 @@ int cg_slot_new(struct cg *cg, unsigned number, struct cg_slot **ret_slot)
 	slot->cg = cg;
 	slot->number = number;
 	slot_tail(number, "", tail, sizeof(tail));
-	for (int i = 0; i < CG_CONTROLLERS; i++) {
-		/* Processor time on v2 comes with any other controller's group. */
-		if (!cg_can(cg, (enum cg_controller)i) ||
-		    (i == CG_CPUACCT && cg_version(cg, CG_CPUACCT) == 2))
-			continue;
-		int r = cg_make(cg, (enum cg_controller)i, tail);
+	for (enum cg_controller i = 0; i < CG_CONTROLLERS; i++) {
+		int r = cg_can(cg, i) ? cg_make(cg, i, tail) : 0;
 
 		if (r < 0) {
 			free(slot);
@@ -161,18 +155,16 @@ void cg_slot_free(struct cg_slot *slot)
 
 int cg_slot_attach(struct cg_slot *slot, pid_t pid)
 {
-	char tail[64];
-	char path[PATH_MAX];
-	char word[16];
+	char tail[64], path[PATH_MAX], word[16];
 
 	util_print(word, sizeof(word), "%d", (int)pid);
 	slot_tail(slot->number, "cgroup.procs", tail, sizeof(tail));
-	for (int i = 0; i < CG_CONTROLLERS; i++) {
-		int r = 0;
+	for (enum cg_controller i = 0; i < CG_CONTROLLERS; i++) {
+		if (!cg_can(slot->cg, i))
+			continue;
+		int r = cg_path(slot->cg, i, tail, path, sizeof(path));
 
-		if (cg_can(slot->cg, (enum cg_controller)i))
-			r = cg_path(slot->cg, (enum cg_controller)i, tail, path, sizeof(path));
-		if (r == 0 && cg_can(slot->cg, (enum cg_controller)i))
+		if (r == 0)
 			r = util_write_file(AT_FDCWD, path, word);
 		if (r < 0)
 			return r;
@@ -234,8 +226,9 @@ static int set_cpu(struct cg_slot *slot, uint64_t milli)
 static void remember(struct cg_slot *slot)
 {
 	slot->base_bytes = read_number(slot->fds[MEMORY_USAGE]);
-	slot->peak_resets = slot->fds[MEMORY_PEAK] >= 0 &&
-			    write_fd(slot->fds[MEMORY_PEAK], "0") == 0;
+	slot->base_peak = slot->fds[MEMORY_PEAK] >= 0 && write_fd(slot->fds[MEMORY_PEAK], "0") == 0
+				  ? 0
+				  : read_number(slot->fds[MEMORY_PEAK]);
 	slot->base_oom = read_counter(slot->fds[MEMORY_EVENTS], "oom_kill");
 	slot->base_pids = read_counter(slot->fds[PIDS_EVENTS], "max");
 	slot->base_cpu_us = read_cpu_us(slot);
@@ -264,11 +257,14 @@ int cg_slot_arm(struct cg_slot *slot, uint64_t memory_bytes, uint64_t pids, uint
 
 void cg_slot_read(struct cg_slot *slot, struct cg_slot_usage *ret_usage)
 {
-	uint64_t peak = slot->peak_resets ? read_number(slot->fds[MEMORY_PEAK]) : 0;
+	uint64_t peak = read_number(slot->fds[MEMORY_PEAK]);
 
 	*ret_usage = (struct cg_slot_usage){
 		.cpu_us = read_cpu_us(slot) - slot->base_cpu_us,
-		.peak_bytes = peak > slot->base_bytes ? peak - slot->base_bytes : 0,
+		/* Where a peak cannot be reset, only one higher than all before is this run's. */
+		.peak_bytes = peak > slot->base_peak && peak > slot->base_bytes
+				      ? peak - slot->base_bytes
+				      : 0,
 		.oom = read_counter(slot->fds[MEMORY_EVENTS], "oom_kill") > slot->base_oom,
 		.pids_limit = read_counter(slot->fds[PIDS_EVENTS], "max") > slot->base_pids,
 	};

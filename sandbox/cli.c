@@ -184,8 +184,7 @@ static int fill_defaults(struct cli *cli, struct box_error *err)
 
 int cli_parse(int argc, char **argv, struct cli *ret_cli, struct box_error *err)
 {
-	int at = 1;
-	int r = 0;
+	int at = 1, r = 0;
 
 	*ret_cli = (struct cli){
 		.verb = CLI_RUN, .json_fd = 2, .slots = 1, .spec.level = BOX_LEVEL_DEFAULT

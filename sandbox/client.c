@@ -112,8 +112,7 @@ static int open_keeper(struct box *box, const char *program, const char *extra,
 	AUTO_CLOSE int ours = -1;
 	AUTO_CLOSE int theirs = -1;
 	struct proto_hello hello;
-	int pair[2];
-	int r;
+	int pair[2], r;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return fail(err, -errno, "make a socket for the keeper", program,

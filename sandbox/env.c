@@ -49,8 +49,7 @@ static const char *rewrite(struct env *env, const char *variable, const struct l
 int env_make(const char *const *envp, const struct layout *layout, struct env *ret_env)
 {
 	struct env env = { 0 };
-	size_t n = 0;
-	size_t used = 0;
+	size_t n = 0, used = 0;
 
 	while (envp && envp[n])
 		n++;

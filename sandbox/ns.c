@@ -44,10 +44,8 @@ static void run_inside(const struct ns_capture *capture, int ready)
 
 int ns_capture(const struct ns_capture *capture)
 {
-	char path[64];
-	char byte;
-	int ready[2];
-	int fd;
+	char path[64], byte;
+	int ready[2], fd;
 	pid_t pid;
 
 	if (pipe2(ready, O_CLOEXEC) < 0)
@@ -81,8 +79,7 @@ struct maps {
 static int write_maps(pid_t pid, void *argument)
 {
 	const struct maps *maps = argument;
-	char uid_text[256];
-	char gid_text[256];
+	char uid_text[256], gid_text[256];
 	int r = ids_print(maps->uids, uid_text, sizeof(uid_text));
 
 	if (r == 0)
@@ -159,8 +156,7 @@ static void find_subids(const char *file, const char *name, uint32_t *ret_start,
 static pid_t start_helper(const char *helper, pid_t target, uint32_t own, uint32_t start,
 			  uint32_t count, const int go[2])
 {
-	char words[4][16];
-	char byte;
+	char words[4][16], byte;
 	pid_t pid = fork();
 
 	if (pid != 0)
@@ -193,8 +189,7 @@ int ns_enter_outer(const char *name, uint32_t *ret_subids)
 	struct ids_map gids = { .n = 1, .extents = { { 0, gid, 1 } } };
 	pid_t helpers[2] = { -1, -1 };
 	bool mapped;
-	int go[2];
-	int r = 0;
+	int go[2], r = 0;
 
 	find_subids("/etc/subuid", name, &uid_start, &uid_count);
 	find_subids("/etc/subgid", name, &gid_start, &gid_count);

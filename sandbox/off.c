@@ -37,8 +37,7 @@ int off_prepare(void)
 /* SIGKILL to every child there is now; returns how many. */
 static uint32_t kill_children(void)
 {
-	char text[16384];
-	char path[64];
+	char text[16384], path[64];
 	uint32_t n = 0;
 	uint64_t pid;
 	ssize_t length;

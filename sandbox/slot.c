@@ -210,8 +210,7 @@ void slot_zygote_spoke(struct slot *slot)
 /* The payload is the first child of init; its group gets the signal. */
 static void term_boxed(pid_t init)
 {
-	char path[64];
-	char text[64];
+	char path[64], text[64];
 	const char *at = text;
 	uint64_t pid;
 

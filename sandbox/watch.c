@@ -12,6 +12,9 @@
 
 #include "sandbox/util.h"
 
+/* How long set-up may take on a busy machine, and how often a late one is looked at. */
+enum { SETUP_US = 10000000, RECHECK_US = 5000 };
+
 void watch_start(struct watch *watch, const struct box_spec *spec, uint64_t now_us)
 {
 	*watch = (struct watch){
@@ -19,6 +22,7 @@ void watch_start(struct watch *watch, const struct box_spec *spec, uint64_t now_
 		.wall_us = spec->wall_us,
 		.grace_us = spec->grace_us,
 		.due_us = spec->wall_us ? now_us + spec->wall_us : UINT64_MAX,
+		.setup_due_us = now_us + spec->wall_us + SETUP_US,
 	};
 }
 
@@ -56,10 +60,12 @@ enum watch_action watch_tick(struct watch *watch, uint64_t now_us, uint64_t star
 {
 	if (now_us < watch->due_us)
 		return WATCH_WAIT;
-	/* The deadline counts from the payload's start, which came a little after the request. */
+	/* The deadline counts from the payload's start, which may come long after the request. */
 	if (watch->stage == WATCH_RUNNING && watch->wall_us) {
-		if (start_us && start_us + watch->wall_us > now_us) {
-			watch->due_us = start_us + watch->wall_us;
+		uint64_t due_us = start_us ? start_us + watch->wall_us : now_us + RECHECK_US;
+
+		if (due_us > now_us && (start_us || now_us < watch->setup_due_us)) {
+			watch->due_us = due_us;
 			return WATCH_WAIT;
 		}
 		return end(watch, BOX_CAUSE_TIMEOUT, now_us);
@@ -105,8 +111,7 @@ static void record_failure(const struct watch_facts *facts, struct box_result *r
 /* Processor time of the cgroup, split as the reaped processes' own was. */
 static void record_cpu(const struct watch_facts *facts, struct box_result *result)
 {
-	uint64_t user = facts->slate->user_us;
-	uint64_t system = facts->slate->system_us;
+	uint64_t user = facts->slate->user_us, system = facts->slate->system_us;
 	uint64_t total = user + system;
 
 	if (facts->cpu_us > total && total) {

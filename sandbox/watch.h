@@ -27,6 +27,7 @@ struct watch {
 	enum watch_stage stage;
 	enum box_cause reason; /* TIMEOUT or KILLED once stage is not RUNNING */
 	uint64_t due_us;       /* when to tick next; UINT64_MAX: never */
+	uint64_t setup_due_us; /* a payload that has not started by then never will */
 	uint64_t wall_us;
 	uint64_t grace_us;
 };

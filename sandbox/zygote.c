@@ -86,8 +86,7 @@ static void find_user(struct zygote_host *host)
 
 int zygote_host_init(struct zygote_host *host, int null_fd)
 {
-	int n;
-	int r;
+	int n, r;
 
 	*host = (struct zygote_host){ .uid = getuid(), .gid = getgid(), .null_fd = null_fd };
 	host->root = geteuid() == 0 && priv_has("cap_sys_admin") && priv_has("cap_setuid");

@@ -53,7 +53,7 @@ static struct box_spec probe_spec(const char *name, const char *argument)
 
 static void memory_is_limited(void **state)
 {
-	struct box_spec spec = probe_spec("grow", "256");
+	struct box_spec spec = probe_spec("grow", "128");
 
 	(void)state;
 	if (!has_memory)
@@ -65,11 +65,11 @@ static void memory_is_limited(void **state)
 	assert_true(kit.result.oom);
 	assert_in_range(kit.result.peak_bytes, 48 << 20, 65 << 20);
 	/* The same slot, wider: nothing of the last run sticks. */
-	spec.memory_bytes = 512 << 20;
+	spec.memory_bytes = 256 << 20;
 	boxkit_run(&kit, &spec);
 	boxkit_expect(&kit, "ok\n");
 	assert_false(kit.result.oom);
-	assert_in_range(kit.result.peak_bytes, 250 << 20, 300 << 20);
+	assert_in_range(kit.result.peak_bytes, 125 << 20, 160 << 20);
 	spec.memory_bytes = 0;
 	boxkit_run(&kit, &spec);
 	boxkit_expect(&kit, "ok\n");
