@@ -18,6 +18,7 @@ FIXTURE=$ROOT/tests/fixtures/ctest
 suite_prepare()
 {
 	rm -rf "$WORK/build"
+	command -v make >/dev/null || export CMAKE_GENERATOR=Ninja
 	cmake -S "$FIXTURE" -B "$WORK/build" >"$WORK/cmake.log" ||
 		die "cannot configure $FIXTURE, see $WORK/cmake.log"
 	cat >"$WORK/paddock.yaml" <<-YAML
