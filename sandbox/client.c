@@ -62,8 +62,10 @@ static int spawn_keeper(const char *program, struct box *box, const char *extra,
 	sigemptyset(&none);
 	posix_spawn_file_actions_init(&actions);
 	posix_spawnattr_init(&attr);
-	/* dup2 onto itself would keep O_CLOEXEC before glibc 2.29; the socket is moved out of the
-	 * way by the caller. */
+	/*
+	 * dup2 onto itself would keep O_CLOEXEC before glibc 2.29; the socket is moved out of the
+	 * way by the caller.
+	 */
 	posix_spawn_file_actions_adddup2(&actions, socket_fd, PROTO_FD);
 	posix_spawnattr_setsigmask(&attr, &none);
 	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
@@ -248,7 +250,8 @@ int box_spawn(struct box *box, uint64_t id, const struct box_spec *spec, const i
 	r = spec_encode(spec, &bytes, &size);
 	if (r < 0)
 		return r;
-	memcpy(packet.fds, fds, n_fds * sizeof(int));
+	for (size_t i = 0; i < n_fds; i++)
+		packet.fds[i] = fds[i];
 	r = send_spawn(box, id, bytes, size, &packet);
 	if (r < 0)
 		return r;

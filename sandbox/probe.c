@@ -110,7 +110,7 @@ static void probe_cgroups(struct probe *probe)
 
 static void probe_ids(struct probe *probe)
 {
-	struct zygote_host host;
+	static struct zygote_host host; /* its filters last as long as the program */
 	struct ids_map slot = { .n = 0 };
 	struct answer answer = {
 		"ids", false, "one id only",
