@@ -65,7 +65,7 @@ make_disk() {
 		install_program "$tests/$name" "/guest/tests/$name"
 	done
 	for name in paddock-box paddock paddock-worker; do
-		[ ! -x "$PADDOCK_BIN/$name" ] || install_program "$PADDOCK_BIN/$name" "/guest/bin/$name"
+		install_program "$PADDOCK_BIN/$name" "/guest/bin/$name"
 	done
 	install_program "$PADDOCK_FIXTURES/boxprobe" /guest/fixtures/boxprobe
 	install -m 755 "$guest/run" "$root/guest/run"
