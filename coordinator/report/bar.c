@@ -164,7 +164,6 @@ static void bar_event(struct report *report, const struct msg_run_event *event)
 	case MSG_RUN_CASE_RETRIED:
 	case MSG_RUN_CASE_FINISHED: ended(report, event); break;
 	case MSG_RUN_WARNING:
-	case MSG_RUN_LIST_FAILED:
 		out_note(&report->out, show_note(&report->pending, event, report->options.color));
 		break;
 	case MSG_RUN_WORKER_JOINED: report->slots += event->slots; break;

@@ -105,7 +105,6 @@ int collect_event(struct collect *collect, const struct msg_run_event *event)
 		collect->run.finished = true;
 		collect->run.end = copy;
 		return copy_event(collect, &collect->run.end);
-	case MSG_RUN_LIST_FAILED:
 	case MSG_RUN_CASE_RETRIED:
 	case MSG_RUN_CASE_FINISHED:
 		if (copy_event(collect, &copy) < 0)

@@ -65,9 +65,7 @@ static void put_command(struct out *out, struct str text, bool property)
 static int put_why(struct buf *text, const struct msg_run_event *event)
 {
 	const char *outcome = outcome_name((enum outcome)event->outcome);
-	if (event->kind == MSG_RUN_LIST_FAILED)
-		outcome = "listing failed";
-	else if (event->flaky)
+	if (event->flaky)
 		return buf_printf(text, "flaky: passed in attempt %u", (unsigned)event->attempt);
 	int r = buf_puts(text, outcome);
 	if (r == 0 && event->message.len)
@@ -121,10 +119,7 @@ static int put_row(struct buf *rows, const struct msg_run_event *event)
 	char took[24];
 	struct buf reason;
 	buf_init(&reason, LIMIT_TEXT_BYTES + 64);
-	int r = buf_printf(rows, "| %s | <code>",
-			   event->kind == MSG_RUN_LIST_FAILED
-				   ? "listing"
-				   : outcome_name((enum outcome)event->outcome));
+	int r = buf_printf(rows, "| %s | <code>", outcome_name((enum outcome)event->outcome));
 	const struct str parts[] = { event->suite, STR_LIT("::"), event->program, STR_LIT("::"),
 				     event->name };
 	for (size_t i = 0; r == 0 && i < sizeof(parts) / sizeof(parts[0]); i++)
@@ -142,9 +137,8 @@ static int put_row(struct buf *rows, const struct msg_run_event *event)
 
 static void github_event(struct report *report, const struct msg_run_event *event)
 {
-	bool unlisted = event->kind == MSG_RUN_LIST_FAILED;
 	bool verdict = event->kind == MSG_RUN_CASE_FINISHED;
-	bool red = unlisted || (verdict && tally_is_red(event));
+	bool red = verdict && tally_is_red(event);
 	tally_add(&report->tally, event);
 	if (red)
 		put_annotation(report, "error", event);
@@ -156,7 +150,7 @@ static void github_event(struct report *report, const struct msg_run_event *even
 		report->end = *event;
 		report->end.message = (struct str){ 0 };
 	}
-	out_flow(&report->out, unlisted);
+	out_flow(&report->out, false);
 }
 
 static int put_page(const struct report *report, struct buf *page)

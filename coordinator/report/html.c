@@ -68,14 +68,9 @@ static void put_text(struct out *out, struct str text)
 	out_note(out, escape_xml(&out->buf, text));
 }
 
-static bool is_red(const struct msg_run_event *event)
-{
-	return event->kind == MSG_RUN_LIST_FAILED || tally_is_red(event);
-}
-
 static const char *class_of(const struct msg_run_event *event)
 {
-	if (is_red(event))
+	if (tally_is_red(event))
 		return "red";
 	if (event->outcome == OUTCOME_PASS && !event->flaky)
 		return "green";
@@ -109,8 +104,7 @@ static void put_id(struct out *out, const struct msg_run_event *event)
 static void put_line(struct out *out, const struct msg_run_event *event)
 {
 	char took[24];
-	bool listing = event->kind == MSG_RUN_LIST_FAILED;
-	const char *outcome = listing ? "listing" : outcome_name((enum outcome)event->outcome);
+	const char *outcome = outcome_name((enum outcome)event->outcome);
 	str_format_duration(took, sizeof(took), event->duration_us);
 	out_note(out, buf_printf(&out->buf, "<span class=\"o %s\">%s</span> ", class_of(event),
 				 outcome));
@@ -203,7 +197,7 @@ static void put_red(struct report *report)
 	struct collect_case one;
 	bool any = false;
 	for (size_t i = 0; collect_nth(report->collect, i, &one); i++) {
-		if (!is_red(one.verdict))
+		if (!tally_is_red(one.verdict))
 			continue;
 		put(&report->out, any ? "" : "<h2>Failures</h2>\n");
 		any = true;
@@ -224,7 +218,7 @@ static size_t put_program(struct report *report, size_t first)
 		if (!collect_same_program(begin.verdict, one.verdict))
 			break;
 		total_us += one.verdict->duration_us;
-		red += is_red(one.verdict);
+		red += tally_is_red(one.verdict);
 	}
 	put(out, "<details><summary><code>");
 	put_text(out, begin.verdict->suite);
@@ -238,7 +232,7 @@ static size_t put_program(struct report *report, size_t first)
 	put(out, "</summary>\n");
 	for (size_t k = first; k < i; k++) {
 		collect_nth(report->collect, k, &one);
-		if (is_red(one.verdict)) { /* its output stands above */
+		if (tally_is_red(one.verdict)) { /* its output stands above */
 			put(out, "<div>");
 			put_line(out, one.verdict);
 			put(out, "</div>\n");

@@ -138,15 +138,14 @@ static void property_number(struct report *report, const char *name, uint64_t va
 
 static bool is_error(const struct msg_run_event *event)
 {
-	return event->kind == MSG_RUN_LIST_FAILED || event->outcome == OUTCOME_ERROR ||
-	       event->outcome == OUTCOME_LOST || event->outcome == OUTCOME_NOTRUN;
+	return event->outcome == OUTCOME_ERROR || event->outcome == OUTCOME_LOST ||
+	       event->outcome == OUTCOME_NOTRUN;
 }
 
 static bool is_skipped(const struct msg_run_event *event)
 {
 	bool red = outcome_is_red((enum outcome)event->outcome);
-	return event->kind != MSG_RUN_LIST_FAILED &&
-	       (event->outcome == OUTCOME_SKIP || (red && event->quarantined));
+	return event->outcome == OUTCOME_SKIP || (red && event->quarantined);
 }
 
 static void count(struct counts *counts, const struct msg_run_event *event)
@@ -189,10 +188,7 @@ static void put_reason(struct report *report, const struct msg_run_event *event)
 	out_note(&report->out, tally_reason(&reason, event));
 	attribute(report, "message", buf_str(&reason));
 	buf_done(&reason);
-	const char *type = event->kind == MSG_RUN_LIST_FAILED
-				   ? "listing"
-				   : outcome_name((enum outcome)event->outcome);
-	attribute(report, "type", str_of(type));
+	attribute(report, "type", str_of(outcome_name((enum outcome)event->outcome)));
 }
 
 static void put_attempts(struct report *report, const struct collect_case *one)
@@ -238,7 +234,7 @@ static void put_result(struct report *report, const struct msg_run_event *event)
 		put_skipped(report, event);
 		return;
 	}
-	if (event->kind != MSG_RUN_LIST_FAILED && !outcome_is_red((enum outcome)event->outcome))
+	if (!outcome_is_red((enum outcome)event->outcome))
 		return;
 	start(report, is_error(event) ? "error" : "failure");
 	put_reason(report, event);
@@ -274,14 +270,12 @@ static void put_case(struct report *report, const struct collect_case *one)
 	out_note(&report->out, buf_printf(&class_name, "%.*s::%.*s", STR_ARG(event->suite),
 					  STR_ARG(event->program)));
 	start(report, "testcase");
-	attribute(report, "name",
-		  event->kind == MSG_RUN_LIST_FAILED ? STR_LIT("(listing)") : event->name);
+	attribute(report, "name", event->name);
 	attribute(report, "classname", buf_str(&class_name));
 	attribute_time(report, "time", event->duration_us);
 	if (event->file.len)
 		attribute(report, "file", event->file);
-	if (event->kind != MSG_RUN_LIST_FAILED)
-		put_properties(report, event);
+	put_properties(report, event);
 	put_result(report, event);
 	put_attempts(report, one);
 	element(report, "system-out", event->out);

@@ -83,7 +83,6 @@ static void lines_event(struct report *report, const struct msg_run_event *event
 		put_verdict(report, event);
 		break;
 	case MSG_RUN_WARNING:
-	case MSG_RUN_LIST_FAILED:
 		out_note(out, show_note(&out->buf, event, report->options.color));
 		break;
 	case MSG_RUN_WORKER_JOINED:

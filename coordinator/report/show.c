@@ -191,12 +191,6 @@ int show_note(struct buf *buf, const struct msg_run_event *event, bool color)
 	int r = 0;
 	switch (event->kind) {
 	case MSG_RUN_WARNING: r = show_text(buf, SHOW_YELLOW, STR_LIT("warning:"), color); break;
-	case MSG_RUN_LIST_FAILED:
-		r = show_text(buf, SHOW_RED, STR_LIT("ERROR"), color);
-		r = r == 0 ? buf_puts(buf, "   listing ") : r;
-		r = r == 0 ? show_id(buf, event, color) : r;
-		r = r == 0 ? buf_puts(buf, ":") : r;
-		break;
 	case MSG_RUN_WORKER_JOINED:
 	case MSG_RUN_WORKER_LEFT:
 		r = put_worker(buf, event, color);

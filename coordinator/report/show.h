@@ -38,8 +38,7 @@ int show_verdict(struct buf *buf, const struct msg_run_event *event, bool color)
  * As buf_append. */
 int show_output(struct buf *buf, const struct msg_run_event *event, bool color);
 
-/* Append what a warning, a failed listing or a worker's coming and going says, as a line. As
- * buf_append. */
+/* Append what a warning or a worker's coming and going says, as a line. As buf_append. */
 int show_note(struct buf *buf, const struct msg_run_event *event, bool color);
 
 #endif

@@ -34,7 +34,7 @@ struct summary {
 	struct report_options options;
 	struct arena arena;
 	struct tally tally;
-	struct kept failures, notrun, flaky, quarantined, unlisted;
+	struct kept failures, notrun, flaky, quarantined;
 	struct msg_run_event *slowest; /* longest first */
 	size_t n_slowest;
 	struct msg_run_event finished;
@@ -66,7 +66,6 @@ void summary_free(struct summary *summary)
 	VEC_DONE(&summary->notrun);
 	VEC_DONE(&summary->flaky);
 	VEC_DONE(&summary->quarantined);
-	VEC_DONE(&summary->unlisted);
 	arena_done(&summary->arena);
 	free(summary->slowest);
 	free(summary);
@@ -149,7 +148,6 @@ int summary_event(struct summary *summary, const struct msg_run_event *event)
 	case MSG_RUN_STARTED:
 		summary->run = arena_copy(&summary->arena, event->name);
 		return summary->run ? 0 : -ENOMEM;
-	case MSG_RUN_LIST_FAILED: return keep(summary, &summary->unlisted, event);
 	case MSG_RUN_CASE_FINISHED: return add_verdict(summary, event);
 	case MSG_RUN_FINISHED:
 		summary->finished = *event;
@@ -182,10 +180,8 @@ static int print_kept(const struct summary *summary, struct buf *buf, const char
 		r = buf_printf(buf, " (%zu)\n", kept->len + kept->left_out);
 	for (size_t i = 0; r == 0 && i < kept->len; i++) {
 		const struct msg_run_event *event = &kept->items[i];
-		r = event->kind == MSG_RUN_LIST_FAILED ? show_note(buf, event, color)
-						       : show_verdict(buf, event, color);
-		if (r == 0 && summary->options.failure_output == REPORT_OUTPUT_FINAL &&
-		    event->kind != MSG_RUN_LIST_FAILED)
+		r = show_verdict(buf, event, color);
+		if (r == 0 && summary->options.failure_output == REPORT_OUTPUT_FINAL)
 			r = show_output(buf, event, color);
 	}
 	if (r == 0 && kept->left_out)
@@ -312,8 +308,6 @@ int summary_print(const struct summary *summary, struct buf *buf)
 		r = print_kept(summary, buf, "Not run", &summary->notrun);
 	if (r == 0)
 		r = print_kept(summary, buf, "Failures", &summary->failures);
-	if (r == 0)
-		r = print_kept(summary, buf, "Not listed", &summary->unlisted);
 	if (r == 0)
 		r = buf_puts(buf, "\n");
 	if (r == 0)

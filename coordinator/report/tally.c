@@ -27,7 +27,10 @@ void tally_add(struct tally *tally, const struct msg_run_event *event)
 {
 	switch (event->kind) {
 	case MSG_RUN_LISTED: tally->listed += event->count; break;
-	case MSG_RUN_LIST_FAILED: tally->list_failed++; break;
+	case MSG_RUN_LIST_FAILED:
+		tally->list_failed++;
+		tally->listed++; /* the case that tells it */
+		break;
 	case MSG_RUN_CASE_RETRIED: tally->retried++; break;
 	case MSG_RUN_CASE_FINISHED: add_verdict(tally, event); break;
 	case MSG_RUN_FINISHED: tally->finished = true; break;

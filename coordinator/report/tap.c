@@ -89,9 +89,7 @@ static void put_details(struct out *out, const struct collect_case *one)
 	char name[24];
 	out_note(out, buf_puts(&out->buf, "  ---\n"));
 	out_note(out, buf_printf(&out->buf, "  outcome: %s\n",
-				 event->kind == MSG_RUN_LIST_FAILED
-					 ? "error"
-					 : outcome_name((enum outcome)event->outcome)));
+				 outcome_name((enum outcome)event->outcome)));
 	put_string(out, "  ", "message", event->message);
 	out_note(out, buf_printf(&out->buf, "  duration_ms: %llu.%03u\n",
 				 (unsigned long long)(event->duration_us / 1000),
@@ -111,8 +109,6 @@ static void put_details(struct out *out, const struct collect_case *one)
 static void put_directive(struct out *out, const struct msg_run_event *event)
 {
 	bool red = outcome_is_red((enum outcome)event->outcome);
-	if (event->kind == MSG_RUN_LIST_FAILED)
-		return;
 	if (event->outcome == OUTCOME_SKIP) {
 		out_note(out, buf_puts(&out->buf, event->message.len ? " # SKIP " : " # SKIP"));
 		put_words(out, event->message);
@@ -125,14 +121,13 @@ static void put_directive(struct out *out, const struct msg_run_event *event)
 static void put_point(struct out *out, size_t number, const struct collect_case *one)
 {
 	const struct msg_run_event *event = one->verdict;
-	bool listing = event->kind == MSG_RUN_LIST_FAILED;
-	bool ok = !listing && !outcome_is_red((enum outcome)event->outcome);
+	bool ok = !outcome_is_red((enum outcome)event->outcome);
 	out_note(out, buf_printf(&out->buf, "%s %zu - ", ok ? "ok" : "not ok", number));
 	put_words(out, event->suite);
 	out_note(out, buf_puts(&out->buf, "::"));
 	put_words(out, event->program);
 	out_note(out, buf_puts(&out->buf, "::"));
-	put_words(out, listing ? STR_LIT("(listing)") : event->name);
+	put_words(out, event->name);
 	put_directive(out, event);
 	out_note(out, buf_puts(&out->buf, "\n"));
 	if (!ok || one->n_attempts || event->outcome == OUTCOME_LEAK)

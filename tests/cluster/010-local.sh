@@ -47,3 +47,11 @@ for i in $(seq 20); do printf 'f%s\tfalse\n' "$i"; done >"$suite/many.list"
 expect_exit 100 "$paddock" run --sandbox off --jobs 1 --max-fail 2 --progress none --events "$work/events" "$suite/many.list"
 expect_eq 20 "$(verdicts "$work/events" | wc -l)" "verdicts of a run cut short"
 [ "$(verdicts "$work/events" | grep -c ' notrun$')" -gt 0 ] || fail "nothing was left out after --max-fail 2"
+
+# A program that cannot be listed is one case, with the reason.
+printf '#!/bin/sh\nexit 3\n' >"$suite/unlisted" && chmod +x "$suite/unlisted"
+expect_exit 104 "$paddock" run --sandbox off --progress none --kind gtest --junit "$work/unlisted.xml" "$suite/unlisted"
+expect_eq 1 "$(grep -c '<testcase name="(listing)"' "$work/unlisted.xml")" "cases of a program that was not listed"
+
+# Started with its standard descriptors closed, as daemons do.
+expect_exit 0 sh -c 'exec "$@" <&-' closed "$paddock" run --sandbox off --progress none "$suite/t.list" -- good
