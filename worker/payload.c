@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
 	TAIL_BYTES = 16 << 10, /* of a process of several cases: its standard error, for messages */
@@ -171,13 +172,18 @@ bool payload_is_absent(struct payload *payload, const struct box_result *result,
 	const char *text;
 	if (result->cause != BOX_CAUSE_SETUP || (!exec && strcmp(result->setup_step, "chdir") != 0))
 		return false;
-	if (exec && result->setup_errno == ENOENT)
-		text = arena_printf(&payload->arena, "%s: no such executable",
-				    result->setup_object);
+	const char *object = result->setup_object;
+	if (exec && result->setup_errno == ENOENT && object[0] == '/' && access(object, F_OK) == 0)
+		text = arena_printf(&payload->arena,
+				    "%s: not seen from inside the sandbox, where /tmp and HOME are "
+				    "private but for the workspace; or its interpreter is missing",
+				    object);
+	else if (exec && result->setup_errno == ENOENT)
+		text = arena_printf(&payload->arena, "%s: no such executable", object);
 	else
 		text = arena_printf(&payload->arena, "cannot %s %s: %s",
-				    exec ? "execute" : "enter the working directory",
-				    result->setup_object, strerror(result->setup_errno));
+				    exec ? "execute" : "enter the working directory", object,
+				    strerror(result->setup_errno));
 	*ret_reason = text ? text : "no such executable";
 	return true;
 }

@@ -386,7 +386,8 @@ static void end_single(struct shard *shard, const struct shard_end *end, uint64_
 	}
 	if (verdict.outcome == OUTCOME_PASS && end->leftovers) {
 		snprintf(text, sizeof(text),
-			 "passed, but left %u processes behind; they were killed", end->leftovers);
+			 "passed, but left %u process%s behind; killed", end->leftovers,
+			 end->leftovers == 1 ? "" : "es");
 		verdict.outcome = OUTCOME_LEAK;
 		verdict.message = str_of(text);
 	}
