@@ -19,8 +19,11 @@
 #include "worker/spool.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -133,6 +136,24 @@ static void dismantle(struct worker *worker)
 	loop_free(worker->loop);
 }
 
+/* A run that was killed left its private folder, that of "ipc://FOLDER/s": nobody needs it now. */
+static void remove_sockets(const char *url)
+{
+	static const char scheme[] = "ipc://";
+	char path[PATH_MAX];
+	if (strncmp(url, scheme, strlen(scheme)) != 0)
+		return;
+	const char *socket = url + strlen(scheme);
+	int n = snprintf(path, sizeof(path), "%s.data", socket);
+	char *slash = strrchr(path, '/');
+	if (n < 0 || (size_t)n >= sizeof(path) || !slash || slash == path)
+		return;
+	unlink(socket);
+	unlink(path);
+	*slash = '\0';
+	rmdir(path);
+}
+
 int worker_run(const struct worker_options *options, struct err *err)
 {
 	struct worker worker = { .options = options };
@@ -154,5 +175,7 @@ int worker_run(const struct worker_options *options, struct err *err)
 	if (worker.orphaned)
 		err_set(err, -ESRCH, "the run this worker belongs to ended without it");
 	dismantle(&worker);
+	if (worker.orphaned)
+		remove_sockets(options->coordinator);
 	return code;
 }

@@ -21,6 +21,17 @@ for signal in INT TERM HUP; do
 	expect_eq 0 "$(pgrep -fx "sleep 600.$$" | wc -l)" "survivors"
 done
 
+# The run itself is killed: its worker ends what runs, and tidies up behind both.
+rm -f "$work/begun"
+mkdir "$work/rt"
+XDG_RUNTIME_DIR=$work/rt TMPDIR=$work/rt "$paddock" run --jobs 2 --progress none "$work/t.list" --sandbox off >"$work/out" 2>&1 &
+run=$!
+wait_for 20 test -e "$work/begun"
+kill -KILL "$run"
+wait "$run" 2>/dev/null
+wait_for 20 rmdir "$work/rt"
+expect_eq 0 "$(pgrep -fx "sleep 600.$$" | wc -l)" "survivors of a killed run"
+
 # The worker of a run is killed: another takes over, and every case still gets one verdict.
 rm -f "$work/begun"
 for i in $(seq 40); do printf 't%s\techo x >>%s/begun; sleep 0.1\n' "$i" "$work"; done >"$work/many.list"
