@@ -154,10 +154,10 @@ static void bar_event(struct report *report, const struct msg_run_event *event)
 	out_note(&report->out, summary_event(report->summary, event));
 	switch (event->kind) {
 	case MSG_RUN_STARTED:
-		out_note(&report->out, buf_printf(&report->pending, "Run %s: %llu program%s\n",
-						  summary_run(report->summary),
-						  (unsigned long long)event->count,
-						  event->count == 1 ? "" : "s"));
+		out_note(&report->out,
+			 buf_printf(&report->pending, "Run %s: %llu program%s\n",
+				    summary_run(report->summary), (unsigned long long)event->count,
+				    event->count == 1 ? "" : "s"));
 		break;
 	case MSG_RUN_LISTED: report->estimated_us += event->estimate_us; break;
 	case MSG_RUN_CASE_STARTED: started(report, event); break;

@@ -71,10 +71,10 @@ static void lines_event(struct report *report, const struct msg_run_event *event
 	out_note(out, summary_event(report->summary, event));
 	switch (event->kind) {
 	case MSG_RUN_STARTED:
-		out_note(out, buf_printf(&out->buf, "Run %s: %llu program%s\n",
-					 summary_run(report->summary),
-					 (unsigned long long)event->count,
-					 event->count == 1 ? "" : "s"));
+		out_note(out,
+			 buf_printf(&out->buf, "Run %s: %llu program%s\n",
+				    summary_run(report->summary), (unsigned long long)event->count,
+				    event->count == 1 ? "" : "s"));
 		break;
 	case MSG_RUN_CASE_STARTED: report->running++; break;
 	case MSG_RUN_CASE_RETRIED:
