@@ -208,12 +208,20 @@ static struct core_worker *hear(struct core *core, uint64_t number)
 	return worker;
 }
 
-void core_worker_ready(struct core *core, uint64_t now_us, uint64_t number, uint64_t free_slots)
+bool core_worker_ready(struct core *core, uint64_t now_us, uint64_t number, uint64_t free_slots)
 {
 	enter(core, now_us);
 	struct core_worker *worker = hear(core, number);
 	if (worker && free_slots)
 		core->work_changed = true;
+	return worker;
+}
+
+void core_renew_leases(struct core *core, uint64_t now_us)
+{
+	enter(core, now_us);
+	for (size_t i = 0; i < core->workers.len; i++)
+		core->workers.items[i].heard_us = now_us;
 }
 
 void core_worker_drain(struct core *core, uint64_t now_us, uint64_t number, bool draining)

@@ -74,9 +74,15 @@ uint64_t core_worker_joined(struct core *core, uint64_t now_us,
 
 /*
  * It asks for work: `free_slots` it could start now. Also renews its lease. Work comes as ASSIGN
- * actions.
+ * actions. False: it is not known (any more: its lease ran out) and has to join.
  */
-void core_worker_ready(struct core *core, uint64_t now_us, uint64_t worker, uint64_t free_slots);
+bool core_worker_ready(struct core *core, uint64_t now_us, uint64_t worker, uint64_t free_slots);
+
+/*
+ * The owner did not listen until now (it was stopped, or slept): whoever was silent has its lease
+ * anew.
+ */
+void core_renew_leases(struct core *core, uint64_t now_us);
 
 /* It takes no more work (draining) or does again. */
 void core_worker_drain(struct core *core, uint64_t now_us, uint64_t worker, bool draining);

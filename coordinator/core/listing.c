@@ -139,7 +139,7 @@ static void apply_overrides(const struct core_run *run, const struct filter_subj
 		if (sets & MSG_OVERRIDE_MEMORY)
 			item->memory_bytes = spec->memory_bytes;
 		if (sets & MSG_OVERRIDE_THREADS)
-			item->processors = (uint16_t)spec->threads;
+			item->processors = spec->threads ? (uint16_t)spec->threads : 1;
 		if (sets & MSG_OVERRIDE_ISOLATE)
 			item->alone = spec->isolate;
 		if (sets & MSG_OVERRIDE_QUARANTINE)

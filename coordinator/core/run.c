@@ -8,6 +8,7 @@
 
 #include "coordinator/plan/bound.h"
 #include "protocol/base/assert.h"
+#include "protocol/wire/limits.h"
 #include "protocol/wire/record.h"
 
 #include <errno.h>
@@ -36,6 +37,22 @@ static int compile_filters(struct core_run *run, struct err *err)
 	return r;
 }
 
+/* A program that no order could carry beside a shard would never start. */
+static int check_programs(const struct msg_submit *submit, struct err *err)
+{
+	size_t max = LIMIT_FRAME_BYTES - CORE_SHARD_BYTES_MAX - CORE_ORDER_BYTES;
+	for (size_t i = 0; i < submit->n_programs; i++) {
+		const struct msg_program *program = &submit->programs[i];
+		size_t bytes = msg_size(&msg_record_program, program);
+		if (bytes > max)
+			return err_set(err, -E2BIG,
+				       "the command and environment of %.*s take %zu bytes, the "
+				       "limit is %zu: shorten them (env)",
+				       STR_ARG(program->name), bytes, max);
+	}
+	return 0;
+}
+
 static int add_programs(struct core_run *run)
 {
 	for (size_t i = 0; i < run->spec.n_programs; i++) {
@@ -49,6 +66,8 @@ static int add_programs(struct core_run *run)
 struct core_run *run_new(struct core *core, const struct msg_submit *submit, const char *name,
 			 struct estimate_table *history, struct err *err)
 {
+	if (check_programs(submit, err) < 0)
+		return NULL;
 	struct core_run *run = calloc(1, sizeof(*run));
 	if (!run) {
 		err_set(err, -ENOMEM, "no memory for a run");

@@ -32,6 +32,8 @@ enum {
 	CORE_LIST_TRIES_MAX = 3,
 	/* names and details of one shard: leaves room in the frame for the program */
 	CORE_SHARD_BYTES_MAX = 384 << 10,
+	/* of an order and its frame beside those and the program */
+	CORE_ORDER_BYTES = 16 << 10,
 };
 
 /* A lock by name: cases hold it exclusively; those that found it taken wait in order. */

@@ -16,16 +16,20 @@
 #include "protocol/wire/record.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
 enum {
-	POLL_US = 2000000,	   /* parked polls are answered at least so often: below the core's
-				      suspicion (5 s) */
+	POLL_US = 2000000,  /* parked polls are answered at least so often: below the core's
+			       suspicion (5 s) */
+	STRAYS_US = 20000,  /* ... so soon while a worker still ends what nobody knows */
+	STALL_US = 3000000, /* steps are at most 1 s apart, unless this process was stopped */
 	CLIENT_LOST_US = 60000000, /* a client not heard for so long has gone: its run is stopped */
 	NEWS_BYTES = 640 << 10,	   /* of one piece of news: leaves room in the frame */
 	NEWS_EVENTS = 512,
+	SUBMIT_BYTES_MAX = 512 << 20, /* of the programs of one run */
 };
 
 /* A run of the core, and where its events go. */
@@ -55,6 +59,7 @@ struct server {
 	struct arena arena; /* of the message being handled */
 	bool draining, store_failed, commit_due;
 	size_t receipts_due;
+	uint64_t stepped_us; /* the last step; 0: none yet */
 };
 
 static uint64_t random_u64(void)
@@ -103,21 +108,25 @@ static void refuse(struct server *server, const struct request *request, enum ex
 		send_frame(server, request->lane, request->peer);
 }
 
-/* Answer what waits on a session's lane with `message`, and keep the answer for a repetition. */
-static void answer(struct server *server, struct session *session, int lane, enum msg_type type,
+/*
+ * Answer what waits on a session's lane with `message`, and keep the answer for a repetition.
+ * False: it cannot be encoded, and what it was to tell is lost.
+ */
+static bool answer(struct server *server, struct session *session, int lane, enum msg_type type,
 		   const void *message)
 {
 	struct err err = { 0 };
 	ASSERT(session->waits[lane]);
 	if (msg_encode(type, message, &server->frame, &err) < 0) {
 		LOG_ERROR("encode_failed", "%s", err.text);
-		return;
+		return false;
 	}
 	if (lane_server_answer(&session->lanes[lane], session->lanes[lane].seq,
 			       buf_str(&server->frame)) < 0)
 		LOG_ERROR("out_of_memory", "keeping a reply");
 	session->waits[lane] = false;
 	send_frame(server, lane, &session->parked[lane]);
+	return true;
 }
 
 /* ---- sessions ---- */
@@ -205,6 +214,42 @@ static struct session *take_request(struct server *server, int lane, uint64_t id
 	return NULL;
 }
 
+static void keep_order(struct session *session, const struct msg_assign *assign,
+		       const struct msg_cancel *cancel)
+{
+	if (session_keep_order(session, assign, cancel) < 0)
+		LOG_ERROR("out_of_memory", "keeping an order");
+}
+
+/*
+ * Its first poll, or the first after its lease ran out: it joins once it runs nothing. What it was
+ * ordered to do before is void.
+ */
+static void join(struct server *server, struct session *session, const struct msg_poll *poll)
+{
+	session->worker = 0;
+	session->draining = false;
+	session_drop_orders(session, session->assigns.len, session->cancels.len);
+	if (poll->n_running) {
+		session->answer_by_us = now_us() + STRAYS_US;
+		for (size_t i = 0; !session->strays_told && i < poll->n_running; i++)
+			keep_order(session, NULL,
+				   &(struct msg_cancel){ .attempt = poll->running[i].attempt,
+							 .epoch = poll->running[i].epoch,
+							 .reason = STR_LIT("its lease ran out") });
+		session->strays_told = true;
+		return;
+	}
+	session->strays_told = false;
+	session->worker = core_worker_joined(server->core, now_us(),
+					     &(struct core_worker_spec){
+						     .name = str_of(session->name),
+						     .slots = session->slots,
+						     .tags = session->tags,
+						     .n_tags = session->n_tags });
+	LOG_DEBUG("worker_joined", "name=%s slots=%u", session->name, (unsigned)session->slots);
+}
+
 static void on_poll(struct server *server, const struct msg_poll *poll, struct chan_peer *peer)
 {
 	struct session *session = take_request(server, SESSION_CONTROL, poll->session, poll->seq,
@@ -212,21 +257,12 @@ static void on_poll(struct server *server, const struct msg_poll *poll, struct c
 	if (!session)
 		return;
 	session->answer_by_us = now_us() + POLL_US;
-	if (!session->worker) {
-		session->worker = core_worker_joined(server->core, now_us(),
-						     &(struct core_worker_spec){
-							     .name = str_of(session->name),
-							     .slots = session->slots,
-							     .tags = session->tags,
-							     .n_tags = session->n_tags });
-		LOG_DEBUG("worker_joined", "name=%s slots=%u", session->name,
-			  (unsigned)session->slots);
-	}
+	if (!core_worker_ready(server->core, now_us(), session->worker, poll->free_slots))
+		join(server, session, poll);
 	if (poll->draining && !session->draining) {
 		session->draining = true;
 		core_worker_drain(server->core, now_us(), session->worker, true);
 	}
-	core_worker_ready(server->core, now_us(), session->worker, poll->free_slots);
 }
 
 static void on_report(struct server *server, const struct msg_report *report,
@@ -237,15 +273,17 @@ static void on_report(struct server *server, const struct msg_report *report,
 	if (!session)
 		return;
 	struct err err = { 0 };
-	for (size_t i = 0; i < report->n_events; i++)
+	/* One that has to join (again) reports of attempts that were given up: read, not merged. */
+	bool joined = core_worker_ready(server->core, now_us(), session->worker, 0);
+	for (size_t i = 0; joined && i < report->n_events; i++)
 		if (core_worker_event(server->core, now_us(), session->worker, &report->events[i],
 				      &err) < 0) {
 			LOG_ERROR("bad_event", "worker=%s %s", session->name, err.text);
 			end_session(server, session, "it sent an event that makes no sense");
 			return;
 		}
+	server->receipts_due += !session->receipt_due;
 	session->receipt_due = true;
-	server->receipts_due++;
 }
 
 /* ---- clients ---- */
@@ -279,8 +317,13 @@ static uint64_t start_run(struct server *server, const struct msg_submit *submit
 	return run.number;
 }
 
-static int keep_piece(struct session *session, const struct msg_submit *submit)
+static int keep_piece(struct session *session, const struct msg_submit *submit, struct err *err)
 {
+	if (session->arena.total_bytes > SUBMIT_BYTES_MAX)
+		return err_set(err, -E2BIG,
+			       "a submission of more than %d MiB: split it, or give its programs a "
+			       "smaller environment",
+			       SUBMIT_BYTES_MAX >> 20);
 	for (size_t i = 0; i < submit->n_programs; i++) {
 		struct msg_program copy;
 		if (record_copy(&msg_record_program, &submit->programs[i], &copy, &session->arena) <
@@ -301,7 +344,7 @@ static void on_submit(struct server *server, const struct msg_submit *submit,
 	if (!session)
 		return;
 	int r = session->run ? err_set(&err, -EEXIST, "this session has a run already")
-			     : keep_piece(session, submit);
+			     : keep_piece(session, submit, &err);
 	if (r == 0 && !submit->more) {
 		struct msg_submit whole = *submit;
 		whole.programs = session->programs.items;
@@ -420,21 +463,6 @@ static struct session *session_of_worker(const struct server *server, uint64_t w
 	return NULL;
 }
 
-static int keep_order(struct session *session, const struct core_action *action)
-{
-	struct arena *arena = &session->orders_arena;
-	if (action->kind == CORE_ACTION_ASSIGN) {
-		struct msg_assign copy;
-		return record_copy(&msg_record_assign, action->assign, &copy, arena) < 0
-			       ? -ENOMEM
-			       : VEC_PUSH(&session->assigns, copy);
-	}
-	struct msg_cancel copy = *action->cancel;
-	char *reason = arena_copy(arena, copy.reason);
-	copy.reason.data = reason;
-	return reason ? VEC_PUSH(&session->cancels, copy) : -ENOMEM;
-}
-
 static void store_trouble(struct server *server, const struct err *err)
 {
 	if (!server->store_failed)
@@ -519,8 +547,8 @@ static void drain_core(struct server *server)
 		case CORE_ACTION_ASSIGN:
 		case CORE_ACTION_CANCEL:
 			session = session_of_worker(server, action.worker);
-			if (session && keep_order(session, &action) < 0)
-				LOG_ERROR("out_of_memory", "keeping an order");
+			if (session)
+				keep_order(session, action.assign, action.cancel);
 			break;
 		case CORE_ACTION_EVENT: pass_event(server, &action); break;
 		case CORE_ACTION_RUN_DONE: finish_run(server, &action); break;
@@ -528,44 +556,28 @@ static void drain_core(struct server *server)
 	}
 }
 
-/* As many of the waiting assignments as fit in one frame; the rest goes with the next poll. */
-static size_t orders_that_fit(const struct session *session)
-{
-	size_t n = 0, bytes = 4096;
-	while (n < session->assigns.len && n < LIMIT_ORDERS) {
-		bytes += msg_size(&msg_record_assign, &session->assigns.items[n]);
-		if (n && bytes > LIMIT_FRAME_BYTES - 4096)
-			break;
-		n++;
-	}
-	return n;
-}
-
 static void send_orders(struct server *server, struct session *session)
 {
 	bool drain = server->draining && !session->drain_told;
 	bool something = session->assigns.len || session->cancels.len || drain;
-	if (!session->waits[SESSION_CONTROL] || !session->worker ||
-	    (!something && now_us() < session->answer_by_us))
+	if (!session->waits[SESSION_CONTROL] || (!something && now_us() < session->answer_by_us))
 		return;
-	size_t n = orders_that_fit(session);
 	size_t n_cancels = session->cancels.len < LIMIT_ORDERS ? session->cancels.len
 							       : LIMIT_ORDERS;
-	answer(server, session, SESSION_CONTROL, MSG_ORDERS,
-	       &(struct msg_orders){ .session = session->id,
+	size_t n = session_orders_that_fit(session, n_cancels);
+	struct msg_orders orders = { .session = session->id,
 				     .seq = session->lanes[SESSION_CONTROL].seq,
 				     .assigns = session->assigns.items,
 				     .n_assigns = n,
 				     .cancels = session->cancels.items,
 				     .n_cancels = n_cancels,
-				     .drain = server->draining });
+				     .drain = server->draining };
+	if (!answer(server, session, SESSION_CONTROL, MSG_ORDERS, &orders)) {
+		end_session(server, session, "its orders could not be sent");
+		return;
+	}
 	session->drain_told = server->draining;
-	session->cancels.len -= n_cancels;
-	session->assigns.len -= n;
-	memmove(session->assigns.items, session->assigns.items + n,
-		session->assigns.len * sizeof(*session->assigns.items));
-	if (!session->assigns.len && !session->cancels.len)
-		arena_clear(&session->orders_arena);
+	session_drop_orders(session, n, n_cancels);
 }
 
 static void send_receipt(struct server *server, struct session *session)
@@ -590,23 +602,20 @@ static void send_news(struct server *server, struct session *session)
 	bool last = run->done && session->watch_from + n >= run->feed.end;
 	if (!n && !last && now_us() < session->answer_by_us)
 		return;
-	answer(server, session, SESSION_DATA, MSG_NEWS,
-	       &(struct msg_news){ .session = session->id,
-				   .seq = session->lanes[SESSION_DATA].seq,
-				   .next = session->watch_from + n,
-				   .done = last,
-				   .events = events,
-				   .n_events = n });
+	struct msg_news news = { .session = session->id,
+				 .seq = session->lanes[SESSION_DATA].seq,
+				 .next = session->watch_from + n,
+				 .done = last,
+				 .events = events,
+				 .n_events = n };
+	if (!answer(server, session, SESSION_DATA, MSG_NEWS, &news))
+		end_session(server, session, "its news could not be sent");
 }
 
-/*
- * A client that is silent and has nothing parked for a minute is gone; so is a worker the core gave
- * up.
- */
+/* A peer that is silent for a minute is gone: what it parks is answered within POLL_US. */
 static void check_peer(struct server *server, struct session *session)
 {
-	bool waits = session->waits[SESSION_CONTROL] || session->waits[SESSION_DATA];
-	if (!waits && now_us() - session->heard_us > CLIENT_LOST_US)
+	if (now_us() - session->heard_us > CLIENT_LOST_US)
 		end_session(server, session, "nothing was heard of it for a minute");
 }
 
@@ -623,10 +632,24 @@ static void arm_timer(struct server *server)
 	loop_timer_set(server->timer, wait < 1000000 ? wait + 1000 : 1000000);
 }
 
+/* This process was stopped (Ctrl-Z) or starved: the silence was ours, and nobody is lost for it. */
+static void excuse_silence(struct server *server, uint64_t now)
+{
+	LOG_INFO("stalled", "for=%" PRIu64 " ms; all leases begin anew",
+		 (now - server->stepped_us) / 1000);
+	core_renew_leases(server->core, now);
+	for (size_t i = 0; i < server->sessions.table.len; i++)
+		if (server->sessions.table.items[i])
+			server->sessions.table.items[i]->heard_us = now;
+}
+
 void server_step(void *data)
 {
 	struct server *server = data;
 	uint64_t now = now_us();
+	if (server->stepped_us && now - server->stepped_us > STALL_US)
+		excuse_silence(server, now);
+	server->stepped_us = now;
 	if (now >= core_deadline_us(server->core))
 		core_tick(server->core, now);
 	drain_core(server);
@@ -642,7 +665,8 @@ void server_step(void *data)
 		if (durable)
 			send_receipt(server, session);
 		send_news(server, session);
-		check_peer(server, session);
+		if (server->sessions.table.items[i])
+			check_peer(server, session);
 	}
 	arm_timer(server);
 }

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void done(struct session *session)
 {
@@ -78,4 +79,50 @@ void session_free(struct sessions *sessions, struct session *session)
 	ASSERT(sessions->table.items[place] == session);
 	sessions->table.items[place] = NULL;
 	done(session);
+}
+
+int session_keep_order(struct session *session, const struct msg_assign *assign,
+		       const struct msg_cancel *cancel)
+{
+	struct arena *arena = &session->orders_arena;
+	ASSERT(!assign != !cancel);
+	if (assign) {
+		struct msg_assign copy;
+		return record_copy(&msg_record_assign, assign, &copy, arena) < 0
+			       ? -ENOMEM
+			       : VEC_PUSH(&session->assigns, copy);
+	}
+	struct msg_cancel copy = *cancel;
+	char *reason = arena_copy(arena, copy.reason);
+	copy.reason.data = reason;
+	return reason ? VEC_PUSH(&session->cancels, copy) : -ENOMEM;
+}
+
+size_t session_orders_that_fit(const struct session *session, size_t n_cancels)
+{
+	size_t n = 0, bytes = 4096;
+	for (size_t i = 0; i < n_cancels; i++)
+		bytes += 32 + session->cancels.items[i].reason.len;
+	while (n < session->assigns.len && n < LIMIT_ORDERS) {
+		bytes += msg_size(&msg_record_assign, &session->assigns.items[n]);
+		if ((n || n_cancels) && bytes > LIMIT_FRAME_BYTES - 4096)
+			break;
+		n++;
+	}
+	return n;
+}
+
+void session_drop_orders(struct session *session, size_t n_assigns, size_t n_cancels)
+{
+	ASSERT(n_assigns <= session->assigns.len && n_cancels <= session->cancels.len);
+	session->assigns.len -= n_assigns;
+	session->cancels.len -= n_cancels;
+	if (session->assigns.len)
+		memmove(session->assigns.items, session->assigns.items + n_assigns,
+			session->assigns.len * sizeof(*session->assigns.items));
+	if (session->cancels.len)
+		memmove(session->cancels.items, session->cancels.items + n_cancels,
+			session->cancels.len * sizeof(*session->cancels.items));
+	if (!session->assigns.len && !session->cancels.len)
+		arena_clear(&session->orders_arena);
 }

@@ -35,6 +35,7 @@ struct session {
 	uint64_t worker;  /* the core's number, 0 before its first poll */
 	bool receipt_due; /* answer the data lane after the commit */
 	bool drain_told, draining;
+	bool strays_told;	   /* it was told to end what it ran before it joined */
 	struct arena orders_arena; /* what waits for its next poll */
 	struct {
 		struct msg_assign *items;
@@ -68,6 +69,16 @@ struct session *session_new(struct sessions *sessions, const struct msg_hello *h
 
 /* The session `id`, or NULL. */
 struct session *session_find(const struct sessions *sessions, uint64_t id);
+
+/* Keep a copy of an order, one of the two, for its next poll. 0 or -ENOMEM. */
+int session_keep_order(struct session *session, const struct msg_assign *assign,
+		       const struct msg_cancel *cancel);
+
+/* How many of its first assignments fit in one frame beside the first n_cancels cancels. */
+size_t session_orders_that_fit(const struct session *session, size_t n_cancels);
+
+/* Forget its first assignments and cancels: they were sent, or are void. */
+void session_drop_orders(struct session *session, size_t n_assigns, size_t n_cancels);
 
 /* Forget it. */
 void session_free(struct sessions *sessions, struct session *session);

@@ -236,6 +236,61 @@ static void test_suspect_gets_nothing(void **state)
 	assert_true(desk_next(desk).list);
 }
 
+static void test_who_was_given_up_has_to_join(void **state)
+{
+	struct desk *desk = *state;
+	uint64_t worker = desk_join(desk, "w", 1);
+	assert_true(core_worker_ready(desk->core, desk->now_us, worker, 1));
+	desk->now_us += 15 * DESK_S;
+	core_tick(desk->core, desk->now_us);
+	assert_false(core_worker_ready(desk->core, desk->now_us, worker, 1));
+	assert_false(core_worker_ready(desk->core, desk->now_us, 0, 1));
+}
+
+static void test_silence_of_our_own_loses_nobody(void **state)
+{
+	struct desk *desk = *state;
+	uint64_t worker = desk_join(desk, "w", 1);
+	desk->now_us += 60 * DESK_S;
+	core_renew_leases(desk->core, desk->now_us);
+	core_tick(desk->core, desk->now_us);
+	assert_true(core_worker_ready(desk->core, desk->now_us, worker, 1));
+}
+
+/* An order that no frame holds would be lost, and its case never end. */
+static void test_too_large_a_program_is_refused(void **state)
+{
+	struct desk *desk = *state;
+	static char variable[100 << 10];
+	struct str env[4];
+	struct msg_program program = {
+		.name = STR_LIT("big"), .kind = STR_LIT("list"), .env = env, .n_env = 4
+	};
+	struct err err = { 0 };
+	memset(variable, 'x', sizeof(variable));
+	for (size_t i = 0; i < 4; i++)
+		env[i] = (struct str){ variable, sizeof(variable) };
+	struct msg_submit submission = { .programs = &program, .n_programs = 1 };
+	assert_int_equal(core_run_submit(desk->core, desk->now_us, &submission, "run", NULL, &err),
+			 0);
+	assert_non_null(strstr(err.text, "environment of big"));
+	program.n_env = 3;
+	assert_true(core_run_submit(desk->core, desk->now_us, &submission, "run", NULL, &err));
+}
+
+static void test_no_threads_are_one(void **state)
+{
+	struct desk *desk = *state;
+	struct msg_listed listed[] = { { .name = STR_LIT("x") }, { .name = STR_LIT("y") } };
+	struct msg_override override = { .filter = STR_LIT("all()"), .has = MSG_OVERRIDE_THREADS };
+	desk_join(desk, "w", 1);
+	desk_submit(desk, (struct msg_submit){ .overrides = &override, .n_overrides = 1 }, 1, 0);
+	desk_list(desk, listed, 2);
+	size_t running = core_run_status(desk->core, desk->run).running;
+	assert_int_equal(desk->orders.len, 1); /* the one slot is taken by the first shard */
+	assert_true(running > 0);
+}
+
 static void test_draining_worker_finishes(void **state)
 {
 	struct desk *desk = *state;
@@ -293,6 +348,10 @@ int main(void)
 		TEST(lost_worker),
 		TEST(lost_for_good),
 		TEST(suspect_gets_nothing),
+		TEST(who_was_given_up_has_to_join),
+		TEST(silence_of_our_own_loses_nobody),
+		TEST(too_large_a_program_is_refused),
+		TEST(no_threads_are_one),
 		TEST(draining_worker_finishes),
 		TEST(leaving_before_the_drain),
 		TEST(shards_spread_over_workers),
