@@ -4,9 +4,10 @@
  *
  * Invariants: the root is 0700 and ours, so the slots' own folders may be 0777 for payloads of
  * other uids, which reach them through a bind only. A folder's modification time is set to 0 after
- * it was emptied: any other time means that something was made or removed in it since. Removal
- * keeps no more than two folders open however deep a tree is: a subfolder that is not empty is
- * first moved to the top.
+ * it was emptied, and its time of change is remembered: any other means that something was made or
+ * removed in it since. A test can set back the first, not the second; the second alone would miss
+ * what is made within the same tick of the clock. Removal keeps no more than two folders open
+ * however deep a tree is: a subfolder that is not empty is first moved to the top.
  */
 #include "worker/scratch.h"
 
@@ -28,9 +29,13 @@
 #define ROOT_PREFIX "paddock-worker-"
 enum { FOLDER_FLAGS = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC };
 
+static const char *const parts[] = { "tmp", "artifacts" };
+enum { PARTS = sizeof(parts) / sizeof(parts[0]) };
+
 struct folder {
 	int fd; /* of slot-N */
 	char *path;
+	struct timespec emptied[1 + PARTS]; /* time of change of slot-N and its parts */
 };
 
 struct scratch {
@@ -39,9 +44,6 @@ struct scratch {
 	unsigned n;
 	struct folder slots[];
 };
-
-static const char *const parts[] = { "tmp", "artifacts" };
-enum { PARTS = sizeof(parts) / sizeof(parts[0]) };
 
 static bool is_dots(const char *name)
 {
@@ -155,17 +157,33 @@ static void sweep(const char *parent)
 	closedir(dir);
 }
 
-/* Make the two parts of a slot's folder and forget when that was. 0 or -errno. */
-static int furnish(int fd)
+/* Look at slot-N (part 0) or one of its parts. 0 or -errno. */
+static int look(const struct folder *folder, size_t part, struct stat *ret_st)
+{
+	int r = part ? fstatat(folder->fd, parts[part - 1], ret_st, AT_SYMLINK_NOFOLLOW)
+		     : fstat(folder->fd, ret_st);
+	return r < 0 ? -errno : 0;
+}
+
+/* Make the two parts of a slot's folder and remember when that was. 0 or -errno. */
+static int furnish(struct folder *folder)
 {
 	static const struct timespec epoch[2];
-	for (size_t i = 0; i < PARTS; i++) {
-		if (mkdirat(fd, parts[i], 0777) < 0)
+	struct stat st;
+	for (size_t i = 0; i < PARTS; i++)
+		if (mkdirat(folder->fd, parts[i], 0777) < 0 ||
+		    fchmodat(folder->fd, parts[i], 0777, 0) < 0 ||
+		    utimensat(folder->fd, parts[i], epoch, 0) < 0)
 			return -errno;
-		if (fchmodat(fd, parts[i], 0777, 0) < 0 || utimensat(fd, parts[i], epoch, 0) < 0)
-			return -errno;
+	if (futimens(folder->fd, epoch) < 0)
+		return -errno;
+	for (size_t i = 0; i <= PARTS; i++) {
+		int r = look(folder, i, &st);
+		if (r < 0)
+			return r;
+		folder->emptied[i] = st.st_ctim;
 	}
-	return futimens(fd, epoch) < 0 ? -errno : 0;
+	return 0;
 }
 
 static int make_slot(struct scratch *scratch, unsigned slot)
@@ -179,7 +197,7 @@ static int make_slot(struct scratch *scratch, unsigned slot)
 	if (mkdir(folder->path, 0777) < 0 || chmod(folder->path, 0777) < 0)
 		return -errno;
 	folder->fd = open(folder->path, FOLDER_FLAGS);
-	return folder->fd < 0 ? -errno : furnish(folder->fd);
+	return folder->fd < 0 ? -errno : furnish(folder);
 }
 
 static int make_root(struct scratch *scratch, const char *parent)
@@ -304,23 +322,25 @@ int scratch_take(struct scratch *scratch, unsigned slot, const char *name, struc
 	return r;
 }
 
-static bool is_touched(int fd, const char *part)
+/* Was slot-N (part 0) or one of its parts changed since it was emptied? */
+static bool is_touched(const struct folder *folder, size_t part)
 {
+	const struct timespec *then = &folder->emptied[part];
 	struct stat st;
-	if (fstatat(fd, part, &st, part[0] ? AT_SYMLINK_NOFOLLOW : AT_EMPTY_PATH) < 0)
-		return true;
-	return st.st_mtim.tv_sec != 0 || st.st_mtim.tv_nsec != 0;
+	return look(folder, part, &st) < 0 || st.st_mtim.tv_sec || st.st_mtim.tv_nsec ||
+	       st.st_ctim.tv_sec != then->tv_sec || st.st_ctim.tv_nsec != then->tv_nsec;
 }
 
 int scratch_clear(struct scratch *scratch, unsigned slot)
 {
 	ASSERT(slot < scratch->n);
-	int fd = scratch->slots[slot].fd;
-	bool touched = is_touched(fd, "");
-	for (size_t i = 0; i < PARTS && !touched; i++)
-		touched = is_touched(fd, parts[i]);
+	struct folder *folder = &scratch->slots[slot];
+	bool touched = false;
+	for (size_t i = 0; i <= PARTS && !touched; i++)
+		touched = is_touched(folder, i);
 	if (!touched)
 		return 0;
-	int r = empty_tree(fd);
-	return r < 0 ? r : furnish(fd);
+	/* A test may have taken its mode away, for all tests to come. */
+	int r = fchmod(folder->fd, 0777) < 0 ? -errno : empty_tree(folder->fd);
+	return r < 0 ? r : furnish(folder);
 }

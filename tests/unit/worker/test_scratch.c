@@ -129,6 +129,29 @@ static void test_clear(void **state)
 	assert_int_equal(access("/etc/passwd", F_OK), 0);
 }
 
+/* A test hides what it leaves for the next one, or shuts it out. */
+static void test_clear_after_tricks(void **state)
+{
+	static const struct timespec epoch[2];
+	struct fixture *f = *state;
+	struct stat st;
+	/* Later than what was remembered, as any test is. */
+	for (stat(f->slot, &st); true; unlink(below(f, "probe"))) {
+		struct timespec then = st.st_ctim;
+		make_file(below(f, "probe"));
+		assert_int_equal(stat(f->slot, &st), 0);
+		if (st.st_ctim.tv_sec != then.tv_sec || st.st_ctim.tv_nsec != then.tv_nsec)
+			break;
+	}
+	assert_int_equal(utimensat(AT_FDCWD, f->slot, epoch, 0), 0);
+	assert_int_equal(scratch_clear(f->scratch, 1), 0);
+	assert_int_equal(access(below(f, "probe"), F_OK), -1);
+	assert_int_equal(chmod(f->slot, 0), 0);
+	assert_int_equal(scratch_clear(f->scratch, 1), 0);
+	assert_int_equal(stat(f->slot, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0777);
+}
+
 /* Deeper than a path may be long; folders without permissions; names in
  * the way. */
 static void test_clear_a_deep_tree(void **state)
@@ -185,6 +208,7 @@ int main(void)
 						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_write_replaces_a_link, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_clear, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_clear_after_tricks, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_clear_a_deep_tree, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_sweeps_what_a_dead_worker_left, set_up,
 						tear_down),
