@@ -5,7 +5,7 @@
  * follows a link, opens a pipe or trusts a size.
  *
  *	ROOT/lock			held while the worker lives, so that another may sweep what
- *a dead one left ROOT/slot-N/			files of adapters ROOT/slot-N/tmp, artifacts
+ * a dead one left ROOT/slot-N/			files of adapters ROOT/slot-N/tmp, artifacts
  * PADDOCK_TMPDIR without a sandbox, PADDOCK_ARTIFACTS
  */
 #ifndef PADDOCK_WORKER_SCRATCH_H
@@ -31,8 +31,10 @@ void scratch_free(struct scratch *scratch);
 /* The slot's folder, absolute, without a slash at the end; lives as long as the handle. */
 const char *scratch_path(const struct scratch *scratch, unsigned slot);
 
-/* Put a file there, replacing whatever has that plain name. 0, -EINVAL for a name with a slash,
- * -errno. */
+/*
+ * Put a file there, replacing whatever has that plain name. 0, -EINVAL for a name with a slash,
+ * -errno.
+ */
 int scratch_write(struct scratch *scratch, unsigned slot, const char *name, struct str content);
 
 /*
@@ -41,8 +43,10 @@ int scratch_write(struct scratch *scratch, unsigned slot, const char *name, stru
  */
 int scratch_take(struct scratch *scratch, unsigned slot, const char *name, struct buf *buf);
 
-/* Empty the slot's folder if anything changed in it. Three system calls when nothing did. 0 or
- * -errno. */
+/*
+ * Empty the slot's folder if anything changed in it. Three system calls when nothing did. 0 or
+ * -errno.
+ */
 int scratch_clear(struct scratch *scratch, unsigned slot);
 
 #endif

@@ -9,11 +9,11 @@
  *
  * Invariants: cases[first..len) are those without a verdict, in order; a step is
  * cases[first..first+step); a case is DONE at most once, and its verdict is told then. A step of
- *one case holds its verdict back until the process ended, since leftovers, memory and processor
- *time belong to it. Progress: a step that ended without a verdict of a listed case blames its
- *first; after DEATHS_MAX such steps in a row all that are left are blamed, so that a program that
- *always dies is not started once per case. Not for effects: no process, file or clock is touched
- *here.
+ * one case holds its verdict back until the process ended, since leftovers, memory and processor
+ * time belong to it. Progress: a step that ended without a verdict of a listed case blames its
+ * first; after DEATHS_MAX such steps in a row all that are left are blamed, so that a program that
+ * always dies is not started once per case. Not for effects: no process, file or clock is touched
+ * here.
  */
 #include "worker/shard.h"
 
@@ -262,8 +262,10 @@ uint64_t shard_deadline(const struct shard *shard)
 		item = item_at(shard, (size_t)shard->running);
 		return item->timeout_us ? item->started_us + item->timeout_us : 0;
 	}
-	/* Between cases: the next one's clock; behind the last one: the last one's, for a process
-	 * that will not end. */
+	/*
+	 * Between cases: the next one's clock; behind the last one: the last one's, for a process
+	 * that will not end.
+	 */
 	ptrdiff_t open = first_open(shard);
 	item = item_at(shard, open >= 0 ? (size_t)open : shard->step - 1);
 	return item->timeout_us ? shard->last_us + item->timeout_us : 0;
@@ -357,8 +359,10 @@ static struct shard_verdict unreported(const struct shard_end *end, char *text, 
 	return verdict_of(end, OUTCOME_ERROR, text);
 }
 
-/* A process of one case that the kind judges by its exit, or whose verdict the end of the process
- * decides. */
+/*
+ * A process of one case that the kind judges by its exit, or whose verdict the end of the process
+ * decides.
+ */
 static void end_single(struct shard *shard, const struct shard_end *end, uint64_t now_us)
 {
 	struct item *item = item_at(shard, 0);
@@ -385,9 +389,8 @@ static void end_single(struct shard *shard, const struct shard_end *end, uint64_
 		verdict = unreported(end, text, sizeof(text));
 	}
 	if (verdict.outcome == OUTCOME_PASS && end->leftovers) {
-		snprintf(text, sizeof(text),
-			 "passed, but left %u process%s behind; killed", end->leftovers,
-			 end->leftovers == 1 ? "" : "es");
+		snprintf(text, sizeof(text), "passed, but left %u process%s behind; killed",
+			 end->leftovers, end->leftovers == 1 ? "" : "es");
 		verdict.outcome = OUTCOME_LEAK;
 		verdict.message = str_of(text);
 	}
@@ -446,8 +449,10 @@ static void end_died(struct shard *shard, const struct shard_end *end, uint64_t 
 	settle_all(shard, &verdict, now_us);
 }
 
-/* Move the cases with a verdict out of cases[first..); the open ones keep their order and are
- * WAITING again. */
+/*
+ * Move the cases with a verdict out of cases[first..); the open ones keep their order and are
+ * WAITING again.
+ */
 static void compact(struct shard *shard)
 {
 	size_t end = shard->first + shard->step, to = end;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * db.h - SQLite as this room uses it: one connection, cached prepared statements with values put
- *and read in order, errors that name the file and say what to do. Everything else in the room
- *speaks SQL but knows no SQLite.
+ * and read in order, errors that name the file and say what to do. Everything else in the room
+ * speaks SQL but knows no SQLite.
  *
  *	struct db_query *q = db_query(db, "SELECT a FROM t WHERE b = ?", err);
  *	db_put_u64(q, 5);
@@ -22,8 +22,10 @@
 struct db;
 struct db_query;
 
-/* Open or make the file `path` in WAL mode, waiting up to busy_ms for others. 0 with *ret_db, or
- * -errno with err. */
+/*
+ * Open or make the file `path` in WAL mode, waiting up to busy_ms for others. 0 with *ret_db, or
+ * -errno with err.
+ */
 int db_open(const char *path, int busy_ms, struct db **ret_db, struct err *err);
 
 /* Close it and every query. Accepts NULL. */
@@ -35,12 +37,16 @@ const char *db_path(const struct db *db);
 /* Run statements without values or rows. 0 or -errno with err. */
 int db_exec(struct db *db, const char *sql, struct err *err);
 
-/* Prepared once per text (a literal: cached by address), reset. NULL with err when the database
- * cannot prepare it. */
+/*
+ * Prepared once per text (a literal: cached by address), reset. NULL with err when the database
+ * cannot prepare it.
+ */
 struct db_query *db_query(struct db *db, const char *sql, struct err *err);
 
-/* The next value of the query, in the order of its question marks. Views must live until the step
- * is done. */
+/*
+ * The next value of the query, in the order of its question marks. Views must live until the step
+ * is done.
+ */
 void db_put_u64(struct db_query *query, uint64_t value);
 void db_put_text(struct db_query *query, struct str value); /* as db_put_u64 */
 void db_put_blob(struct db_query *query, struct str value); /* as db_put_u64 */

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * samples.c - the history per key. A row's samples are packed newest first, each as three varints:
- *duration and processor time in microseconds, peak memory in bytes; never more than
- *ESTIMATE_SAMPLES_MAX. Packed because the planner reads all of a suite at once: one row per case,
- *one scan.
+ * duration and processor time in microseconds, peak memory in bytes; never more than
+ * ESTIMATE_SAMPLES_MAX. Packed because the planner reads all of a suite at once: one row per case,
+ * one scan.
  *
  * What a verdict does to its key:
  *	pass, leak, fail	one sample, counted, failed_last set or cleared, isolate cleared
  *	timeout, oom, crash	no sample (the duration is the limit's or cut short), counted,
- *failed_last and isolate set skip, error, lost, notrun	nothing: they say nothing about the case An
- *attempt that was repeated gives no sample; a crash or timeout there sets isolate. Keys shared by
- *many cases of one run (parameterised instances) get SAMPLES_PER_RUN samples spread evenly over the
- * sorted durations, so that one run cannot push all others out; a red one among them makes the key
- *failed_last.
+ * failed_last and isolate set skip, error, lost, notrun	nothing: they say nothing about the
+ * case An attempt that was repeated gives no sample; a crash or timeout there sets isolate. Keys
+ * shared by many cases of one run (parameterised instances) get SAMPLES_PER_RUN samples spread
+ * evenly over the sorted durations, so that one run cannot push all others out; a red one among
+ * them makes the key failed_last.
  */
 #include "coordinator/history/samples.h"
 
@@ -231,8 +231,10 @@ static int by_duration(const void *a, const void *b)
 	return (x->duration_us > y->duration_us) - (x->duration_us < y->duration_us);
 }
 
-/* At most SAMPLES_PER_RUN that stand for all: evenly spread, the largest peak on the longest.
- * Returns how many. */
+/*
+ * At most SAMPLES_PER_RUN that stand for all: evenly spread, the largest peak on the longest.
+ * Returns how many.
+ */
 static size_t choose(struct gathered *gathered, struct sample chosen[SAMPLES_PER_RUN])
 {
 	size_t n = gathered->samples.len;
@@ -394,8 +396,10 @@ static int load_rows(struct db_query *rows, struct estimate_table *table, struct
 
 #define COLUMNS "key, samples, runs, failures, flakes, failed_last, isolate"
 
-/* The keys of a suite are those from "suite::" up to the text that follows "suite:" + ':' in byte
- * order, ';'. */
+/*
+ * The keys of a suite are those from "suite::" up to the text that follows "suite:" + ':' in byte
+ * order, ';'.
+ */
 static int load_suite(struct db *db, struct str suite, struct estimate_table *table,
 		      struct err *err)
 {

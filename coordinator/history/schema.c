@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * schema.c - tables and migrations. PRAGMA user_version counts the steps that have been applied;
- *each step is one entry of `steps` and is never edited once released. PRAGMA application_id tells
- *our files from other SQLite databases.
+ * each step is one entry of `steps` and is never edited once released. PRAGMA application_id tells
+ * our files from other SQLite databases.
  *
  *	runs      one row per run
  *	programs  a suite's program as an event named it, with adapter and file; interned
  *	cases     a case of a program; interned. A program's own events use the case with the empty
- *name events    the journal: every event of every run, in order history   one row per history key:
- *the newest samples (packed, see samples.c) and counters. Clustered by key, so that one suite's
- *keys lie together startups  learned start-up cost per "suite::program"
+ * name events    the journal: every event of every run, in order history   one row per history key:
+ * the newest samples (packed, see samples.c) and counters. Clustered by key, so that one suite's
+ * keys lie together startups  learned start-up cost per "suite::program"
  */
 #include "coordinator/history/schema.h"
 
@@ -61,7 +61,8 @@ static const char *const steps[] = {
 	" WITHOUT ROWID;"
 	"CREATE TABLE startups (program TEXT PRIMARY KEY, startup_us INTEGER NOT NULL) WITHOUT"
 	" ROWID;",
-	/* Large outputs thin out the pages of an index: events move to a table of their own order.
+	/*
+	 * Large outputs thin out the pages of an index: events move to a table of their own order.
 	 */
 	"CREATE TABLE events_2 ("
 	" id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, at_us INTEGER NOT NULL,"

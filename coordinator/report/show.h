@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* show.h - verdicts as text for people: one line each, with the failing case's output below. Pure;
- * names and outputs are escaped. */
+/*
+ * show.h - verdicts as text for people: one line each, with the failing case's output below. Pure;
+ * names and outputs are escaped.
+ */
 #ifndef PADDOCK_COORDINATOR_REPORT_SHOW_H
 #define PADDOCK_COORDINATOR_REPORT_SHOW_H
 
@@ -27,15 +29,19 @@ enum show_style show_style_of(enum outcome outcome); /* the style of show_word *
 /* Append "suite::program::case" with the case standing out. As buf_append. */
 int show_id(struct buf *buf, const struct msg_run_event *event, bool color);
 
-/* Is a verdict worth a line of its own while the run goes on? Red, flaky and leaking ones are; those
- * of cases that did not run are told at the end, since thousands can come at once. */
+/*
+ * Is a verdict worth a line of its own while the run goes on? Red, flaky and leaking ones are;
+ * those of cases that did not run are told at the end, since thousands can come at once.
+ */
 bool show_matters(const struct msg_run_event *event);
 
 /* Append "FAIL     1.20 s  suite::program::case: reason\n". As buf_append. */
 int show_verdict(struct buf *buf, const struct msg_run_event *event, bool color);
 
-/* Append the rest of the message and the end of both outputs, indented; nothing when there is none.
- * As buf_append. */
+/*
+ * Append the rest of the message and the end of both outputs, indented; nothing when there is none.
+ * As buf_append.
+ */
 int show_output(struct buf *buf, const struct msg_run_event *event, bool color);
 
 /* Append what a warning or a worker's coming and going says, as a line. As buf_append. */

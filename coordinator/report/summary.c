@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * summary.c - gathers verdicts worth a line at the end. Memory is bounded: KEPT_MAX lines per
- * section (the rest is counted; of cases that did not run NOTRUN_MAX show why), and OUTPUT_BYTES_MAX of outputs, beyond which a failure is listed
- * without its output. The slowest cases are a sorted array of at most `durations` entries.
+ * section (the rest is counted; of cases that did not run NOTRUN_MAX show why), and
+ * OUTPUT_BYTES_MAX of outputs, beyond which a failure is listed without its output. The slowest
+ * cases are a sorted array of at most `durations` entries.
  */
 #include "coordinator/report/summary.h"
 
@@ -107,8 +108,10 @@ static int keep(struct summary *summary, struct kept *kept, const struct msg_run
 	return VEC_PUSH(kept, copy);
 }
 
-/* Names of cases that drop out of the array stay in the arena until the end: at most one per
- * improvement. */
+/*
+ * Names of cases that drop out of the array stay in the arena until the end: at most one per
+ * improvement.
+ */
 static int keep_slow(struct summary *summary, const struct msg_run_event *event)
 {
 	size_t n = summary->n_slowest, room = summary->options.durations;
@@ -224,7 +227,7 @@ static int print_counts(const struct summary *summary, struct buf *buf)
 		if (!tally->outcomes[i])
 			continue;
 		snprintf(text, sizeof(text), "%llu %s", (unsigned long long)tally->outcomes[i],
-			 words[i]);
+			 i == OUTCOME_ERROR && tally->outcomes[i] == 1 ? "error" : words[i]);
 		r = buf_puts(buf, between);
 		if (r == 0)
 			r = show_text(buf, show_style_of((enum outcome)i), str_of(text),
@@ -245,8 +248,9 @@ static int print_extras(const struct tally *tally, struct buf *buf)
 		{ tally->flaky, "flaky" },
 		{ tally->quarantined, "quarantined" },
 		{ tally->found, "found while running" },
-		{ tally->retried, "attempts repeated" },
-		{ tally->list_failed, "programs not listed" },
+		{ tally->retried, tally->retried == 1 ? "attempt repeated" : "attempts repeated" },
+		{ tally->list_failed,
+		  tally->list_failed == 1 ? "program not listed" : "programs not listed" },
 	};
 	const char *before = " (";
 	int r = 0;

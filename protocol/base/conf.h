@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * conf.h - one table of options from which everything about options follows: parsing of the command
- *line, of PREFIX_NAME environment variables and of values from a configuration file; help, manual
- *page and shell completion. The engine knows no option by name; a program brings its table.
+ * line, of PREFIX_NAME environment variables and of values from a configuration file; help, manual
+ * page and shell completion. The engine knows no option by name; a program brings its table.
  *
  * Where a value comes from decides: flag over environment over profile over file over default. A
- *list given by a stronger source replaces the weaker one's; within one source its values add up.
+ * list given by a stronger source replaces the weaker one's; within one source its values add up.
  *
  *	conf_new -> conf_parse_args, conf_parse_env, conf_set ... in any order -> conf_finish ->
- *conf_u64, conf_text ...
+ * conf_u64, conf_text ...
  */
 #ifndef PADDOCK_BASE_CONF_H
 #define PADDOCK_BASE_CONF_H
@@ -90,8 +90,10 @@ struct conf_table {
 
 struct conf;
 
-/* Values for one verb of the table (which must outlive it), all at their defaults. The caller
- * frees. NULL on no memory. */
+/*
+ * Values for one verb of the table (which must outlive it), all at their defaults. The caller
+ * frees. NULL on no memory.
+ */
 struct conf *conf_new(const struct conf_table *table, size_t verb);
 
 /* The table it was made for. */
@@ -108,8 +110,10 @@ void conf_free(struct conf *conf);
  */
 int conf_parse_args(struct conf *conf, size_t n, char *const *args, struct err *err);
 
-/* Take every PREFIX_NAME variable of a NULL-terminated environment that an option has. An empty one
- * counts as unset. */
+/*
+ * Take every PREFIX_NAME variable of a NULL-terminated environment that an option has. An empty one
+ * counts as unset.
+ */
 int conf_parse_env(struct conf *conf, char *const *env, struct err *err);
 
 /*
@@ -131,15 +135,19 @@ enum conf_source conf_source(const struct conf *conf, size_t option);
 /* Did anybody but the table say something? */
 bool conf_is_set(const struct conf *conf, size_t option);
 
-/* The value by the option's type; 0, false, NULL, an empty list when unset. An option of another
- * type is a bug. */
+/*
+ * The value by the option's type; 0, false, NULL, an empty list when unset. An option of another
+ * type is a bug.
+ */
 bool conf_flag(const struct conf *conf, size_t option);
 uint64_t conf_u64(const struct conf *conf, size_t option); /* of U64, SIZE (bytes), DURATION (us) */
 const char *conf_text(const struct conf *conf, size_t option); /* of STRING, ENUM */
 unsigned conf_choice(const struct conf *conf, size_t option);  /* of ENUM: position in choices */
 
-/* Values of a LIST; words that are no options; words behind "--" where the verb tells them apart.
- * Valid while conf lives. */
+/*
+ * Values of a LIST; words that are no options; words behind "--" where the verb tells them apart.
+ * Valid while conf lives.
+ */
 const char *const *conf_list(const struct conf *conf, size_t option, size_t *ret_n);
 const char *const *conf_operands(const struct conf *conf, size_t *ret_n);
 const char *const *conf_rest(const struct conf *conf, size_t *ret_n);
@@ -153,7 +161,8 @@ int conf_find_verb(const struct conf_table *table, struct str name);
 /* Does `verb` take `option`? */
 bool conf_takes(const struct conf_table *table, size_t verb, size_t option);
 
-/* The one of `names` nearest to a misspelt word, near enough to be worth asking about, else NULL.
+/*
+ * The one of `names` nearest to a misspelt word, near enough to be worth asking about, else NULL.
  */
 const char *conf_nearest(struct str word, const char *const *names, size_t n);
 
@@ -169,7 +178,8 @@ int conf_man(const struct conf_table *table, size_t verb, struct buf *buf);
 
 enum conf_shell { CONF_SHELL_BASH, CONF_SHELL_ZSH, CONF_SHELL_FISH, CONF_SHELL_MAX };
 
-/* Completion script of the whole program for one shell, appended to buf. 0 or buf_append's errors.
+/*
+ * Completion script of the whole program for one shell, appended to buf. 0 or buf_append's errors.
  */
 int conf_complete(const struct conf_table *table, enum conf_shell shell, struct buf *buf);
 

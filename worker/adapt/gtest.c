@@ -17,8 +17,8 @@
  *
  * The JSON result, written when the program ends, decides only for cases whose markers were lost (a
  * test that closed its standard output). An exit code that no failed case explains (a leak checker,
- *a global tear-down) becomes a found case named "exit". Not here: crashes, which the worker blames
- *on the case that runs.
+ * a global tear-down) becomes a found case named "exit". Not here: crashes, which the worker blames
+ * on the case that runs.
  */
 #include "worker/adapt/adapt.h"
 #include "worker/adapt/args.h"
@@ -124,8 +124,10 @@ static int add_case(struct listing *listing, struct str suite, struct str name)
 	return r;
 }
 
-/* A name as the text list has it: up to the comment "  # TypeParam = ...". False when it is no
- * name. */
+/*
+ * A name as the text list has it: up to the comment "  # TypeParam = ...". False when it is no
+ * name.
+ */
 static bool cut_name(struct str line, struct str *ret_name)
 {
 	ptrdiff_t comment = str_find(line, STR_LIT("  # "));
@@ -134,8 +136,10 @@ static bool cut_name(struct str line, struct str *ret_name)
 	return name.len && !memchr(name.data, ' ', name.len) && !memchr(name.data, '\t', name.len);
 }
 
-/* "Suite.  # TypeParam = T" and "  case  # GetParam() = ..."; what a main() prints around it is
- * passed over. */
+/*
+ * "Suite.  # TypeParam = T" and "  case  # GetParam() = ..."; what a main() prints around it is
+ * passed over.
+ */
 static int parse_text(struct listing *listing, struct str out)
 {
 	struct str line, name, suite = { 0 };
@@ -201,8 +205,10 @@ static void put_pattern(struct buf *filter, struct str name)
 	}
 }
 
-/* The filter in the arena, or NULL on no memory. Cases that would pass `cap` bytes are left; *ret_n
- * tells how many fit. */
+/*
+ * The filter in the arena, or NULL on no memory. Cases that would pass `cap` bytes are left; *ret_n
+ * tells how many fit.
+ */
 static const char *make_filter(const struct adapt_case *cases, size_t n, struct arena *arena,
 			       size_t cap, size_t *ret_n)
 {
@@ -394,8 +400,10 @@ static void explain(struct gtest_parser *parser, struct str line)
 	buf_puts(text, "\n");
 }
 
-/* A line while a test runs. Its end may be a line of its own making, so the last one counts: those
- * after the first must say how long it took, which the summary of failures does not. */
+/*
+ * A line while a test runs. Its end may be a line of its own making, so the last one counts: those
+ * after the first must say how long it took, which the summary of failures does not.
+ */
 static void take_line_inside(struct gtest_parser *parser, struct str line)
 {
 	enum outcome outcome;
@@ -485,8 +493,10 @@ static void take_suite(struct gtest_parser *parser, const struct jdoc_node *suit
 	buf_done(&full);
 }
 
-/* A set-up of the whole environment that skips starts no test, and the result file calls them all
- * completed. */
+/*
+ * A set-up of the whole environment that skips starts no test, and the result file calls them all
+ * completed.
+ */
 static void take_results(struct gtest_parser *parser, struct str result)
 {
 	bool none_started = parser->step.n_started == 0 &&

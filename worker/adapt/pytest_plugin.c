@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * pytest_plugin.c - the Python side of the pytest adapter, as text: a plugin for pytest 6 and later
- *on Python 3.6 and later. Written into the scratch folder before pytest starts. Its lines on fd 3,
- *fields as text_put_field writes them:
+ * on Python 3.6 and later. Written into the scratch folder before pytest starts. Its lines on fd 3,
+ * fields as text_put_field writes them:
  *
  *	begin  rootdir  inifile			pytest has read its configuration
  *	case   node-id  file			listing: one test
@@ -12,7 +12,7 @@
  *	error  where  text			a file cannot be collected, or pytest itself broke
  *
  * With xdist only the controlling process speaks, since only it has the descriptor; all of them
- *leave out what the file of wanted ids does not name.
+ * leave out what the file of wanted ids does not name.
  */
 #include "worker/adapt/pytest_plugin.h"
 
@@ -143,7 +143,8 @@ const char pytest_plugin_source[] =
 	"    if report.failed:\n"
 	"        # What went wrong before how pytest came there, which may be cut off.\n"
 	"        text = str(report.longrepr)\n"
-	"        said = [line[1:].strip() for line in text.splitlines() if line.startswith(\"E \")]\n"
+	"        lines = text.splitlines()\n"
+	"        said = [line[1:].strip() for line in lines if line.startswith(\"E \")]\n"
 	"        head = said[-1] + \"\\n\" + \"\\n\".join(said[:-1]) + \"\\n\" if said else \"\"\n"
 	"        tell(\"error\", report.nodeid, shorten(head + text))\n"
 	"\n"
