@@ -57,12 +57,15 @@ static int list_parse(const struct adapt_program *program, struct str out,
 		      const struct adapt_exit *how, struct arena *arena, struct adapt_cases *cases,
 		      struct err *err)
 {
+	const struct str byte_order_mark = STR_LIT("\xef\xbb\xbf"); /* editors on Windows put one */
 	struct str line;
 	struct listing listing;
 	int r = 0;
 	(void)how;
 	if (program->n_args)
 		return listing_main(arena, cases, STR_LIT(""), err);
+	if (str_starts(out, byte_order_mark))
+		out = (struct str){ out.data + byte_order_mark.len, out.len - byte_order_mark.len };
 	listing_init(&listing, arena, cases, err);
 	for (size_t number = 1; r == 0 && str_line(&out, &line); number++) {
 		struct str text = str_trim(line);

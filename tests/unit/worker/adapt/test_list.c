@@ -28,6 +28,7 @@ static void test_lines(void **state)
 		    "name#2 detail=false\n"
 		    "indented --x\nno name\nlast\n");
 	expect_list(STR_LIT(""), "");
+	expect_list(STR_LIT("\xef\xbb\xbf/bin/true\r\n"), "/bin/true\n");
 	expect_list(STR_LIT("\n\n# nothing\n"), "");
 }
 
