@@ -88,11 +88,8 @@ bool init_linger(uint64_t grace_us)
 		pid_t pid;
 
 		/* Whoever forks faster than we reap gets no longer grace for it. */
-		int reaped = 0;
-
-		do
-			pid = waitpid(-1, NULL, WNOHANG);
-		while (pid > 0 && ++reaped < REAPED_MAX);
+		for (int n = 0; (pid = waitpid(-1, NULL, WNOHANG)) > 0 && n < REAPED_MAX; n++)
+			;
 		if (pid < 0)
 			return false;
 		if (!left)

@@ -8,6 +8,7 @@
 
 #include "coordinator/cli/inherit.h"
 #include "coordinator/cli/peek.h"
+#include "coordinator/cli/project.h"
 #include "coordinator/cli/walk.h"
 #include "protocol/base/assert.h"
 #include "protocol/base/vec.h"
@@ -31,6 +32,8 @@ struct search {
 	const struct config_suite *suite; /* of paddock.yaml; NULL: a path */
 	const char *name;		  /* of the suite */
 	const char *root;		  /* folder searched, or the parent of the file */
+	const char *project;		  /* the checkout around root, or root */
+	const char *project_of;		  /* root that project was found for */
 	int kind;			  /* KIND_AUTO or what was asked for */
 	bool any;			  /* something was found, new or not */
 	struct err *err;
@@ -90,7 +93,8 @@ static int dress(struct search *search, struct msg_program *program)
 	if (suite->args.len)
 		r = copy_texts(found, &suite->args, &program->args, &program->n_args);
 	r = r < 0 ? r : copy_texts(found, &suite->tags, &program->tags, &program->n_tags);
-	program->cwd = keep(found, suite->cwd);
+	if (suite->cwd || suite->workspace)
+		program->cwd = keep(found, suite->cwd); /* none: the workspace asked for */
 	if (suite->workspace)
 		program->workspace = keep(found, suite->workspace);
 	program->timeout_us = suite->timeout_us;
@@ -145,12 +149,25 @@ static int is_known(struct discover *found, struct msg_program *program)
 	return r;
 }
 
+/* The workspace: the checkout around the folder searched. "" for /, NULL on no memory. */
+static const char *project_of(struct search *search)
+{
+	if (search->project_of != search->root) {
+		struct str text = { search->root, project_length(search->root) };
+		search->project = strcmp(search->root, "/") == 0
+					  ? ""
+					  : arena_copy(&search->found->arena, text);
+		search->project_of = search->root;
+	}
+	return search->project;
+}
+
 /* The program `name` of the suite, at `path`. `itself`: a list of one command, the file. */
 static int add_program(struct search *search, const char *name, const char *path, int kind,
 		       bool itself)
 {
 	struct discover *found = search->found;
-	const char *workspace = strcmp(search->root, "/") == 0 ? "" : search->root;
+	const char *workspace = project_of(search);
 	struct msg_program program = {
 		.suite = keep(found, search->name),
 		.name = program_name(found, name, kind),
@@ -158,12 +175,15 @@ static int add_program(struct search *search, const char *name, const char *path
 		.path = keep(found, path),
 		.workspace = keep(found, workspace),
 	};
+	/* An installed test gets a folder of its own; others run in the folder that was named. */
+	if (workspace && *workspace && kind != KIND_INSTALLED_TESTS)
+		program.cwd = keep(found, search->root);
 	if (found->len >= DISCOVER_PROGRAMS_MAX) {
 		err_set(search->err, -E2BIG, "more than %d programs; name fewer suites",
 			DISCOVER_PROGRAMS_MAX);
 		return EXIT_CODE_LISTING;
 	}
-	if (!program.suite.len || !program.name.len || !program.path.len)
+	if (!program.suite.len || !program.name.len || !program.path.len || !workspace)
 		return no_memory(search->err);
 	int known = is_known(found, &program);
 	search->any = true;

@@ -17,9 +17,10 @@ FIXTURE=$ROOT/tests/fixtures/ctest
 
 suite_prepare()
 {
-	rm -rf "$WORK/build"
+	rm -rf "$WORK/build" "$WORK/source"
+	cp -R "$FIXTURE" "$WORK/source" # the sandbox may hide where this checkout lies
 	command -v make >/dev/null || export CMAKE_GENERATOR=Ninja
-	cmake -S "$FIXTURE" -B "$WORK/build" >"$WORK/cmake.log" ||
+	cmake -S "$WORK/source" -B "$WORK/build" >"$WORK/cmake.log" ||
 		die "cannot configure $FIXTURE, see $WORK/cmake.log"
 	cat >"$WORK/paddock.yaml" <<-YAML
 	suites:

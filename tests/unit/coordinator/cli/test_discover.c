@@ -116,6 +116,26 @@ static void test_folder_is_searched(void **state)
 	assert_str(tree->found.items[2].path, path);
 }
 
+/* What a test reads beside its build folder is there, and it runs where it was pointed at. */
+static void test_workspace_is_the_checkout(void **state)
+{
+	struct tree *tree = *state;
+	char path[128];
+	put(tree, "co/.git/HEAD", "x", 0644);
+	put(tree, "co/build/sub/a.t", "1..0\n", 0644);
+	put(tree, "co/build/sub/i.test", "[Test]\nType=session\nExec=/bin/true\n", 0644);
+	assert_int_equal(discover_argument(&tree->options, "co/build", &tree->found, &tree->err),
+			 0);
+	assert_int_equal(tree->found.len, 2);
+	snprintf(path, sizeof(path), "%s/co", tree->folder);
+	assert_str(program(tree, "sub/a.t")->workspace, path);
+	assert_str(program(tree, "sub/i")->workspace, path);
+	snprintf(path, sizeof(path), "%s/co/build", tree->folder);
+	assert_str(program(tree, "sub/a.t")->cwd, path);
+	assert_str(program(tree, "sub/i")->cwd, "");
+	assert_str(program(tree, "sub/a.t")->suite, "build");
+}
+
 static void test_environment_is_passed_without_what_steers(void **state)
 {
 	struct tree *tree = *state;
@@ -302,6 +322,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		TEST(test_folder_is_searched),
+		TEST(test_workspace_is_the_checkout),
 		TEST(test_environment_is_passed_without_what_steers),
 		TEST(test_named_files),
 		TEST(test_what_is_not_there),
