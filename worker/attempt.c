@@ -73,6 +73,7 @@ struct attempt {
 static void on_deadline(void *data);
 static void on_case_started(void *data, size_t i);
 static void on_case_ended(void *data, const struct adapt_verdict *verdict);
+static void on_case_limited(void *data, uint64_t limit_us);
 static void next_step(struct attempt *a);
 
 struct attempt *attempt_new(struct attempt_host *host, unsigned slot)
@@ -85,7 +86,8 @@ struct attempt *attempt_new(struct attempt_host *host, unsigned slot)
 	a->slot = slot;
 	a->sink = (struct adapt_sink){ .data = a,
 				       .started = on_case_started,
-				       .ended = on_case_ended };
+				       .ended = on_case_ended,
+				       .limited = on_case_limited };
 	payload_init(&a->payload, &host->payload, slot);
 	if (loop_timer_new(host->loop, on_deadline, a, &a->timer) < 0) {
 		free(a);
@@ -340,10 +342,20 @@ static void on_step_bytes(void *data, enum adapt_stream stream, struct str bytes
 	feed(a, stream, bytes);
 }
 
+/*
+ * When this file has to end the step; 0: never. A process of one case is the sandbox's to end,
+ * which looks closer; but it takes a limit only at the start.
+ */
+static uint64_t deadline(const struct attempt *a)
+{
+	bool ours = !shard_is_single(a->shard) || a->payload.command.limit_moves;
+	return ours ? shard_deadline(a->shard) : 0;
+}
+
 /* The timer is moved only to fire sooner: when it fires too early, it is set anew. */
 static void arm_timer(struct attempt *a)
 {
-	uint64_t deadline_us = shard_deadline(a->shard);
+	uint64_t deadline_us = deadline(a);
 	if (!deadline_us || (a->timer_us && a->timer_us <= deadline_us))
 		return;
 	uint64_t now_us = clock_mono_us();
@@ -357,7 +369,7 @@ static void on_deadline(void *data)
 	a->timer_us = 0;
 	if (a->state != RUNNING || !payload_is_active(&a->payload) || a->stop != STOP_NOT)
 		return;
-	uint64_t deadline_us = shard_deadline(a->shard);
+	uint64_t deadline_us = deadline(a);
 	if (deadline_us && deadline_us <= clock_mono_us())
 		kill_payload(a, STOP_TIMEOUT,
 			     a->program->grace_us ? a->program->grace_us : UINT64_MAX);
@@ -382,6 +394,16 @@ static void on_case_ended(void *data, const struct adapt_verdict *verdict)
 {
 	struct attempt *a = data;
 	shard_ended(a->shard, verdict, clock_mono_us());
+}
+
+static void on_case_limited(void *data, uint64_t limit_us)
+{
+	struct attempt *a = data;
+	ASSERT(a->payload.command.limit_moves);
+	if (a->stop != STOP_NOT)
+		return;
+	shard_move_limit(a->shard, limit_us, clock_mono_us());
+	arm_timer(a);
 }
 
 static void on_shard_started(void *data, uint32_t index, uint64_t at_us)
@@ -421,11 +443,13 @@ static int start_step(struct attempt *a, const struct adapt_case *cases, size_t 
 		      const char **ret_reason)
 {
 	bool single = shard_is_single(a->shard);
+	const struct adapt_command *command = &a->payload.command;
 	uint64_t limit_us = shard_limit(a->shard);
+	limit_us = single && !limit_us ? command->timeout_us : limit_us;
 	struct payload_options options = {
 		.outfit = &a->outfit,
 		.env = &a->env,
-		.limit_us = single && !limit_us ? a->payload.command.timeout_us : limit_us,
+		.limit_us = command->limit_moves ? 0 : limit_us,
 		.case_name = single ? cases[0].name : (struct str){ 0 },
 		.interleaved = !single,
 	};

@@ -53,6 +53,7 @@ struct shard {
 	ptrdiff_t running; /* in the step, or -1 */
 	uint64_t step_us;  /* when the step began */
 	uint64_t last_us;  /* last news of the step */
+	uint64_t moved_us; /* when the limit of its only case was moved; 0: it was not */
 	size_t news;	   /* starts and verdicts of the step, found cases too */
 	size_t settled;	   /* listed cases of the step with a verdict */
 	bool told_start;   /* did the adapter see a case of the step begin? */
@@ -132,6 +133,7 @@ void shard_begin(struct shard *shard, size_t n, uint64_t now_us)
 	shard->step = n;
 	shard->running = -1;
 	shard->step_us = shard->last_us = now_us;
+	shard->moved_us = 0;
 	shard->news = shard->settled = shard->red_found = 0;
 	shard->held.is_set = false;
 	shard->told_start = false;
@@ -253,11 +255,20 @@ static ptrdiff_t first_open(const struct shard *shard)
 	return -1;
 }
 
+void shard_move_limit(struct shard *shard, uint64_t limit_us, uint64_t now_us)
+{
+	ASSERT(shard->step == 1 && now_us > 0);
+	item_at(shard, 0)->timeout_us = limit_us ? limit_us : 1;
+	shard->moved_us = now_us;
+}
+
 uint64_t shard_deadline(const struct shard *shard)
 {
-	if (shard->step <= 1)
-		return 0;
 	const struct item *item;
+	if (!shard->step)
+		return 0;
+	if (shard->moved_us)
+		return shard->moved_us + item_at(shard, 0)->timeout_us;
 	if (shard->running >= 0) {
 		item = item_at(shard, (size_t)shard->running);
 		return item->timeout_us ? item->started_us + item->timeout_us : 0;
@@ -359,21 +370,37 @@ static struct shard_verdict unreported(const struct shard_end *end, char *text, 
 	return verdict_of(end, OUTCOME_ERROR, text);
 }
 
+/* What to say of a step's only case that ran out of time. */
+static void late_text(const struct shard *shard, const struct shard_end *end, char *out,
+		      size_t size)
+{
+	uint64_t limit_us = item_at(shard, 0)->timeout_us;
+	char after[32];
+	if (!shard->moved_us) {
+		blame_text(end, limit_us ? limit_us : end->wall_us, out, size);
+		return;
+	}
+	snprintf(out, size,
+		 "did not end within %s of the output that its limit counts from and was killed; "
+		 "raise that limit if it is healthy",
+		 str_format_duration(after, sizeof(after), limit_us));
+}
+
 /*
  * A process of one case that the kind judges by its exit, or whose verdict the end of the process
  * decides.
  */
 static void end_single(struct shard *shard, const struct shard_end *end, uint64_t now_us)
 {
-	struct item *item = item_at(shard, 0);
 	struct held *held = &shard->held;
 	char text[256];
 	struct shard_verdict verdict;
 	bool died = end->how != SHARD_EXITED;
 	if (end->how == SHARD_TIMED_OUT || (died && !held->is_set) ||
 	    (end->how == SHARD_OOM && outcome_is_red(held->outcome))) {
-		blame_text(end, item->timeout_us ? item->timeout_us : end->wall_us, text,
-			   sizeof(text));
+		blame_text(end, 0, text, sizeof(text));
+		if (end->how == SHARD_TIMED_OUT)
+			late_text(shard, end, text, sizeof(text));
 		verdict = verdict_of(end, outcome_of(end), text);
 	} else if (held->is_set) {
 		verdict = verdict_of(end, held->outcome, NULL);

@@ -85,8 +85,8 @@ size_t shard_offer(const struct shard *shard, const struct adapt_case **ret_case
 /* A process for the first n offered cases starts now. */
 void shard_begin(struct shard *shard, size_t n, uint64_t now_us);
 
-/* The limit of the step's only case, or 0: none, or the step holds several and shard_deadline
- * counts. */
+/* The limit of the step's only case as it begins, or 0: none, or the step holds several and
+ * shard_deadline counts. */
 uint64_t shard_limit(const struct shard *shard);
 
 /* Does the step hold one case only, so that its process and the case are one? */
@@ -101,8 +101,10 @@ void shard_ended(struct shard *shard, const struct adapt_verdict *verdict, uint6
 /* The step's case that runs now, or -1 when none is known to. */
 ptrdiff_t shard_running(const struct shard *shard);
 
-/* When the step is to be killed because a case of it takes too long; 0: never. For steps of several
- * cases. */
+/* The step's only case has limit_us left, whatever its limit was before. */
+void shard_move_limit(struct shard *shard, uint64_t limit_us, uint64_t now_us);
+
+/* When the step is to be killed because a case of it takes too long; 0: never. */
 uint64_t shard_deadline(const struct shard *shard);
 
 /* The step's process is over and the adapter has told all it knows: settle the rest. */

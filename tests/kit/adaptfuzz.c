@@ -15,6 +15,7 @@ enum { CASES_MAX = 64 };
 struct told {
 	const struct adapt_case *cases;
 	size_t n;
+	bool limit_moves;		/* as the command says */
 	unsigned char state[CASES_MAX]; /* 0 waiting, 1 started, 2 ended */
 	uint64_t hash;			/* of everything told, in order */
 };
@@ -57,11 +58,20 @@ static void ended(void *data, const struct adapt_verdict *verdict)
 	told->hash = told->hash * 31 + verdict->index * OUTCOME_MAX + verdict->outcome;
 }
 
+static void limited(void *data, uint64_t limit_us)
+{
+	struct told *told = data;
+	ASSERT(told->limit_moves && told->n == 1 && told->state[0] != 2);
+	told->hash = told->hash * 31 + limit_us;
+}
+
 static uint64_t feed(const struct adapt_ops *ops, const struct adapt_program *program,
 		     struct told *told, struct str output, const struct adapt_exit *how,
 		     size_t piece)
 {
-	struct adapt_sink sink = { .data = told, .started = started, .ended = ended };
+	struct adapt_sink sink = {
+		.data = told, .started = started, .ended = ended, .limited = limited
+	};
 	struct adapt_parser *parser = ops->parser_new(program, told->cases, told->n, &sink);
 	if (!parser)
 		return 0;
@@ -121,7 +131,10 @@ static void run_step(const struct adapt_ops *ops, const struct adapt_program *pr
 	ASSERT(covered != 0 && covered <= (ptrdiff_t)n);
 	if (covered > 0) {
 		ASSERT(command.argv && command.argv[0]);
-		struct told whole = { .cases = cases->items, .n = (size_t)covered }, split = whole;
+		struct told whole = { .cases = cases->items,
+				      .n = (size_t)covered,
+				      .limit_moves = command.limit_moves };
+		struct told split = whole;
 		uint64_t hash = feed(ops, program, &whole, output, &how, SIZE_MAX);
 		ASSERT(feed(ops, program, &split, output, &how, choice & 128 ? 1 : 5) == hash);
 	} else {

@@ -74,6 +74,15 @@ static void ended(void *data, const struct adapt_verdict *verdict)
 	buf_puts(text, "\n");
 }
 
+/* Of the only case, once, before its end. */
+static void limited(void *data, uint64_t limit_us)
+{
+	struct recorder *recorder = data;
+	assert_int_equal(recorder->run->n, 1);
+	assert_int_equal(recorder->state[0], 0);
+	buf_printf(&recorder->text, "limit %llu\n", (unsigned long long)limit_us);
+}
+
 static void feed(const struct adaptlog_run *run, struct adapt_parser *parser,
 		 enum adapt_stream stream, size_t piece)
 {
@@ -96,7 +105,9 @@ static void feed(const struct adaptlog_run *run, struct adapt_parser *parser,
 char *adaptlog_feed(const struct adaptlog_run *run, size_t piece)
 {
 	struct recorder recorder = { .run = run };
-	struct adapt_sink sink = { .data = &recorder, .started = started, .ended = ended };
+	struct adapt_sink sink = {
+		.data = &recorder, .started = started, .ended = ended, .limited = limited
+	};
 	buf_init(&recorder.text, TRANSCRIPT_BYTES);
 	recorder.state = calloc(run->n ? run->n : 1, 1);
 	ASSERT(recorder.state && piece > 0);

@@ -24,8 +24,8 @@ const struct adapt_program *adaptlog_program(void);
 
 /*
  * The transcript when each stream arrives in pieces of `piece` bytes: "start NAME", "pass NAME:
- * first line of the message", "found OUTCOME NAME (LISTED): ...", one per line. The caller frees.
- * Aborts the test when a case is ended twice or started after its end.
+ * first line of the message", "found OUTCOME NAME (LISTED): ...", "limit MICROSECONDS", one per
+ * line. The caller frees. Aborts the test when a case is ended twice or started after its end.
  */
 char *adaptlog_feed(const struct adaptlog_run *run, size_t piece);
 

@@ -58,6 +58,7 @@ struct adapt_command {
 	 * list_parse gets them as `out` instead of standard output. */
 	bool report_fd;
 	uint64_t timeout_us; /* the framework's own limit for this step; 0 none */
+	bool limit_moves;    /* the parser may tell sink.limited; steps of one case only */
 };
 
 /* A case as listed. Memory from the arena given. Mirrors the listed record of the wire. */
@@ -107,6 +108,12 @@ struct adapt_sink {
 	void *data;
 	void (*started)(void *data, size_t index); /* case `index` of the step runs now */
 	void (*ended)(void *data, const struct adapt_verdict *verdict);
+	/*
+	 * The step's only case may take limit_us from now on (0: it is over), whatever its limit
+	 * was before; past it, it is killed and its outcome is timeout. Only while the process
+	 * runs, from feed, and only where the command said limit_moves.
+	 */
+	void (*limited)(void *data, uint64_t limit_us);
 };
 
 struct adapt_parser; /* each kind has its own; ops cast */

@@ -264,6 +264,33 @@ static void test_timeout_of_one_of_several(void **state)
 	finish(&story);
 }
 
+/* A step of one case: its limit counts from its start, then from where it was moved to. */
+static void test_limit_is_moved(void **state)
+{
+	struct story story;
+	struct shard_options options = { .process_per_case = true, .timeout_us = 1000 };
+	struct shard_end late = { .how = SHARD_TIMED_OUT, .wall_us = 5900 };
+	(void)state;
+	begin(&story, 2, &options);
+	shard_begin(story.shard, 1, 100);
+	assert_int_equal(shard_deadline(story.shard), 1100);
+	shard_move_limit(story.shard, 5000, 900);
+	assert_int_equal(shard_deadline(story.shard), 5900);
+	over(&story, late, 6000);
+	assert_log(&story, "+0 0=timeout ");
+	assert_string_equal(
+		story.message,
+		"did not end within 5.0 ms of the output that its limit counts from and "
+		"was killed; raise that limit if it is healthy");
+	shard_begin(story.shard, 1, 7000);
+	assert_int_equal(shard_deadline(story.shard), 8000);
+	shard_move_limit(story.shard, 0, 7100);
+	assert_in_range(shard_deadline(story.shard), 7100, 7101);
+	over(&story, fine, 7200);
+	assert_log(&story, "+0 0=timeout +1 1=pass ");
+	finish(&story);
+}
+
 static void test_timeout_after_the_last_case(void **state)
 {
 	struct story story;
@@ -472,6 +499,7 @@ int main(void)
 		cmocka_unit_test(test_found_cases_are_no_progress),
 		cmocka_unit_test(test_early_end_runs_the_rest_again),
 		cmocka_unit_test(test_timeout_of_one_of_several),
+		cmocka_unit_test(test_limit_is_moved),
 		cmocka_unit_test(test_timeout_after_the_last_case),
 		cmocka_unit_test(test_single_is_judged_by_its_end),
 		cmocka_unit_test(test_single_holds_its_verdict),
