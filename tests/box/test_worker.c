@@ -227,6 +227,33 @@ static void time_out(enum box_level level)
 	tear_down(&f);
 }
 
+/* The limit of a test that waits for a line of its output is the worker's to watch. */
+static void time_out_after_match(enum box_level level)
+{
+	struct fixture f;
+	char text[128];
+	set_up(&f, "ctest", "", level);
+	f.program.grace_us = 100 * CLOCK_US_PER_MS;
+	add_case(&f, "sooner",
+		 "arg=sh\targ=-c\targ=echo ready; sleep 1000\tafter=ready\t"
+		 "afterus=20000\t");
+	add_case(&f, "later",
+		 "arg=sh\targ=-c\targ=echo ready; sleep 2.5\tafter=ready\t"
+		 "afterus=60000000\t");
+	add_case(&f, "silent", "arg=sleep\targ=1000\tafter=ready\tafterus=60000000\t");
+	add_case(&f, "ordinary", "arg=true\t");
+	f.cases[1].timeout_us = 2 * CLOCK_US_PER_S;
+	f.cases[2].timeout_us = 300 * CLOCK_US_PER_MS;
+	uint64_t attempt = fakecoord_order(f.coord, &f.assign);
+	assert_closed(fakecoord_wait_closed(f.coord, attempt), MSG_CLOSE_FINE, "");
+	assert_string_equal(verdicts(&f, attempt, text, sizeof(text)),
+			    "0=timeout 1=pass 2=timeout 3=pass ");
+	assert_non_null(strstr(verdict_of(&f, attempt, 0)->message.data,
+			       "within 20 ms of the output that its limit counts from"));
+	assert_non_null(strstr(verdict_of(&f, attempt, 2)->message.data, "within 300 ms and"));
+	tear_down(&f);
+}
+
 static void test_cancel(void **state)
 {
 	struct fixture f;
@@ -445,6 +472,16 @@ static void test_timeout_boxed(void **state)
 	(void)state;
 	time_out(BOX_LEVEL_DEFAULT);
 }
+static void test_timeout_after_match_bare(void **state)
+{
+	(void)state;
+	time_out_after_match(BOX_LEVEL_OFF);
+}
+static void test_timeout_after_match_boxed(void **state)
+{
+	(void)state;
+	time_out_after_match(BOX_LEVEL_DEFAULT);
+}
 static void test_gtest_bare(void **state)
 {
 	(void)state;
@@ -464,6 +501,7 @@ int main(void)
 		cmocka_unit_test(test_output_of_red_cases),
 		cmocka_unit_test(test_flood_is_capped),
 		cmocka_unit_test(test_timeout_bare),
+		cmocka_unit_test(test_timeout_after_match_bare),
 		cmocka_unit_test(test_cancel),
 		cmocka_unit_test(test_missing_program),
 		cmocka_unit_test(test_listing_that_hangs),
@@ -475,6 +513,7 @@ int main(void)
 		cmocka_unit_test(test_listing_boxed),
 		cmocka_unit_test(test_commands_boxed),
 		cmocka_unit_test(test_timeout_boxed),
+		cmocka_unit_test(test_timeout_after_match_boxed),
 		cmocka_unit_test(test_gtest_boxed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

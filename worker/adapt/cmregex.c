@@ -119,7 +119,7 @@ int cmregex_translate(struct buf *buf, struct str pattern)
 	return r;
 }
 
-bool cmregex_match(struct str pattern, struct str text)
+static bool match(struct str pattern, struct str text, int flags)
 {
 	struct buf posix;
 	regex_t regex;
@@ -129,9 +129,19 @@ bool cmregex_match(struct str pattern, struct str text)
 	    regcomp(&regex, buf_text(&posix), REG_EXTENDED | REG_NOSUB) == 0) {
 		/* REG_STARTEND: the text has a length and may hold NULs */
 		regmatch_t span = { .rm_so = 0, .rm_eo = (regoff_t)text.len };
-		found = regexec(&regex, text.data, 0, &span, REG_STARTEND) == 0;
+		found = regexec(&regex, text.data, 0, &span, flags) == 0;
 		regfree(&regex);
 	}
 	buf_done(&posix);
 	return found;
+}
+
+bool cmregex_match(struct str pattern, struct str text)
+{
+	return match(pattern, text, REG_STARTEND);
+}
+
+bool cmregex_match_rest(struct str pattern, struct str text)
+{
+	return match(pattern, text, REG_STARTEND | REG_NOTBOL);
 }

@@ -17,4 +17,7 @@ int cmregex_translate(struct buf *buf, struct str pattern);
  * there. */
 bool cmregex_match(struct str pattern, struct str text);
 
+/* The same for a text whose beginning is not here: "^" holds nowhere in it. */
+bool cmregex_match_rest(struct str pattern, struct str text);
+
 #endif

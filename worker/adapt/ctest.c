@@ -9,14 +9,16 @@
  * WILL_FAIL turns the verdict round. A crash or timeout stays one under WILL_FAIL.
  *
  * Differences on purpose: a test without executable, and one without its REQUIRED_FILES, is an
- * error that says so. Expressions see standard output and error, at most the first and last 2 MiB.
- * Not honoured: TIMEOUT_AFTER_MATCH, RESOURCE_GROUPS (they need a resource file), MEASUREMENT,
- * TIMEOUT_SIGNAL_NAME.
+ * error that says so. Expressions see standard output and error, at most the first and last 2 MiB;
+ * those of TIMEOUT_AFTER_MATCH see what ctest_watch.c keeps.
+ * Not honoured: RESOURCE_GROUPS (ctest, too, runs such a test as any other unless it is given a
+ * resource file), MEASUREMENT, TIMEOUT_SIGNAL_NAME.
  */
 #include "worker/adapt/adapt.h"
 #include "worker/adapt/args.h"
 #include "worker/adapt/cmregex.h"
 #include "worker/adapt/ctest_props.h"
+#include "worker/adapt/ctest_watch.h"
 #include "worker/adapt/ctest_wrap.h"
 #include "worker/adapt/listing.h"
 #include "worker/adapt/text.h"
@@ -35,6 +37,7 @@ struct ctest_parser {
 	struct arena arena;
 	struct ctest_props props;
 	bool has_regex;
+	struct ctest_watch watch;
 	struct buf head, tail; /* of the output; tail only once head is full */
 };
 
@@ -267,6 +270,7 @@ static ptrdiff_t run_command(const struct adapt_program *program, const struct a
 		.env = args_take(&env),
 		.cwd = props.cwd.len ? arena_copy(arena, props.cwd) : NULL,
 		.timeout_us = cases[0].timeout_us,
+		.limit_moves = props.after.len > 0,
 	};
 	if (!command.argv || env.failed)
 		return err_set(err, -ENOMEM, "no memory for the command of test %.*s",
@@ -281,6 +285,7 @@ static void parser_free(struct adapt_parser *base)
 	if (!parser)
 		return;
 	arena_done(&parser->arena);
+	ctest_watch_done(&parser->watch);
 	buf_done(&parser->head);
 	buf_done(&parser->tail);
 	free(parser);
@@ -304,13 +309,18 @@ static struct adapt_parser *parser_new(const struct adapt_program *program,
 	}
 	const struct ctest_props *props = &parser->props;
 	parser->has_regex = props->pass.len || props->fail.len || props->skip.len;
+	ctest_watch_init(&parser->watch, &props->after);
 	return (struct adapt_parser *)parser;
 }
 
 static void feed(struct adapt_parser *base, enum adapt_stream stream, struct str bytes)
 {
 	struct ctest_parser *parser = (struct ctest_parser *)base;
-	if (!parser->has_regex || stream == ADAPT_STREAM_REPORT)
+	if (stream == ADAPT_STREAM_REPORT)
+		return;
+	if (ctest_watch_feed(&parser->watch, bytes))
+		parser->sink->limited(parser->sink->data, parser->props.after_us);
+	if (!parser->has_regex)
 		return;
 	while (bytes.len) {
 		struct buf *into = parser->head.len < WINDOW_BYTES ? &parser->head : &parser->tail;
@@ -335,7 +345,8 @@ static const struct str *find_match(const struct ctest_parser *parser,
 {
 	for (size_t i = 0; i < list->len; i++)
 		if (cmregex_match(list->items[i], buf_str(&parser->head)) ||
-		    (parser->tail.len && cmregex_match(list->items[i], buf_str(&parser->tail))))
+		    (parser->tail.len &&
+		     cmregex_match_rest(list->items[i], buf_str(&parser->tail))))
 			return &list->items[i];
 	return NULL;
 }

@@ -6,25 +6,31 @@
 #include "worker/adapt/ctest_props.h"
 
 #include "protocol/base/assert.h"
+#include "protocol/base/clock.h"
 #include "protocol/wire/limits.h"
 #include "worker/adapt/text.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-/* Property of json-v1, key in a detail, member. */
+#define NEVER_US (1000000000 * CLOCK_US_PER_S) /* 31 years */
+
+/* Property of json-v1 and the list's name in its value where it holds more, key in a detail,
+ * member. */
 static const struct list_key {
-	const char *property, *key;
+	const char *property, *inner, *key;
 	size_t offset;
 } list_keys[] = {
-	{ NULL, "arg=", offsetof(struct ctest_props, command) },
-	{ "ENVIRONMENT", "env=", offsetof(struct ctest_props, env) },
-	{ "ENVIRONMENT_MODIFICATION", "mod=", offsetof(struct ctest_props, mods) },
-	{ "REQUIRED_FILES", "file=", offsetof(struct ctest_props, required) },
-	{ "PASS_REGULAR_EXPRESSION", "pass=", offsetof(struct ctest_props, pass) },
-	{ "FAIL_REGULAR_EXPRESSION", "fail=", offsetof(struct ctest_props, fail) },
-	{ "SKIP_REGULAR_EXPRESSION", "skip=", offsetof(struct ctest_props, skip) },
+	{ NULL, NULL, "arg=", offsetof(struct ctest_props, command) },
+	{ "ENVIRONMENT", NULL, "env=", offsetof(struct ctest_props, env) },
+	{ "ENVIRONMENT_MODIFICATION", NULL, "mod=", offsetof(struct ctest_props, mods) },
+	{ "REQUIRED_FILES", NULL, "file=", offsetof(struct ctest_props, required) },
+	{ "PASS_REGULAR_EXPRESSION", NULL, "pass=", offsetof(struct ctest_props, pass) },
+	{ "FAIL_REGULAR_EXPRESSION", NULL, "fail=", offsetof(struct ctest_props, fail) },
+	{ "SKIP_REGULAR_EXPRESSION", NULL, "skip=", offsetof(struct ctest_props, skip) },
+	{ "TIMEOUT_AFTER_MATCH", "regex", "after=", offsetof(struct ctest_props, after) },
 };
 
 static const size_t n_list_keys = sizeof(list_keys) / sizeof(list_keys[0]);
@@ -61,15 +67,36 @@ const struct jdoc_node *ctest_props_find(const struct jdoc_node *test, const cha
 	return NULL;
 }
 
+static const struct jdoc_node *list_in(const struct jdoc_node *test, const struct list_key *key)
+{
+	if (!key->property)
+		return jdoc_get(test, "command");
+	const struct jdoc_node *value = ctest_props_find(test, key->property);
+	return key->inner ? jdoc_get(value, key->inner) : value;
+}
+
+/*
+ * The limit behind a match. As CTest has it: a negative one never ends, and 0 ends the test at
+ * once, but for a test with a TIMEOUT, which stays.
+ */
+static void read_after(const struct jdoc_node *test, struct ctest_props *props)
+{
+	const struct jdoc_node *value = ctest_props_find(test, "TIMEOUT_AFTER_MATCH");
+	double seconds = jdoc_number(jdoc_get(value, "timeout"), 0);
+	bool ends = seconds >= 0 && seconds < 1e9;
+	if (seconds == 0 && ctest_props_find(test, "TIMEOUT"))
+		props->after.len = 0;
+	if (props->after.len)
+		props->after_us = ends ? (uint64_t)(seconds * 1e6) : NEVER_US;
+}
+
 int ctest_props_read(const struct jdoc_node *test, struct arena *arena,
 		     struct ctest_props *ret_props)
 {
 	struct ctest_props props = { 0 };
 	const struct jdoc_node *item;
 	for (size_t i = 0; i < n_list_keys; i++) {
-		const char *property = list_keys[i].property;
-		const struct jdoc_node *list = property ? ctest_props_find(test, property)
-							: jdoc_get(test, "command");
+		const struct jdoc_node *list = list_in(test, &list_keys[i]);
 		for (size_t j = 0; (item = jdoc_at(list, j)); j++) {
 			int r = push(list_of(&props, i), jdoc_str(item), arena);
 			if (r < 0)
@@ -81,6 +108,7 @@ int ctest_props_read(const struct jdoc_node *test, struct arena *arena,
 	props.will_fail = jdoc_true(ctest_props_find(test, "WILL_FAIL"));
 	props.has_skip_code = code >= 0 && code < INT32_MAX;
 	props.skip_code = props.has_skip_code ? (int64_t)code : 0;
+	read_after(test, &props);
 	*ret_props = props;
 	return 0;
 }
@@ -112,6 +140,10 @@ int ctest_props_put(struct buf *detail, const struct ctest_props *props)
 		snprintf(number, sizeof(number), "%lld", (long long)props->skip_code);
 		r = put_field(detail, "skipcode=", str_of(number));
 	}
+	if (r == 0 && props->after.len) {
+		snprintf(number, sizeof(number), "%" PRIu64, props->after_us);
+		r = put_field(detail, "afterus=", str_of(number));
+	}
 	return r;
 }
 
@@ -133,6 +165,9 @@ static int take_field(struct str field, struct arena *arena, struct ctest_props 
 		props->will_fail = true;
 		return 0;
 	}
+	if (str_starts(field, STR_LIT("afterus=")))
+		return str_parse_u64((struct str){ field.data + 8, field.len - 8 }, 0, NEVER_US,
+				     &props->after_us);
 	if (!str_starts(field, STR_LIT("skipcode=")))
 		return -EINVAL;
 	props->has_skip_code = true;

@@ -22,6 +22,8 @@ struct ctest_props_list {
 struct ctest_props {
 	struct ctest_props_list command, env, mods, required;
 	struct ctest_props_list pass, fail, skip; /* regular expressions */
+	struct ctest_props_list after;		  /* TIMEOUT_AFTER_MATCH: what to wait for, */
+	uint64_t after_us;			  /* and the limit from then on; 0: over at once */
 	struct str cwd;
 	bool will_fail;
 	bool has_skip_code;

@@ -37,7 +37,8 @@ static void test_listing(void **state)
 				  "fclean after=freq,fsetup detail=cwd=/b\targ=/bin/true\t\n"
 				  "notbuilt_NOT_BUILT detail=cwd=/b\t\n"
 				  "relative detail=cwd=/b\targ=/usr/bin/sh\targ=-c\targ=true\t\n"
-				  "cost detail=cwd=/b\targ=/bin/true\t\n"
+				  "cost detail=cwd=/b\targ=/bin/true\tafter=ready\t"
+				  "afterus=5000000\t\n"
 				  "to0 detail=cwd=/b\targ=/bin/true\t\n");
 	free(text);
 	free((char *)out.data);
@@ -198,6 +199,93 @@ static void test_expressions(void **state)
 	       "fail x: the output does not match PASS_REGULAR_EXPRESSION [\n");
 }
 
+/* What is listed of TIMEOUT_AFTER_MATCH, beside TIMEOUT or not. */
+static void test_after_match_listed(void **state)
+{
+	static const struct {
+		const char *properties, *detail;
+	} rows[] = {
+		{ "{\"name\":\"TIMEOUT_AFTER_MATCH\",\"value\":{\"regex\":[\"a\",\"b\"],"
+		  "\"timeout\":0.25}}",
+		  "x detail=after=a\tafter=b\tafterus=250000\t\n" },
+		{ "{\"name\":\"TIMEOUT_AFTER_MATCH\",\"value\":{\"regex\":[\"a\"],"
+		  "\"timeout\":0.0}}",
+		  "x detail=after=a\tafterus=0\t\n" },
+		{ "{\"name\":\"TIMEOUT\",\"value\":2.0},"
+		  "{\"name\":\"TIMEOUT_AFTER_MATCH\",\"value\":{\"regex\":[\"a\"],"
+		  "\"timeout\":0.0}}",
+		  "x timeout=2000000\n" },
+		{ "{\"name\":\"TIMEOUT_AFTER_MATCH\",\"value\":{\"regex\":[\"a\"],"
+		  "\"timeout\":-1.0}}",
+		  "x detail=after=a\tafterus=1000000000000000\t\n" },
+		{ "{\"name\":\"TIMEOUT_AFTER_MATCH\",\"value\":{\"timeout\":1.0}}", "x\n" },
+		{ "{\"name\":\"TIMEOUT_AFTER_MATCH\",\"value\":[\"1\",\"a\"]}", "x\n" },
+	};
+	char text[512];
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		snprintf(text, sizeof(text), "{\"tests\":[{\"name\":\"x\",\"properties\":[%s]}]}",
+			 rows[i].properties);
+		expect_list(str_of(text), fine, rows[i].detail);
+	}
+}
+
+/* The transcript of a test killed by its limit. */
+static void expect_limit(const char *patterns, const char *out, const char *err,
+			 const char *transcript)
+{
+	char detail[256];
+	snprintf(detail, sizeof(detail), "arg=t\t%safterus=7\t", patterns);
+	struct adapt_case one = { .name = STR_LIT("x"), .detail = str_of(detail) };
+	struct adaptlog_run run = { .ops = &adapt_ctest,
+				    .program = adaptlog_program(),
+				    .cases = &one,
+				    .n = 1,
+				    .out = str_of(out),
+				    .err = str_of(err),
+				    .how = { .killed = true } };
+	char *text = adaptlog_all(&run);
+	assert_string_equal(text, transcript);
+	free(text);
+}
+
+/* As ctest 3.25 does on the same output. */
+static void test_after_match(void **state)
+{
+	(void)state;
+	expect_limit("after=ready\t", "get ready\n", "", "limit 7\n");
+	expect_limit("after=ready\t", "", "ready\n", "limit 7\n");
+	expect_limit("after=never\tafter=re[a]dy\t", "not yet\nready\nready\n", "", "limit 7\n");
+	expect_limit("after=ready\t", "ready", "", "");
+	expect_limit("after=ready\t", "steady\n", "", "");
+	expect_limit("after=[;ready\t", "ready\n", "", "");
+	expect_limit("after=one.two\t", "one\ntwo\n", "", "limit 7\n");
+	expect_limit("after=^first\t", "first\nsecond\n", "", "limit 7\n");
+	expect_limit("after=^second\t", "first\nsecond\n", "", "");
+	expect_limit("after=ready$\t", "ready\n", "", "");
+	expect_limit("after=ready.$\t", "ready\nmore\n", "", "limit 7\n");
+	expect_limit("", "ready\n", "", "");
+	expect_command("arg=t\tafter=ready\tafterus=7\t", "t");
+	expect_command("arg=t\tafter=ready\tafterus=x\t", "test x: its listing cannot be read");
+}
+
+/* Behind a flood a match is seen still, and what stands there is not the beginning. */
+static void test_after_match_behind_much_output(void **state)
+{
+	enum { LINES = 4096 };
+	static const char line[] = "another line\n";
+	size_t n = sizeof(line) - 1;
+	char *out = malloc(LINES * n + 16);
+	(void)state;
+	assert_non_null(out);
+	for (size_t i = 0; i < LINES; i++)
+		memcpy(out + i * n, line, n);
+	memcpy(out + LINES * n, "ready\n", 7);
+	expect_limit("after=line.ready\t", out, "", "limit 7\n");
+	expect_limit("after=^line|^$|^another line.ready\t", out, "", "");
+	free(out);
+}
+
 static void test_required_files(void **state)
 {
 	(void)state;
@@ -252,10 +340,17 @@ static void test_window(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_listing),	       cmocka_unit_test(test_odd_listings),
-		cmocka_unit_test(test_commands),       cmocka_unit_test(test_environment),
-		cmocka_unit_test(test_exit_codes),     cmocka_unit_test(test_expressions),
-		cmocka_unit_test(test_required_files), cmocka_unit_test(test_crash_is_not_ours),
+		cmocka_unit_test(test_listing),
+		cmocka_unit_test(test_odd_listings),
+		cmocka_unit_test(test_commands),
+		cmocka_unit_test(test_environment),
+		cmocka_unit_test(test_exit_codes),
+		cmocka_unit_test(test_expressions),
+		cmocka_unit_test(test_after_match_listed),
+		cmocka_unit_test(test_after_match),
+		cmocka_unit_test(test_after_match_behind_much_output),
+		cmocka_unit_test(test_required_files),
+		cmocka_unit_test(test_crash_is_not_ours),
 		cmocka_unit_test(test_window),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
