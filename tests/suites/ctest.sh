@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# The `ctest` kind: a small project whose 92 tests use every property that decides
+# The `ctest` kind: a small project whose 94 tests use every property that decides
 # a verdict (tests/fixtures/ctest), against ctest itself.
 #
 # ctest: timeout=300
