@@ -60,3 +60,10 @@ packages_install() { # MODE FILE...
 		fi
 	fi
 }
+
+# Tests of networks look up "localhost", which a root made by debootstrap alone has no file for.
+packages_localhost() {
+	[ ! -e /etc/hosts ] && [ "$(id -u)" = 0 ] && [ "${PADDOCK_NO_INSTALL:-0}" != 1 ] || return 0
+	echo "packages: there is no /etc/hosts; making one that knows localhost"
+	printf '127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost\n' >/etc/hosts
+}
