@@ -122,6 +122,7 @@ char *buf_take(struct buf *buf)
 	if (!buf->data && buf_reserve(buf, 0) < 0)
 		return NULL;
 	char *data = buf->data;
+	ASSERT(data);
 	data[buf->len] = '\0';
 	buf->data = NULL;
 	buf->len = buf->size = 0;

@@ -101,9 +101,8 @@ int escape_json(struct buf *buf, struct str text)
 }
 
 /* XML 1.0, production Char, and without the controls it only discourages. */
-static const char *text_rule(uint32_t point, char scratch[16], bool lines)
+static const char *text_rule(uint32_t point, char scratch[16] __attribute__((unused)), bool lines)
 {
-	(void)scratch;
 	(void)lines;
 	if (point == '\t' || point == '\n' || point == '\r')
 		return NULL;

@@ -16,10 +16,11 @@
 int vec_grow(void **items, size_t *cap, size_t need, size_t item_bytes);
 
 /* Room for `more` items beyond len. 0 or -ENOMEM. */
-#define VEC_RESERVE(v, more)                                                       \
-	((v)->len + (more) <= (v)->cap ? 0                                         \
-				       : vec_grow((void **)&(v)->items, &(v)->cap, \
-						  (v)->len + (more), sizeof(*(v)->items)))
+#define VEC_RESERVE(v, more)                                                    \
+	((v)->len + (more) <= (v)->cap                                          \
+		 ? 0                                                            \
+		 : vec_grow((void **)&(v)->items, &(v)->cap, (v)->len + (more), \
+			    sizeof(__typeof__(*(v)->items))))
 
 /* Append one item by value. 0 or -ENOMEM. */
 #define VEC_PUSH(v, ...) \

@@ -32,6 +32,7 @@
 #include <nanomsg/nn.h>
 #include <nanomsg/reqrep.h>
 #include <nanomsg/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -188,13 +189,10 @@ static int open_socket(int protocol)
 static int prepare_address(int socket, const char *url, char ret_url[CHAN_URL_BYTES])
 {
 	static const char name[] = "tcp://localhost:", number[] = "tcp://127.0.0.1:";
-	size_t len = strlen(url);
-	ASSERT(len < CHAN_URL_BYTES && sizeof(number) <= sizeof(name));
-	memcpy(ret_url, url, len + 1);
-	if (strncmp(url, name, strlen(name)) == 0) {
-		memcpy(ret_url, number, strlen(number));
-		memcpy(ret_url + strlen(number), url + strlen(name), len - strlen(name) + 1);
-	}
+	bool local = strncmp(url, name, strlen(name)) == 0;
+	int len = snprintf(ret_url, CHAN_URL_BYTES, "%s%s", local ? number : "",
+			   local ? url + strlen(name) : url);
+	ASSERT(len > 0 && len < CHAN_URL_BYTES);
 	bool v6 = strncmp(url, "tcp://[", 7) == 0;
 	return set_option(socket, NN_SOL_SOCKET, NN_IPV4ONLY, v6 ? 0 : 1);
 }
@@ -249,8 +247,9 @@ static int check_folder(const char *path, struct err *err)
 {
 	char folder[CHAN_URL_BYTES];
 	const char *slash = strrchr(path, '/');
+	ASSERT(slash);
 	size_t len = slash == path ? 1 : (size_t)(slash - path);
-	ASSERT(slash && len < sizeof(folder));
+	ASSERT(len < sizeof(folder));
 	memcpy(folder, path, len);
 	folder[len] = '\0';
 	if (access(folder, W_OK | X_OK) == 0)

@@ -82,7 +82,7 @@ static int get_count(struct decoding *in, const struct msg_field *field, size_t 
 
 static int get_texts(struct decoding *in, const struct msg_field *field, void *record)
 {
-	size_t n;
+	size_t n = 0;
 	int r = get_count(in, field, &n);
 	if (r < 0 || n == 0)
 		return r;
@@ -91,7 +91,7 @@ static int get_texts(struct decoding *in, const struct msg_field *field, void *r
 		return no_memory(in, field, n);
 	for (size_t i = 0; i < n && r == 0; i++)
 		r = get_text(in, field, &texts[i]);
-	memcpy((char *)record + field->offset, &texts, sizeof(texts));
+	memcpy((char *)record + field->offset, &texts, sizeof(struct str *));
 	memcpy((char *)record + field->count_offset, &n, sizeof(n));
 	return r;
 }
@@ -113,7 +113,7 @@ static int get_item(struct decoding *in, const struct msg_record *record, void *
 
 static int get_list(struct decoding *in, const struct msg_field *field, void *record)
 {
-	size_t n;
+	size_t n = 0;
 	int r = get_count(in, field, &n);
 	if (r < 0 || n == 0)
 		return r;
@@ -231,17 +231,18 @@ int msg_decode(struct str frame, struct arena *arena, void **ret_message, struct
 	const struct msg_record *record = NULL;
 	size_t n = 0;
 	int r = get_head(&in, &n, &record);
-	void *message = r < 0 ? NULL : arena_alloc(arena, record->bytes);
-	if (r == 0 && !message)
-		r = err_set(err, -EPROTO, "out of memory");
-	if (r == 0)
+	void *message = r == 0 && record ? arena_alloc(arena, record->bytes) : NULL;
+	if (message)
 		r = get_message(&in, record, n, message);
+	else if (r == 0)
+		r = err_set(err, -EPROTO, "out of memory");
 	if (r == 0 && in.reader.left)
 		r = err_set(err, -EPROTO, "%zu bytes follow its end", in.reader.left);
 	if (r < 0) {
 		err_wrap(err, "cannot decode %s", record ? record->name : "a message");
 		return r;
 	}
+	ASSERT(message && record);
 	*ret_message = message;
 	return (int)record->number;
 }
