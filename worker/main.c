@@ -126,8 +126,6 @@ static const struct conf_table table = {
 	.n_options = OPTIONS,
 };
 
-extern char **environ;
-
 /* paddock-box beside this program, else the one in PATH. False when there is none. */
 static bool find_box(char out[PATH_MAX])
 {

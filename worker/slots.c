@@ -61,7 +61,7 @@ static void close_keeper(struct slots *slots)
 int slots_new(const struct slots_options *options, struct slots **ret_slots, struct err *err)
 {
 	ASSERT(options->n > 0 && options->n <= LIMIT_SLOTS);
-	struct slots *slots = calloc(1, sizeof(*slots) + options->n * sizeof(slots->items[0]));
+	struct slots *slots = calloc(1, sizeof(*slots) + options->n * sizeof(struct attempt *));
 	if (!slots)
 		return err_set(err, -ENOMEM, "no memory for %u slots", options->n);
 	slots->host = (struct attempt_host){

@@ -166,7 +166,8 @@ size_t spool_front(struct spool *spool, struct msg_event **ret_events)
 void spool_drop(struct spool *spool)
 {
 	struct batch *batch = spool->first;
-	ASSERT(batch && batch->sealed);
+	ASSERT(batch);
+	ASSERT(batch->sealed);
 	spool->bytes -= batch->bytes;
 	spool->first = batch->next;
 	if (!spool->first)
