@@ -19,8 +19,6 @@
 #include <string.h>
 #include <unistd.h>
 
-extern char **environ;
-
 static const struct {
 	int (*run)(const struct verbs_call *call, struct err *err);
 	bool takes_config; /* reads paddock.yaml */

@@ -395,7 +395,7 @@ static int not_there(struct search *search, const char *argument, int code)
 	for (; config && n < config->suites.len && n < sizeof(names) / sizeof(names[0]); n++)
 		names[n] = config->suites.items[n].name;
 	nearest = conf_nearest(str_of(argument), names, n);
-	if (nearest)
+	if (config && nearest)
 		err_set(search->err, -ENOENT,
 			"%s: neither a path nor a suite of %s; did you mean \"%s\"?", argument,
 			config->path, nearest);

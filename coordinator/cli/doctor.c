@@ -54,8 +54,8 @@ static int start(char *const argv[], char *const *env, int out, pid_t *ret_pid)
 /* What `argv` prints, into buf (initialised here); its exit code in *ret_code. 0 or -errno. */
 static int ask(char *const argv[], char *const *env, struct buf *ret_buf, int *ret_code)
 {
-	int fds[2], status;
-	pid_t pid;
+	int fds[2], status = 0;
+	pid_t pid = -1;
 	buf_init(ret_buf, PROBE_BYTES);
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return -errno;

@@ -8,6 +8,7 @@
 #include "coordinator/cli/verbs.h"
 #include "coordinator/sim/forecast.h"
 #include "protocol/base/arena.h"
+#include "protocol/base/assert.h"
 #include "protocol/base/escape.h"
 #include "protocol/wire/outcome.h"
 
@@ -77,6 +78,7 @@ static struct str *resolve(struct arena *arena, const char *const *operands, siz
 static size_t knee_of(const struct forecast_row *rows, size_t n)
 {
 	size_t best = 0, knee = 0;
+	ASSERT(n > 0);
 	for (size_t i = 1; i < n; i++)
 		if (rows[i].makespan_us < rows[best].makespan_us)
 			best = i;

@@ -256,7 +256,7 @@ void core_worker_left(struct core *core, uint64_t now_us, uint64_t number, const
 		return;
 	char *text = core_action_alloc(core, strlen(why) + 1);
 	if (text) {
-		memcpy(text, why, strlen(why));
+		memcpy(text, why, strlen(why) + 1);
 		tell_runs(core, &(struct msg_run_event){ .kind = MSG_RUN_WORKER_LEFT,
 							 .worker = name_in_arena(core, worker),
 							 .message = str_of(text) });

@@ -85,17 +85,17 @@ bool core_worker_ready(struct core *core, uint64_t now_us, uint64_t worker, uint
 void core_renew_leases(struct core *core, uint64_t now_us);
 
 /* It takes no more work (draining) or does again. */
-void core_worker_drain(struct core *core, uint64_t now_us, uint64_t worker, bool draining);
+void core_worker_drain(struct core *core, uint64_t now_us, uint64_t number, bool draining);
 
 /*
  * Something happened at an attempt. Also renews the lease. 0, or -EPROTO with err when the event
  * makes no sense (peer's fault).
  */
-int core_worker_event(struct core *core, uint64_t now_us, uint64_t worker,
+int core_worker_event(struct core *core, uint64_t now_us, uint64_t number,
 		      const struct msg_event *event, struct err *err);
 
 /* It said goodbye, or its connection was proven dead: its attempts are lost now. */
-void core_worker_left(struct core *core, uint64_t now_us, uint64_t worker, const char *why);
+void core_worker_left(struct core *core, uint64_t now_us, uint64_t number, const char *why);
 
 /*
  * A run is wanted. `submit` (programs, options) is copied; `history` (may be NULL) is taken over
@@ -109,11 +109,11 @@ uint64_t core_run_submit(struct core *core, uint64_t now_us, const struct msg_su
  * Start no more of it; kill what runs when `immediate`. The rest ends as notrun. `exit_code` is
  * at least this.
  */
-void core_run_stop(struct core *core, uint64_t now_us, uint64_t run, const char *why, int exit_code,
-		   bool immediate);
+void core_run_stop(struct core *core, uint64_t now_us, uint64_t number, const char *why,
+		   int exit_code, bool immediate);
 
 /* Forget a run that is done. */
-void core_run_forget(struct core *core, uint64_t run);
+void core_run_forget(struct core *core, uint64_t number);
 
 /* Time passed: leases, deadlines. Call at the time core_deadline_us names, or more often. */
 void core_tick(struct core *core, uint64_t now_us);
@@ -131,6 +131,6 @@ struct core_run_status {
 	uint64_t outcomes[OUTCOME_MAX];
 };
 struct core_run_status core_run_status(const struct core *core,
-				       uint64_t run); /* of a run, as above */
+				       uint64_t number); /* of a run, as above */
 
 #endif

@@ -423,8 +423,8 @@ static int file_program(struct core *core, struct core_run *run, uint32_t at, co
 	emit_listed(core, run, program, count * repeats);
 	size_t room = program->listing.len + 1;
 	struct filing filing = { .wanted = wanted,
-				 .estimates = malloc(room * sizeof(struct estimate)),
-				 .rows = malloc(room * sizeof(uint32_t)) };
+				 .estimates = calloc(room, sizeof(struct estimate)),
+				 .rows = calloc(room, sizeof(uint32_t)) };
 	int r = filing.rows && filing.estimates ? 0 : -ENOMEM;
 	if (r == 0 && !run->spec.list_only)
 		r = VEC_RESERVE(&run->cases, count * repeats);
@@ -489,7 +489,7 @@ static void file_programs(struct core *core, struct core_run *run, size_t from, 
 	size_t total = 0, at = 0;
 	for (size_t p = from; p < to; p++)
 		total += run->programs.items[p].listing.len;
-	bool *wanted = malloc(total + 1);
+	bool *wanted = calloc(total + 1, sizeof(*wanted));
 	int r = wanted ? 0 : -ENOMEM;
 	for (size_t p = from; r == 0 && p < to; at += run->programs.items[p++].listing.len) {
 		select_cases(run, &run->programs.items[p], wanted + at);

@@ -124,14 +124,15 @@ void queue_tell_dependents(struct core *core, struct core_run *run)
 /* The lock called `name`, made when new; NULL on no memory. */
 static struct core_lock *lock_at(struct core *core, struct core_run *run, struct str name)
 {
-	uint64_t at;
-	if (map_get(&run->lock_index, name, &at))
-		return &run->locks.items[at];
-	if (VEC_PUSH(&run->locks, (struct core_lock){ 0 }) == 0 &&
-	    map_put(&run->lock_index, name, run->locks.len - 1) >= 0)
-		return &run->locks.items[run->locks.len - 1];
-	core->out_of_memory = true;
-	return NULL;
+	uint64_t at = run->locks.len;
+	if (!map_get(&run->lock_index, name, &at) &&
+	    (VEC_PUSH(&run->locks, (struct core_lock){ 0 }) < 0 ||
+	     map_put(&run->lock_index, name, at) < 0)) {
+		core->out_of_memory = true;
+		return NULL;
+	}
+	ASSERT(run->locks.items && at < run->locks.len);
+	return &run->locks.items[at];
 }
 
 /* Let the first that still waits for a free lock try again. */

@@ -317,13 +317,13 @@ int listing_add(struct core_run *run, struct core_program *program, const struct
  * The listing is complete: select, order and file its cases; emits. May wait for the other
  * listings when a partition asks.
  */
-void listing_done(struct core *core, struct core_run *run, uint32_t program);
+void listing_done(struct core *core, struct core_run *run, uint32_t at);
 
 /* The program will never be listed because the run was stopped. */
-void listing_abandoned(struct core *core, struct core_run *run, uint32_t program);
+void listing_abandoned(struct core *core, struct core_run *run, uint32_t at);
 
 /* The listing failed for good: every such program is one error. */
-void listing_failed(struct core *core, struct core_run *run, uint32_t program, struct str message,
+void listing_failed(struct core *core, struct core_run *run, uint32_t at, struct str message,
 		    int exit_code);
 
 /* ---- assign.c ---- */

@@ -229,9 +229,14 @@ static int read_lit(struct reading *reading, struct str bytes)
 	return 0;
 }
 
+static bool is_one_of(char c, const char *set)
+{
+	return c && strchr(set, c);
+}
+
 static void skip_space(struct reading *reading, struct str *rest)
 {
-	while (rest->len && memchr(" \t\r\n", rest->data[0], 4)) {
+	while (rest->len && is_one_of(rest->data[0], " \t\r\n")) {
 		reading->line += rest->data[0] == '\n';
 		rest->data++;
 		rest->len--;
@@ -277,10 +282,9 @@ static int put_escape(struct buf *buf, struct str *rest)
 	if (c != 'u' || rest->len < 5)
 		return -EINVAL;
 	for (int i = 1; i <= 4; i++) {
-		const char *digit = memchr("0123456789abcdefABCDEF", rest->data[i], 22);
-		if (!digit)
-			return -EINVAL;
 		char d = rest->data[i];
+		if (!is_one_of(d, "0123456789abcdefABCDEF"))
+			return -EINVAL;
 		point = point * 16 + (unsigned)(d <= '9' ? d - '0' : (d | 32) - 'a' + 10);
 	}
 	*rest = (struct str){ rest->data + 5, rest->len - 5 };
@@ -310,7 +314,7 @@ static int take_duration(struct reading *reading, struct str *rest, uint64_t *re
 {
 	size_t n = 0;
 	skip_space(reading, rest);
-	while (n < rest->len && memchr("0123456789+-.eE", rest->data[n], 15))
+	while (n < rest->len && is_one_of(rest->data[n], "0123456789+-.eE"))
 		n++;
 	if (parse_seconds((struct str){ rest->data, n }, ret_us) < 0)
 		return wrong(reading, "a number of seconds was expected");
@@ -474,7 +478,7 @@ static enum import_format detect(struct str bytes)
 	struct str words = line, word = last_word(&words);
 	if (parse_seconds(word, &us) == 0 && str_trim(words).len)
 		return IMPORT_CTEST;
-	if (line.len && memchr("0123456789-", line.data[0], 11))
+	if (line.len && is_one_of(line.data[0], "0123456789-"))
 		return IMPORT_LIT;
 	return IMPORT_AUTO;
 }

@@ -250,13 +250,16 @@ static int insert(struct db *db, uint64_t run, uint64_t seq, uint64_t case_id,
 		"INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
 		" ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		err);
+	struct str name = event->name;
 	if (!add)
 		return -EIO;
+	if (case_id)
+		name = (struct str){ 0 };
 	db_put_u64(add, run << 32 | seq);
 	db_put_u64(add, event->kind);
 	db_put_u64(add, event->at_us);
 	db_put_u64(add, case_id);
-	db_put_text(add, case_id ? (struct str){ 0 } : event->name);
+	db_put_text(add, name);
 	db_put_u64(add, event->index);
 	db_put_u64(add, event->count);
 	db_put_u64(add, event->outcome);

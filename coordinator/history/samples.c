@@ -336,7 +336,7 @@ int samples_write(struct samples *samples, struct db *db, uint64_t wall_us, stru
 		return err_errno(err, -ENOMEM, "adding the run to the history %s", db_path(db));
 	for (size_t i = 0; i < n; i++)
 		sorted[i] = &samples->keys.entries[i];
-	qsort(sorted, n, sizeof(*sorted),
+	qsort(sorted, n, sizeof(const struct map_entry *),
 	      by_key); /* neighbours of the table together: a third of the time */
 	int r = 0;
 	for (size_t i = 0; r == 0 && i < n; i++) {

@@ -135,7 +135,7 @@ struct store_sample {
 };
 
 /* Add samples to the history, oldest first. All or none. */
-int store_add_samples(struct store *store, const struct store_sample *samples, size_t n,
+int store_add_samples(struct store *store, const struct store_sample *list, size_t n,
 		      uint64_t wall_us, struct err *err);
 
 /* Delete runs past their retention (finished or abandoned) and histories of cases not seen for half

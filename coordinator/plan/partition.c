@@ -99,7 +99,7 @@ static int apply_time(const struct partition *partition, struct partition_item *
 		return -ENOMEM;
 	for (uint64_t i = 0; i < partition->parts; i++)
 		heap[i].part = i + 1;
-	qsort(sorted, n, sizeof(*sorted), longest_first);
+	qsort(sorted, n, sizeof(struct partition_item *), longest_first);
 	for (size_t i = 0; i < n; i++) {
 		sorted[i]->mine = heap[0].part == partition->part;
 		heap[0].load_us += sorted[i]->expect_us + 1;
@@ -124,7 +124,7 @@ int partition_apply(const struct partition *partition, struct partition_item *it
 				 str_hash(items[i].id) % partition->parts == partition->part - 1);
 	}
 	if (partition->kind == PARTITION_SLICE) {
-		qsort(sorted, n, sizeof(*sorted), by_id);
+		qsort(sorted, n, sizeof(struct partition_item *), by_id);
 		for (size_t i = 0; i < n; i++)
 			sorted[i]->mine = i % partition->parts == partition->part - 1;
 	} else if (partition->kind == PARTITION_TIME) {

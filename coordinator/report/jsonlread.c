@@ -63,7 +63,9 @@ static struct str text(struct line *line, const char *key, size_t max)
 	found.data = arena_copy(line->arena, found);
 	if (!found.data)
 		line->r = err_errno(line->err, -ENOMEM, "reading an event");
-	return line->r < 0 ? (struct str){ 0 } : found;
+	if (line->r < 0)
+		found = (struct str){ 0 };
+	return found;
 }
 
 static uint64_t number(struct line *line, const char *key, uint64_t max)

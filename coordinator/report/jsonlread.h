@@ -13,7 +13,7 @@
  * does not know; -EPROTO: not an event, or of a newer format; -EMSGSIZE: a text is longer than it
  * may be; -ENOMEM; with err.
  */
-int jsonlread_line(struct str line, struct arena *arena, struct msg_run_event *ret_event,
+int jsonlread_line(struct str bytes, struct arena *arena, struct msg_run_event *ret_event,
 		   struct err *err);
 
 #endif

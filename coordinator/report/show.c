@@ -182,8 +182,9 @@ static int put_worker(struct buf *buf, const struct msg_run_event *event, bool c
 		r = buf_printf(buf, " joined with %llu slots", (unsigned long long)event->slots);
 	else if (r == 0)
 		r = buf_puts(buf, event->message.len ? " left: " : " left");
-	return r == 0 ? escape_terminal(buf, joined ? (struct str){ 0 } : event->message, false)
-		      : r;
+	if (r == 0 && !joined)
+		r = escape_terminal(buf, event->message, false);
+	return r;
 }
 
 int show_note(struct buf *buf, const struct msg_run_event *event, bool color)

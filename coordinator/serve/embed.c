@@ -49,8 +49,6 @@ struct embed {
 	struct err *err;
 };
 
-extern char **environ;
-
 /* The worker program: beside this one, else by PATH. */
 static void worker_program(char out[PATH_MAX])
 {

@@ -91,8 +91,7 @@ static void close_shard(struct sim *sim, uint32_t place, enum msg_close_cause ca
 	event.cause = cause;
 	event.processes = 1;
 	event.startup_us = cause == MSG_CLOSE_FINE ? program_of(sim, shard)->startup_us : 0;
-	event.message = cause == MSG_CLOSE_FINE ? (struct str){ .data = "" }
-						: STR_LIT("as the world says");
+	event.message = str_of(cause == MSG_CLOSE_FINE ? "" : "as the world says");
 	free_shard(sim, place);
 	send(sim, worker, &event);
 }

@@ -143,10 +143,10 @@ static int simulate(const struct forecast *forecast, uint64_t workers, uint64_t 
 				   .n_workers = workers,
 				   .handover_us = HANDOVER_US,
 				   .case_us = forecast->case_us };
-	if (r == 0)
-		r = sim_world_run(&world, ret_result, NULL, err);
-	else
+	if (r < 0)
 		err_set(err, r, "no memory for a simulation");
+	else
+		r = sim_world_run(&world, ret_result, NULL, err);
 	ASSERT(r < 0 || ret_result->ended);
 	estimate_table_done(&history);
 	free(crew);
@@ -237,7 +237,7 @@ static int by_makespan(const void *a, const void *b)
 int forecast_pool(const struct forecast *forecast, uint64_t workers, uint64_t slots,
 		  struct forecast_row *ret_row, struct err *err)
 {
-	struct sim_result results[DRAWS_MAX];
+	struct sim_result results[DRAWS_MAX] = { 0 };
 	size_t draws = draws_of(forecast);
 	struct rng rng;
 	ASSERT(workers > 0 && slots > 0);
