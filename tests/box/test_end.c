@@ -210,9 +210,11 @@ static void a_dead_keeper_takes_all_along(void **state)
 		boxkit_open(&other, 1);
 		spec.level = levels[i];
 		assert_int_equal(box_spawn(other.box, 1, &spec, NULL, 0), 0);
-		for (int n = 0; n < 2000 && boxkit_count_processes(word) < 2; n++)
+		/* Counted once: a process that becomes another program has no name meanwhile. */
+		for (int n = 0; boxkit_count_processes(word) < 2; n++) {
+			assert_in_range(n, 0, 2000);
 			poll(NULL, 0, 10);
-		assert_true(boxkit_count_processes(word) >= 2);
+		}
 		assert_int_equal(kill(find_keeper(), SIGKILL), 0);
 		pfd.fd = box_fd(other.box);
 		assert_int_equal(poll(&pfd, 1, 10000), 1);

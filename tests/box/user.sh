@@ -23,9 +23,9 @@ uid=47123
 chmod 755 "$work"
 mkdir "$work/bin" "$work/fixtures" "$work/home" "$work/with" "$work/without"
 cp "$PADDOCK_BIN/paddock-box" "$work/bin/"
-cp "$PADDOCK_FIXTURES/boxprobe" "$work/fixtures/"
+cp "$PADDOCK_FIXTURES/boxprobe" "$PADDOCK_FIXTURES/hostile" "$work/fixtures/"
 chown $uid:$uid "$work/home"
-tests="isolation workspace end limits off"
+tests="isolation workspace end limits off hostile"
 for name in $tests; do
 	cp "${PADDOCK_BOX_TESTS:-$PADDOCK_BUILD/tests/box}/$name" "$work/bin/"
 done
