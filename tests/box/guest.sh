@@ -61,13 +61,15 @@ make_disk() {
 		install_program "$(type -P $name)"
 	done
 	for name in awk hostname; do ln -s busybox "$root/usr/bin/$name"; done
-	for name in limits isolation workspace end; do
+	for name in limits isolation workspace end hostile hostile_ends; do
 		install_program "$tests/$name" "/guest/tests/$name"
 	done
 	for name in paddock-box paddock paddock-worker; do
 		install_program "$PADDOCK_BIN/$name" "/guest/bin/$name"
 	done
-	install_program "$PADDOCK_FIXTURES/boxprobe" /guest/fixtures/boxprobe
+	for name in boxprobe hostile; do
+		install_program "$PADDOCK_FIXTURES/$name" "/guest/fixtures/$name"
+	done
 	install -m 755 "$guest/run" "$root/guest/run"
 	sort -u "$work/libraries" | while read -r library; do
 		# Through the links of a merged /usr.

@@ -130,15 +130,24 @@ static bool run_row(const struct row *row, int level, char *found)
 	return row->kind != LIMITED || !hostile.kit.result.degraded[0];
 }
 
+/* BOX_LEVELS names those to run, where all would take too long. */
 static void run_level(int level)
 {
 	int counts[HOSTILE_WRONG + 1] = { 0 }, dropped = 0;
+	const char *only = getenv("BOX_LEVELS");
+
+	if (only && !strstr(only, box_level_name(hostile_levels[level])))
+		skip();
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const struct row *row = &rows[i];
 		char found[HOSTILE_FOUND_MAX];
 		enum hostile_verdict verdict;
 
+		/* Emulated machines take long for these, and the levels do not differ in them. */
+		if (getenv("BOX_SLOW") && level != 1 &&
+		    (row->kind == FENCED || row->kind == LIMITED))
+			continue;
 		if (!run_row(row, level, found)) {
 			dropped++;
 			continue;
@@ -151,6 +160,7 @@ static void run_level(int level)
 	print_message("%s: %d as expected, %d known, %d without their limit, %d wrong\n",
 		      box_level_name(hostile_levels[level]), counts[HOSTILE_EXPECTED],
 		      counts[HOSTILE_KNOWN], dropped, counts[HOSTILE_WRONG]);
+	assert_string_equal(outside_changed(hostile.outside, true), "");
 	assert_int_equal(counts[HOSTILE_WRONG], 0);
 }
 

@@ -39,7 +39,7 @@ static bool has_memory;
 
 static uint64_t patience(uint64_t us)
 {
-	return getenv("BOX_SLOW") ? us * 10 : us;
+	return getenv("BOX_SLOW") ? us * 4 : us;
 }
 
 static int open_all(void **state)

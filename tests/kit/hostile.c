@@ -129,7 +129,7 @@ static bool is_known(const char *name, int level, const char *found)
 enum hostile_verdict hostile_judge(struct hostile *h, const char *name, int level,
 				   const char *found, const char *expected)
 {
-	const char *changed = outside_changed(h->outside);
+	const char *changed = outside_changed(h->outside, false);
 	char both[HOSTILE_FOUND_MAX + 16];
 
 	if (*changed)

@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/keyctl.h>
 #include <mqueue.h>
 #include <netinet/in.h>
@@ -32,7 +33,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { TEXT_MAX = 65536, NAMESPACES_MAX = 4096 };
+enum { TEXT_MAX = 65536, NAMESPACES_MAX = 4096, SURVIVORS_MAX = 64 };
 
 static const char *const watched_files[] = {
 	"/proc/sys/kernel/core_pattern",
@@ -257,33 +258,10 @@ struct outside *outside_new(const char *program)
 }
 
 /* Where a payload may have left its word; each is looked for, and removed. */
-static const char *const folders[] = {
-	"/tmp",
-	"/var/tmp",
-	"/dev/shm",
-	"/dev/mqueue",
-	"/etc",
-	"/usr",
-	"/usr/bin",
-	"/var",
-	"/opt",
-	"/boot",
-	"/",
-	"/srv",
-	"/lib",
-	"/mnt",
-	"/run",
-	"/run/lock",
-	"/root",
-	"/dev",
-	"/home",
-	"/sys/fs/cgroup",
-	"/sys/fs/cgroup/memory",
-	"/sys/fs/cgroup/pids",
-	"/sys/fs/cgroup/freezer",
-	"/sys/fs/cgroup/unified",
-	"/sys/fs/cgroup/system.slice",
-};
+static const char *const folders[] = { "/tmp",	    "/var/tmp", "/dev/shm", "/dev/mqueue", "/etc",
+				       "/usr",	    "/usr/bin", "/var",	    "/opt",	   "/boot",
+				       "/",	    "/srv",	"/lib",	    "/mnt",	   "/run",
+				       "/run/lock", "/root",	"/dev",	    "/home" };
 
 static void note(struct outside *o, const char *what, const char *which)
 {
@@ -291,6 +269,28 @@ static void note(struct outside *o, const char *what, const char *which)
 
 	format(o->changed + used, sizeof(o->changed) - used, "%s%s%s", used ? ", " : "", what,
 	       which);
+}
+
+/* A control group of that name, wherever in the tree the payload found itself. Folders only: their
+ * files are many. */
+static void look_for_groups(struct outside *o, const char *folder)
+{
+	DIR *dir = opendir(folder);
+	const struct dirent *entry;
+	char path[PATH_MAX];
+
+	while (dir && (entry = readdir(dir))) {
+		if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
+			continue;
+		format(path, sizeof(path), "%s/%s", folder, entry->d_name);
+		look_for_groups(o, path);
+		if (strcmp(entry->d_name, o->word) == 0) {
+			note(o, "left ", path);
+			rmdir(path);
+		}
+	}
+	if (dir)
+		closedir(dir);
 }
 
 static void look_for_files(struct outside *o)
@@ -311,9 +311,14 @@ static void look_for_files(struct outside *o)
 	for (size_t i = 0; i < sizeof(watched_files) / sizeof(watched_files[0]); i++) {
 		char *now = read_text(watched_files[i]);
 
-		if (now && o->texts[i] && strcmp(now, o->texts[i]) != 0)
-			note(o, "changed ", watched_files[i]);
-		free(now);
+		if (!now || !o->texts[i] || strcmp(now, o->texts[i]) == 0) {
+			free(now);
+			continue;
+		}
+		/* Told once. */
+		note(o, "changed ", watched_files[i]);
+		free(o->texts[i]);
+		o->texts[i] = now;
 	}
 	if (stat(o->program, &status) < 0 || status.st_ino != o->program_was.st_ino ||
 	    status.st_size != o->program_was.st_size ||
@@ -321,11 +326,40 @@ static void look_for_files(struct outside *o)
 		note(o, "changed ", "the probe program");
 }
 
+/* The key that a payload has left, 0 when there is none. Another one of ours has a longer name. */
+static unsigned long find_key(const struct outside *o)
+{
+	char name[80], *keys = read_text("/proc/keys");
+	char *at = keys ? strstr(keys, format(name, sizeof(name), "%s:", o->word)) : NULL;
+	unsigned long key = 0;
+
+	if (at) {
+		while (at > keys && at[-1] != '\n')
+			at--;
+		key = strtoul(at, NULL, 16);
+	}
+	free(keys);
+	return key;
+}
+
+static void look_for_keys(struct outside *o)
+{
+	unsigned long key = find_key(o);
+
+	if (!key)
+		return;
+	note(o, "left ", "a key");
+	syscall(SYS_keyctl, KEYCTL_UNLINK, key, KEY_SPEC_SESSION_KEYRING);
+	syscall(SYS_keyctl, KEYCTL_INVALIDATE, key);
+	/* The kernel collects it in its own time. */
+	for (int i = 0; i < 200 && find_key(o); i++)
+		poll(NULL, 0, 10);
+}
+
 static void look_for_ipc(struct outside *o)
 {
 	struct shmid_ds segment;
 	char text[80];
-	char *keys;
 	int id = shmget(o->key, 1, 0);
 
 	if (id >= 0) {
@@ -346,10 +380,7 @@ static void look_for_ipc(struct outside *o)
 		note(o, "left ", "a message queue");
 	if (o->segment >= 0 && shmctl(o->segment, IPC_STAT, &segment) < 0)
 		note(o, "removed ", "shared memory");
-	keys = read_text("/proc/keys");
-	if (keys && strstr(keys, format(text, sizeof(text), "%s:", o->word)))
-		note(o, "left ", "a key");
-	free(keys);
+	look_for_keys(o);
 }
 
 /* Whether a process has our word among its arguments, as every payload has. */
@@ -368,33 +399,48 @@ static bool is_payload(const char *pid, const char *fact)
 	return found;
 }
 
-static void look_for_processes(struct outside *o)
+/* Kills what it sees of our payloads, up to a number: somebody who forks all the time never comes
+ * to an end. */
+static int kill_payloads(struct outside *o, bool tell)
 {
 	DIR *proc = opendir("/proc");
 	const struct dirent *entry;
+	int n = 0;
 
-	while (proc && (entry = readdir(proc)))
-		if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' &&
-		    is_payload(entry->d_name, o->facts[0])) {
-			char *end;
+	while (proc && n < SURVIVORS_MAX && (entry = readdir(proc))) {
+		char *end;
 
+		if (entry->d_name[0] < '1' || entry->d_name[0] > '9' ||
+		    !is_payload(entry->d_name, o->facts[0]))
+			continue;
+		if (tell && n == 0)
 			note(o, "left process ", entry->d_name);
-			kill((pid_t)strtol(entry->d_name, &end, 10), SIGKILL);
-		}
+		kill((pid_t)strtol(entry->d_name, &end, 10), SIGKILL);
+		n++;
+	}
 	if (proc)
 		closedir(proc);
+	return n;
+}
+
+static void look_for_processes(struct outside *o)
+{
+	for (int pass = 0; kill_payloads(o, pass == 0) > 0 && pass < 50; pass++)
+		poll(NULL, 0, 10);
 	if (waitpid(o->bystander, NULL, WNOHANG) != 0) {
 		note(o, "ended ", "a bystander");
 		o->bystander = start_bystander();
 	}
 }
 
-const char *outside_changed(struct outside *o)
+const char *outside_changed(struct outside *o, bool whole)
 {
 	struct utsname names;
 
 	o->changed[0] = '\0';
 	look_for_files(o);
+	if (whole)
+		look_for_groups(o, "/sys/fs/cgroup");
 	look_for_ipc(o);
 	look_for_processes(o);
 	uname(&names);
@@ -429,7 +475,7 @@ void outside_free(struct outside *o)
 
 	if (!o)
 		return;
-	(void)outside_changed(o);
+	(void)outside_changed(o, true);
 	kill(o->bystander, SIGKILL);
 	waitpid(o->bystander, NULL, 0);
 	for (size_t i = 0; i < o->n_listeners; i++)

@@ -7,6 +7,7 @@
 #ifndef PADDOCK_TESTS_KIT_OUTSIDE_H
 #define PADDOCK_TESTS_KIT_OUTSIDE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { OUTSIDE_FACTS_MAX = 24 };
@@ -31,8 +32,11 @@ const char *outside_word(const struct outside *outside);
  */
 const char *const *outside_facts(const struct outside *outside);
 
-/* What of it all is not as it was put up, in words; "" when nothing. Valid until the next call. */
-const char *outside_changed(struct outside *outside);
+/*
+ * What of it all is not as it was put up, in words; "" when nothing. Valid until the next call.
+ * `whole`: look through all control groups, too, which takes some milliseconds.
+ */
+const char *outside_changed(struct outside *outside, bool whole);
 
 /* How many namespaces of all kinds the descendants of this process live in. */
 int outside_namespaces(void);

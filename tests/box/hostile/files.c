@@ -210,6 +210,8 @@ static void make_device(void)
 		/* A node that cannot be opened is but a name. */
 		probe_count(&tally, devices[i].name,
 			    result < 0 ? result : try_open(path, O_RDONLY));
+		if (result == 0)
+			unlink(path);
 	}
 	probe_conclude(&tally);
 }

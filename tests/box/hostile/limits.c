@@ -106,17 +106,16 @@ static void memory_bomb(void)
 	probe_tell(probe_in_child(grow));
 }
 
-/* Many small processes: the victim the kernel chooses must not be the init. */
+/* Many small processes: the victim the kernel chooses must not be the init. The first death is news
+ * enough. */
 static void memory_herd(void)
 {
 	for (int i = 0; i < 20; i++)
 		if (fork() == 0) {
 			grow();
-			for (;;)
-				pause();
+			wait_for_ever(NULL);
 		}
-	while (wait(NULL) > 0)
-		;
+	wait(NULL);
 	probe_say("open");
 }
 
@@ -183,7 +182,7 @@ static void fill_private(void)
 /* Names cost memory of the kernel even when the files are empty. */
 static void inode_bomb(void)
 {
-	long n, limit = number("inodes", 200000);
+	long n, limit = number("inodes", 80000);
 	char path[64];
 	int error = 0;
 
@@ -199,8 +198,10 @@ static void inode_bomb(void)
 		probe_say("%s %s", probe_class(error), strerrorname_np(error));
 	else
 		probe_say("open %ld", n);
-	for (long i = 0; i < n && !probe_own("mnt"); i++)
+	/* Who knows whose /tmp it was. */
+	for (long i = 0; i < n; i++)
 		unlink(probe_path(path, sizeof(path), "/tmp/inodes/%ld", i));
+	rmdir("/tmp/inodes");
 }
 
 static void sparse_file(void)

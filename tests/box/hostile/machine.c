@@ -16,6 +16,7 @@
 #include <sys/klog.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
+#include <sys/resource.h>
 #include <sys/swap.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
@@ -41,7 +42,8 @@ static void quota(void)
 {
 	char buffer[256];
 
-	probe_tell(syscall(SYS_quotactl, QCMD(Q_SETQUOTA, USRQUOTA), "/dev/vda", 0, buffer));
+	/* Somebody else's is only told to who might set it. */
+	probe_tell(syscall(SYS_quotactl, QCMD(Q_GETQUOTA, USRQUOTA), "/dev/vda", 12345, buffer));
 }
 
 static void accounting(void)
@@ -119,22 +121,41 @@ static void clocks(void)
 	probe_conclude(&tally);
 }
 
-/* Timers are memory of the kernel: there is an end to them. */
+/* Whether there is an end to something, found out with the limit lowered so that it comes soon. */
+static long until_refused(int resource, long (*make)(void))
+{
+	struct rlimit limit;
+
+	if (getrlimit(resource, &limit) < 0 || limit.rlim_max == RLIM_INFINITY)
+		return 0;
+	limit.rlim_cur = 256;
+	setrlimit(resource, &limit);
+	for (int i = 0; i < 100000; i++)
+		if (make() < 0)
+			return -1;
+	return 0;
+}
+
+static long make_timerfd(void)
+{
+	return timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+}
+
+static long make_timer(void)
+{
+	struct sigevent event = { .sigev_notify = SIGEV_NONE };
+	timer_t timer;
+
+	return timer_create(CLOCK_MONOTONIC, &event, &timer);
+}
+
+/* Timers are memory of the kernel's. */
 static void flood_timers(void)
 {
 	struct probe_tally tally = { .open = "" };
-	struct sigevent event = { .sigev_notify = SIGEV_NONE };
-	timer_t timer;
-	long n, m;
 
-	for (n = 0; n < 1000000; n++)
-		if (timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC) < 0)
-			break;
-	probe_count(&tally, "timerfd", n < 1000000 ? -1 : 0);
-	for (m = 0; m < 1000000; m++)
-		if (timer_create(CLOCK_MONOTONIC, &event, &timer) < 0)
-			break;
-	probe_count(&tally, "timer", m < 1000000 ? -1 : 0);
+	probe_count(&tally, "timerfd", until_refused(RLIMIT_NOFILE, make_timerfd));
+	probe_count(&tally, "timer", until_refused(RLIMIT_SIGPENDING, make_timer));
 	probe_conclude(&tally);
 }
 

@@ -52,6 +52,37 @@ static void remount_own(void)
 		probe_tell(probe_in_child(remount_inside));
 }
 
+/* What covers the host's folders must stay, whatever rights over mounts of one's own there are. */
+static long uncover_inside(void)
+{
+	static const char *const covers[] = {
+		"/home", "/root", "/run", "/tmp", "/var/tmp", "/proc"
+	};
+	struct probe_tally tally = { .open = "" };
+
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0)
+		return -1;
+	for (size_t i = 0; i < sizeof(covers) / sizeof(covers[0]); i++) {
+		long result = umount2(covers[i], MNT_DETACH);
+
+		/* Locked, or no mount at all. */
+		if (result < 0 && errno == EINVAL)
+			errno = EPERM;
+		probe_count(&tally, covers[i], result);
+	}
+	/* Without what is mounted below it, which is what hides things. */
+	if (mount("/", "/dev/shm", NULL, MS_BIND, NULL) == 0)
+		probe_count(&tally, "bind", 0);
+	probe_conclude(&tally);
+	return 0;
+}
+
+static void uncover(void)
+{
+	if (probe_in_child(uncover_inside) == -1)
+		probe_tell(-1);
+}
+
 static void change_mounts(void)
 {
 	struct probe_tally tally = { .open = "" };
@@ -211,6 +242,9 @@ static long stack_mounts(void)
 static void stack_overlays(void)
 {
 	probe_tell_as(probe_in_child(stack_mounts), "private");
+	rmdir("/tmp/lower");
+	rmdir("/tmp/upper");
+	rmdir("/tmp/stacked");
 }
 
 /* Asks the kernel for a network link; its answer as -1 with errno. */
@@ -280,6 +314,7 @@ static void release_agent_own(void)
 const struct probe shape_probes[] = {
 	{ "remount", remount },
 	{ "remount-own", remount_own },
+	{ "uncover", uncover },
 	{ "change-mounts", change_mounts },
 	{ "change-root", change_root },
 	{ "escape-root", escape_root },
