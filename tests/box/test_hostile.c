@@ -22,7 +22,7 @@
 
 #include "tests/kit/hostile.h"
 
-enum kind { PLAIN, FENCED, LIMITED, TERMINAL };
+enum kind { PLAIN, FENCED, LIMITED, TERMINAL, INPUT };
 enum { NUMBERS = 88 };
 
 static const struct row {
@@ -55,16 +55,18 @@ static int close_all(void **state)
 	return 0;
 }
 
-/* In a session of its own, with `name` as its controlling terminal and its input. */
-static void become_box(const char *name, const char *probe, int level)
+/* In a session of its own, with `input` as its input, and as its controlling terminal if it is one.
+ */
+static void become_box(const char *input, const char *probe, int level)
 {
 	char path[4096];
-	int terminal;
+	int in;
 
 	setsid();
-	terminal = open(name, O_RDWR | O_CLOEXEC);
-	if (terminal < 0 || ioctl(terminal, TIOCSCTTY, 0) < 0 || dup2(terminal, 0) < 0)
+	in = open(input, (strncmp(input, "/dev/", 5) == 0 ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+	if (in < 0 || dup2(in, 0) < 0)
 		_exit(99);
+	(void)ioctl(in, TIOCSCTTY, 0);
 	snprintf(path, sizeof(path), "%s/paddock-box", getenv("PADDOCK_BIN"));
 	execl(path, path, "--level", box_level_name(hostile_levels[level]), "--bind",
 	      hostile.program, "--", hostile.program, probe, outside_facts(hostile.outside)[0],
@@ -72,28 +74,18 @@ static void become_box(const char *name, const char *probe, int level)
 	_exit(98);
 }
 
-/* By hand, as a user at a terminal would; what was typed into it is told as found. */
-static void run_at_terminal(const char *probe, int level, char *found)
+/* By hand, as a user would. */
+static void run_by_hand(const char *input, const char *probe, int level, char *found)
 {
-	int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-	struct termios raw;
-	int slave, waiting = 0, status, out[2];
-	char name[64];
+	int status, out[2];
 	ssize_t n;
 	pid_t pid;
 
-	assert_true(terminal >= 0 && grantpt(terminal) == 0 && unlockpt(terminal) == 0);
-	assert_int_equal(ptsname_r(terminal, name, sizeof(name)), 0);
 	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
-	/* Without lines, so that a single byte shows. */
-	slave = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
-	assert_true(slave >= 0 && tcgetattr(slave, &raw) == 0);
-	cfmakeraw(&raw);
-	tcsetattr(slave, TCSANOW, &raw);
 	pid = fork();
 	if (pid == 0) {
 		dup2(out[1], 1);
-		become_box(name, probe, level);
+		become_box(input, probe, level);
 	}
 	close(out[1]);
 	n = read(out[0], found, HOSTILE_FOUND_MAX - 1);
@@ -101,10 +93,41 @@ static void run_at_terminal(const char *probe, int level, char *found)
 	found[strcspn(found, "\n")] = '\0';
 	close(out[0]);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
+}
+
+/* What was typed into the terminal is told as found. */
+static void run_at_terminal(const char *probe, int level, char *found)
+{
+	int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), slave, waiting = 0;
+	struct termios raw;
+	char name[64];
+
+	assert_true(terminal >= 0 && grantpt(terminal) == 0 && unlockpt(terminal) == 0);
+	assert_int_equal(ptsname_r(terminal, name, sizeof(name)), 0);
+	/* Without lines, so that a single byte shows. */
+	slave = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	assert_true(slave >= 0 && tcgetattr(slave, &raw) == 0);
+	cfmakeraw(&raw);
+	tcsetattr(slave, TCSANOW, &raw);
+	run_by_hand(name, probe, level, found);
 	if (ioctl(slave, FIONREAD, &waiting) == 0 && waiting > 0)
 		snprintf(found, HOSTILE_FOUND_MAX, "open typed");
 	close(slave);
 	close(terminal);
+}
+
+/* With a file of ours as its input, which is to be read. */
+static void run_with_input(const char *probe, int level, char *found)
+{
+	char path[] = "/var/tmp/hostile-input-XXXXXX", text[16] = "";
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0 && write(fd, "content\n", 8) == 8);
+	run_by_hand(path, probe, level, found);
+	if (pread(fd, text, sizeof(text) - 1, 0) != 8 || strcmp(text, "content\n") != 0)
+		snprintf(found, HOSTILE_FOUND_MAX, "open written");
+	close(fd);
+	unlink(path);
 }
 
 /* Whether the row can be judged: no limit that it is about was dropped. */
@@ -114,6 +137,10 @@ static bool run_row(const struct row *row, int level, char *found)
 
 	if (row->kind == TERMINAL) {
 		run_at_terminal(row->probe, level, found);
+		return true;
+	}
+	if (row->kind == INPUT) {
+		run_with_input(row->probe, level, found);
 		return true;
 	}
 	spec = hostile_spec(&hostile, row->probe, level, NULL);

@@ -298,6 +298,50 @@ static void shared_locks(void)
 		probe_tell(-1);
 }
 
+/* A lease on a file that is ours by name makes whoever opens it outside wait for us. */
+static void shared_leases(void)
+{
+	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+
+	probe_tell(fd < 0 ? fd : fcntl(fd, F_SETLEASE, F_RDLCK));
+}
+
+/* Control groups of others; one's own has none below it. */
+static void see_groups(void)
+{
+	static const char *const folders[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/memory",
+					       "/sys/fs/cgroup/pids", "/sys/fs/cgroup/unified",
+					       "/sys/fs/cgroup/systemd" };
+	int n = 0;
+
+	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+		DIR *dir = opendir(folders[i]);
+		const struct dirent *entry;
+		char path[512];
+
+		while (dir && (entry = readdir(dir)))
+			if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
+				n += access(probe_path(path, sizeof(path), "%s/%s/cgroup.procs",
+						       folders[i], entry->d_name),
+					    F_OK) == 0;
+		if (dir)
+			closedir(dir);
+	}
+	/* The hierarchies of v1 are folders, too. */
+	for (size_t i = 0; i < 16; i++) {
+		static const char *const names[] = { "cpu",	"cpuacct",    "cpuset",	 "memory",
+						     "devices", "freezer",    "blkio",	 "pids",
+						     "systemd", "unified",    "net_cls", "net_prio",
+						     "hugetlb", "perf_event", "rdma",	 "misc" };
+		char path[128];
+
+		n -= access(probe_path(path, sizeof(path), "/sys/fs/cgroup/%s/cgroup.procs",
+				       names[i]),
+			    F_OK) == 0;
+	}
+	probe_say(n > 0 ? "open %d groups" : "private", n);
+}
+
 static void kernel_secrets(void)
 {
 	static const char *const patterns[] = {
@@ -404,6 +448,8 @@ const struct probe files_probes[] = {
 	{ "read-var", read_var },
 	{ "open-by-handle", open_by_handle },
 	{ "shared-locks", shared_locks },
+	{ "shared-leases", shared_leases },
+	{ "see-groups", see_groups },
 	{ "kernel-secrets", kernel_secrets },
 	{ "kernel-addresses", kernel_addresses },
 	{ "see-network", see_network },

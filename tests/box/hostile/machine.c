@@ -55,8 +55,8 @@ static void swap(void)
 {
 	struct probe_tally tally = { .open = "" };
 
-	probe_count(&tally, "on", swapon("/etc/hostname", 0x70000000));
-	/* Only root gets as far as not finding it. */
+	/* Not a place to swap to, which is found out by who may. */
+	probe_count(&tally, "on", swapon("/etc/hostname", 0));
 	probe_count(&tally, "off", swapoff("/etc/hostname"));
 	probe_conclude(&tally);
 }

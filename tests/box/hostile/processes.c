@@ -143,6 +143,28 @@ static void take_from_init(void)
 	probe_conclude(&tally);
 }
 
+/* What one may do to processes of one's own id, whatever they are. The init's own settings are left
+ * as they are. */
+static void command_init(void)
+{
+	struct probe_tally tally = { .open = "" };
+	struct sched_param param = { .sched_priority = 0 };
+	struct rlimit limit;
+	cpu_set_t set;
+
+	if (!has_init())
+		return;
+	if (prlimit(1, RLIMIT_CPU, NULL, &limit) < 0)
+		probe_count(&tally, "prlimit", -1);
+	else
+		probe_count(&tally, "prlimit", prlimit(1, RLIMIT_CPU, &limit, NULL));
+	probe_count(&tally, "nice", setpriority(PRIO_PROCESS, 1, 19));
+	probe_count(&tally, "scheduler", sched_setscheduler(1, SCHED_IDLE, &param));
+	if (sched_getaffinity(1, sizeof(set), &set) == 0)
+		probe_count(&tally, "affinity", sched_setaffinity(1, sizeof(set), &set));
+	probe_conclude(&tally);
+}
+
 /* Whether strict programs may look at their own children, as debuggers and leak checkers do. */
 static void trace_child(void)
 {
@@ -182,6 +204,16 @@ static void leaked_descriptors(void)
 		if (fcntl(fd, F_GETFD) >= 0)
 			snprintf(list + strlen(list), sizeof(list) - strlen(list), " %d", fd);
 	probe_say("%s%s", list[0] ? "open" : "absent", list);
+}
+
+/* The caller's file is our input for reading; what is behind it lies on a mount of the host. */
+static void reopen_input(void)
+{
+	int fd = open("/proc/self/fd/0", O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0)
+		(void)!write(fd, "forged\n", 7);
+	probe_tell(fd);
 }
 
 /* Something the supervisor reads might be among the descriptors, ours or the init's. */
@@ -303,9 +335,11 @@ const struct probe processes_probes[] = {
 	{ "trace-init", trace_init },
 	{ "read-init", read_init },
 	{ "take-from-init", take_from_init },
+	{ "command-init", command_init },
 	{ "trace-child", trace_child },
 	{ "overwrite-launcher", overwrite_launcher },
 	{ "leaked-descriptors", leaked_descriptors },
+	{ "reopen-input", reopen_input },
 	{ "write-to-supervisor", write_to_supervisor },
 	{ "raise-limits", raise_limits },
 	{ "escape-oom", escape_oom },

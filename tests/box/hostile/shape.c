@@ -296,6 +296,24 @@ static void make_link_own(void)
 	probe_tell_as(probe_in_child(link_inside), "private");
 }
 
+/* Networks are memory of the kernel's that no group is charged for; each is held by but a
+ * descriptor. */
+static long hold_networks(void)
+{
+	if (unshare(CLONE_NEWUSER) < 0)
+		return -1;
+	for (int i = 0; i < 300; i++)
+		if (unshare(CLONE_NEWNET) < 0 ||
+		    open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC) < 0)
+			return -1;
+	return 0;
+}
+
+static void flood_networks(void)
+{
+	probe_tell(probe_in_child(hold_networks));
+}
+
 /* Groups of one's own hierarchy can name a program that the host runs. The file is only opened. */
 static long mount_groups(void)
 {
@@ -327,6 +345,7 @@ const struct probe shape_probes[] = {
 	{ "stack-overlays", stack_overlays },
 	{ "make-link", make_link },
 	{ "make-link-own", make_link_own },
+	{ "flood-networks", flood_networks },
 	{ "release-agent-own", release_agent_own },
 	{ NULL, NULL },
 };
