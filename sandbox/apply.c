@@ -1,39 +1,153 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * apply.c - the mounts of one run.
+ * apply.c - mounts: the template, the base on it, and what a run adds.
  *
- * Runs in the future init, single-threaded, with the rights of the keeper over its own namespaces;
- * the payload does not exist yet. Every privileged operation is safe because it acts on a private
- * mount namespace (nothing propagates: the template is MS_PRIVATE) and because host paths are
- * opened once, in the host's view, and only then attached by fd: nothing inside the sandbox can
- * redirect them.
+ * The template is built once per slot, in a child of the zygote, so that no start pays for a pivot
+ * or the unmount of an old root. The base is added in the zygote, the rest in the future init, both
+ * single-threaded, with the rights of the keeper over its own namespaces; the payload does not
+ * exist yet. Every privileged operation is safe because it acts on a private mount namespace
+ * (nothing propagates: the template is MS_PRIVATE) and because host paths are opened once, in the
+ * host's view, and only then attached by fd: nothing inside the sandbox can redirect them.
+ *
+ * Invariants of the template: everything in it is MS_PRIVATE and read-only; device nodes are binds
+ * of a few harmless host nodes; no path of it leads back to a writable host mount.
  *
  * Uses the fd-based mount calls (kernel 5.12 and later), since they need no unmount and no parsing
  * of mountinfo.
  */
 #include "sandbox/apply.h"
 
+#include <linux/openat2.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
+#include "sandbox/ns.h"
 #include "sandbox/util.h"
+
+static int attach(int fd, const char *path)
+{
+	return move_mount(fd, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH) < 0 ? -errno : 0;
+}
+
+/* A folder every host has; the new root sits on it for a moment, in our private namespace. */
+#define STAGE "/tmp"
+
+static const char *const nodes[] = { "null", "zero", "full", "random", "urandom", "tty" };
+static const char *const dev_dirs[] = { "pts", "shm", "mqueue" };
+static const char *const dev_links[][2] = {
+	{ "pts/ptmx", "ptmx" },		 { "/proc/self/fd", "fd" },
+	{ "/proc/self/fd/0", "stdin" },	 { "/proc/self/fd/1", "stdout" },
+	{ "/proc/self/fd/2", "stderr" },
+};
+
+static int bind_node(int dev, const char *name)
+{
+	AUTO_CLOSE int point = openat(dev, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	char host[32], here[32];
+
+	util_print(host, sizeof(host), "/dev/%s", name);
+	util_print(here, sizeof(here), STAGE "/dev/%s", name);
+	return point < 0 || mount(host, here, NULL, MS_BIND, NULL) < 0 ? -errno : 0;
+}
+
+static int fill_dev(int dev)
+{
+	for (size_t i = 0; i < ARRAY_LEN(dev_dirs); i++)
+		if (mkdirat(dev, dev_dirs[i], 0755) < 0)
+			return -errno;
+	for (size_t i = 0; i < ARRAY_LEN(dev_links); i++)
+		if (symlinkat(dev_links[i][0], dev, dev_links[i][1]) < 0)
+			return -errno;
+	for (size_t i = 0; i < ARRAY_LEN(nodes); i++) {
+		int r = bind_node(dev, nodes[i]);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* A tmpfs over /dev of the staged tree; its nodes come from the host's /dev, which is still ours to
+ * see. */
+static int make_dev(void)
+{
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
+	AUTO_CLOSE int dev = -1;
+	int r;
+
+	if (mount("tmpfs", STAGE "/dev", "tmpfs", MS_NOSUID | MS_NOEXEC,
+		  "mode=0755,size=64k,nr_inodes=64") < 0)
+		return -errno;
+	dev = open(STAGE "/dev", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dev < 0)
+		return -errno;
+	r = fill_dev(dev);
+	if (r < 0)
+		return r;
+	return mount_setattr(dev, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0 ? -errno : 0;
+}
+
+static int build(struct slate *slate)
+{
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |
+					       MOUNT_ATTR_NODEV };
+	AUTO_CLOSE int tree = -1;
+	int r;
+
+	slate_at(slate, SLATE_TEMPLATE, "/");
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return -errno;
+	tree = open_tree(AT_FDCWD, "/", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+	if (tree < 0 ||
+	    mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) < 0)
+		return -errno;
+	r = attach(tree, STAGE);
+	if (r < 0)
+		return r;
+	slate_at(slate, SLATE_TEMPLATE, "/dev");
+	r = make_dev();
+	if (r < 0)
+		return r;
+	slate_at(slate, SLATE_TEMPLATE, "pivot_root");
+	return ns_pivot(tree);
+}
+
+int apply_template(struct slate *slate)
+{
+	int r;
+
+	slate_at(slate, SLATE_TEMPLATE, "mount namespace");
+	r = unshare(CLONE_NEWNS) < 0 ? -errno : build(slate);
+	if (r == 0)
+		r = util_open(O_RDONLY, "/proc/self/ns/mnt");
+	return r < 0 ? slate_fail(slate, r) : r;
+}
 
 /* The host's tree at `path` as a detached mount; submounts come along only where the kernel
  * insists. */
-static int clone_tree(const char *path, bool recursive)
+static int clone_tree(int at, bool recursive)
 {
-	unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
-	int fd;
+	unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH;
+	int fd = open_tree(at, "", recursive ? flags | AT_RECURSIVE : flags);
 
-	if (!recursive) {
-		fd = open_tree(AT_FDCWD, path, flags);
-		/* In a user namespace of its own a tree whose submounts are locked can only be
-		 * taken whole. */
-		if (fd >= 0 || errno != EINVAL)
-			return fd < 0 ? -errno : fd;
-	}
-	fd = open_tree(AT_FDCWD, path, flags | AT_RECURSIVE);
+	/* In a user namespace of its own a tree whose submounts are locked can only be taken whole.
+	 */
+	if (fd < 0 && errno == EINVAL && !recursive)
+		fd = open_tree(at, "", flags | AT_RECURSIVE);
+	return fd < 0 ? -errno : fd;
+}
+
+/* Follows no link on the way to what the payload may write: an earlier one, which could write there
+ * too, may have put it there. */
+static int find_source(const struct layout_op *op)
+{
+	bool keeps = op->writable && op->kind != LAYOUT_OVERLAY;
+	struct open_how how = { .flags = O_PATH | O_CLOEXEC,
+				.resolve = keeps ? RESOLVE_NO_SYMLINKS : 0 };
+	int fd = (int)syscall(SYS_openat2, AT_FDCWD, op->source, &how, sizeof(how));
+
 	return fd < 0 ? -errno : fd;
 }
 
@@ -56,10 +170,14 @@ static int open_source(struct apply *apply, int i)
 	const struct layout_op *op = &apply->layout->ops[i];
 	bool overlay = op->kind == LAYOUT_OVERLAY;
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV };
+	AUTO_CLOSE int at = -1;
 	int fd;
 
 	slate_at(apply->slate, overlay ? SLATE_WORKSPACE : SLATE_BIND, op->source);
-	fd = clone_tree(op->source, !overlay);
+	at = find_source(op);
+	if (at < 0)
+		return at;
+	fd = clone_tree(at, !overlay);
 	if (fd < 0)
 		return fd;
 	apply->fds[i] = fd;
@@ -71,44 +189,60 @@ static int open_source(struct apply *apply, int i)
 	return 0;
 }
 
-int apply_open(struct apply *apply)
+/* size= and nr_inodes= of a tmpfs: a file for every 2 KiB, and some for the smallest. */
+static uint64_t inodes_of(uint64_t bytes)
 {
-	for (int i = 0; i < apply->layout->n; i++) {
-		enum layout_kind kind = apply->layout->ops[i].kind;
-		int r = 0;
-
-		apply->fds[i] = -1;
-		if (kind == LAYOUT_OPEN || kind == LAYOUT_OVERLAY)
-			r = open_source(apply, i);
-		if (r < 0)
-			return slate_fail(apply->slate, r);
-	}
-	return 0;
+	return bytes / 2048 > 65536 ? bytes / 2048 : 65536;
 }
 
-static int mount_scratch(const struct layout_op *op)
+static int mount_scratch(struct apply *apply, const struct layout_op *op)
 {
 	char options[96];
-	uint64_t inodes = op->bytes / 2048 > 65536 ? op->bytes / 2048 : 65536;
 
 	util_print(options, sizeof(options), "mode=0755,size=%llu,nr_inodes=%llu",
-		   (unsigned long long)op->bytes, (unsigned long long)inodes);
-	return mount("tmpfs", LAYOUT_SCRATCH_AT, "tmpfs", MS_NOSUID | MS_NODEV, options) < 0
-		       ? -errno
-		       : 0;
+		   (unsigned long long)op->bytes, (unsigned long long)inodes_of(op->bytes));
+	if (mount("tmpfs", LAYOUT_SCRATCH_AT, "tmpfs", MS_NOSUID | MS_NODEV, options) < 0)
+		return -errno;
+	apply->scratch_fd = open(LAYOUT_SCRATCH_AT, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return apply->scratch_fd < 0 ? -errno : 0;
 }
 
-/* Every missing folder of `path`; new ones belong to the payload, so that it can work around its
- * own workspace. */
-static int make_parents(const struct apply *apply, char *path)
+static int set_option(int fs, const char *key, const char *value)
+{
+	return fsconfig(fs, FSCONFIG_SET_STRING, key, value, 0) < 0 ? -errno : 0;
+}
+
+static int set_number(int fs, const char *key, uint64_t value)
+{
+	char text[24];
+
+	util_print(text, sizeof(text), "%llu", (unsigned long long)value);
+	return set_option(fs, key, text);
+}
+
+static int resize_scratch(const struct apply *apply, uint64_t bytes)
+{
+	AUTO_CLOSE int fs = fspick(apply->scratch_fd, "", FSPICK_EMPTY_PATH | FSPICK_CLOEXEC);
+	int r = fs < 0 ? -errno : set_number(fs, "size", bytes);
+
+	if (r == 0)
+		r = set_number(fs, "nr_inodes", inodes_of(bytes));
+	if (r == 0 && fsconfig(fs, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0) < 0)
+		r = -errno;
+	return r;
+}
+
+/* Every missing folder of `path`, as seen from `dir`; new ones belong to the payload, so that it
+ * can work around its own workspace. */
+static int make_parents(const struct apply *apply, int dir, char *path)
 {
 	for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
 		int r;
 
 		*slash = '\0';
-		r = mkdir(path, 0755);
+		r = mkdirat(dir, path, 0755);
 		if (r == 0)
-			r = chown(path, apply->uid, apply->gid);
+			r = fchownat(dir, path, apply->uid, apply->gid, 0);
 		/* A read-only host folder answers EROFS also for what exists. */
 		if (r < 0 && errno != EEXIST && errno != EROFS)
 			return -errno;
@@ -119,32 +253,21 @@ static int make_parents(const struct apply *apply, char *path)
 
 static int make_dir(const struct apply *apply, const struct layout_op *op)
 {
+	int dir = apply->scratch_fd, r;
 	char path[PATH_MAX];
-	int r = util_print(path, sizeof(path), LAYOUT_SCRATCH_AT "/%s", op->path);
 
-	if (r == 0)
-		r = make_parents(apply, path);
-	if (r < 0)
-		return r;
-	if (mkdir(path, op->mode) < 0 && errno != EEXIST)
-		return -errno;
-	if (chmod(path, op->mode) < 0)
-		return -errno;
-	return op->own && chown(path, apply->uid, apply->gid) < 0 ? -errno : 0;
+	util_copy(path, sizeof(path), op->path);
+	r = make_parents(apply, dir, path);
+	if (r < 0 || (mkdirat(dir, path, op->mode) < 0 && errno != EEXIST))
+		return r < 0 ? r : -errno;
+	return op->own && fchownat(dir, path, apply->uid, apply->gid, 0) < 0 ? -errno : 0;
 }
 
-static int attach(int fd, const char *path)
+static int show(const struct apply *apply, const struct layout_op *op)
 {
-	return move_mount(fd, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH) < 0 ? -errno : 0;
-}
+	AUTO_CLOSE int fd = open_tree(apply->scratch_fd, op->source,
+				      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 
-static int show(const struct layout_op *op)
-{
-	char path[PATH_MAX];
-	AUTO_CLOSE int fd = -1;
-
-	util_print(path, sizeof(path), LAYOUT_SCRATCH_AT "/%s", op->source);
-	fd = open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	return fd < 0 ? -errno : attach(fd, op->path);
 }
 
@@ -153,34 +276,28 @@ static int show(const struct layout_op *op)
 static int dress_upper(const struct apply *apply, int lower)
 {
 	struct stat st;
-	uint32_t uid, gid;
 
 	if (fstat(lower, &st) < 0)
 		return -errno;
-	uid = st.st_uid;
-	gid = st.st_gid;
+	/* Could not be id-mapped: at least the top folder is the payload's. */
 	if (st.st_uid == 0 && apply->uid != 0) {
-		/* Could not be id-mapped: at least the top folder is the payload's. */
-		uid = apply->uid;
-		gid = apply->gid;
+		st.st_uid = apply->uid;
+		st.st_gid = apply->gid;
 	}
-	if (chown(LAYOUT_SCRATCH_AT "/upper", uid, gid) < 0 &&
-	    chown(LAYOUT_SCRATCH_AT "/upper", apply->uid, apply->gid) < 0)
+	if (chown("upper", st.st_uid, st.st_gid) < 0 && chown("upper", apply->uid, apply->gid) < 0)
 		return -errno;
-	return chmod(LAYOUT_SCRATCH_AT "/upper", st.st_mode & 07777) < 0 ? -errno : 0;
+	return chmod("upper", st.st_mode & 07777) < 0 ? -errno : 0;
 }
 
-static int set_option(int fs, const char *key, const char *value)
-{
-	return fsconfig(fs, FSCONFIG_SET_STRING, key, value, 0) < 0 ? -errno : 0;
-}
-
+/* The scratch's own folders are covered: overlayfs is told of them as seen from there. */
 static int make_overlay(struct apply *apply, int i)
 {
 	AUTO_CLOSE int fs = -1;
-	int r = attach(apply->fds[i], LAYOUT_SCRATCH_AT "/lower");
-	int fd;
+	int fd, r;
 
+	if (fchdir(apply->scratch_fd) < 0)
+		return -errno;
+	r = attach(apply->fds[i], "lower");
 	if (r == 0)
 		r = dress_upper(apply, apply->fds[i]);
 	if (r < 0)
@@ -188,9 +305,9 @@ static int make_overlay(struct apply *apply, int i)
 	fs = fsopen("overlay", FSOPEN_CLOEXEC);
 	if (fs < 0)
 		return -errno;
-	if ((r = set_option(fs, "lowerdir", LAYOUT_SCRATCH_AT "/lower")) < 0 ||
-	    (r = set_option(fs, "upperdir", LAYOUT_SCRATCH_AT "/upper")) < 0 ||
-	    (r = set_option(fs, "workdir", LAYOUT_SCRATCH_AT "/work")) < 0)
+	if ((r = set_option(fs, "lowerdir", "lower")) < 0 ||
+	    (r = set_option(fs, "upperdir", "upper")) < 0 ||
+	    (r = set_option(fs, "workdir", "work")) < 0)
 		return r;
 	/* redirect_dir lets a test rename a folder of the source tree, as it could outside. */
 	if (apply->user_xattr)
@@ -204,7 +321,7 @@ static int make_overlay(struct apply *apply, int i)
 		return -errno;
 	util_close(&apply->fds[i]);
 	apply->fds[i] = fd;
-	return 0;
+	return chdir("/") < 0 ? -errno : 0;
 }
 
 /* A place to attach to: the folder or file itself when it is there, else made in the private parts
@@ -218,7 +335,7 @@ static int make_point(const struct apply *apply, const char *point, int source)
 	if (access(point, F_OK) == 0)
 		return 0;
 	util_copy(path, sizeof(path), point);
-	r = make_parents(apply, path);
+	r = make_parents(apply, AT_FDCWD, path);
 	if (r < 0)
 		return r;
 	if (fstat(source, &st) < 0)
@@ -252,6 +369,18 @@ static int mount_pts(const struct apply *apply, const char *path)
 	return mount("devpts", path, "devpts", MS_NOSUID | MS_NOEXEC, options) < 0 ? -errno : 0;
 }
 
+/* The host's /sys lists its network devices. Within a container that covers part of its own the
+ * kernel refuses another one: there it stays. */
+static int mount_sys(void)
+{
+	AUTO_CLOSE int cgroups = open_tree(AT_FDCWD, "/sys/fs/cgroup",
+					   OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+
+	if (mount("sysfs", "/sys", "sysfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
+		return errno == EPERM ? 0 : -errno;
+	return cgroups < 0 ? 0 : attach(cgroups, "/sys/fs/cgroup");
+}
+
 static int run_op(struct apply *apply, int i)
 {
 	const struct layout_op *op = &apply->layout->ops[i];
@@ -261,34 +390,58 @@ static int run_op(struct apply *apply, int i)
 		 : op->source ? op->source
 			      : LAYOUT_SCRATCH_AT);
 	switch (op->kind) {
-	case LAYOUT_SCRATCH: return mount_scratch(op);
+	case LAYOUT_SCRATCH: return mount_scratch(apply, op);
+	case LAYOUT_RESIZE: return resize_scratch(apply, op->bytes);
 	case LAYOUT_DIR: return make_dir(apply, op);
 	case LAYOUT_OVERLAY:
 		slate_at(apply->slate, SLATE_WORKSPACE, op->source);
 		return make_overlay(apply, i);
-	case LAYOUT_SHOW: return show(op);
+	case LAYOUT_SHOW: return show(apply, op);
 	case LAYOUT_ATTACH: return attach_opened(apply, op);
 	case LAYOUT_OPEN: return 0;
 	case LAYOUT_PROC:
 		return mount("proc", op->path, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0
 			       ? -errno
 			       : 0;
+	case LAYOUT_LINK:
+		return symlinkat(op->source, apply->scratch_fd, op->path) < 0 ? -errno : 0;
+	case LAYOUT_SYS: return mount_sys();
 	case LAYOUT_PTS: return mount_pts(apply, op->path);
 	}
 	return -EINVAL;
 }
 
-int apply_build(struct apply *apply)
+static int run_ops(struct apply *apply)
 {
-	mode_t mask;
+	mode_t mask = umask(0);
 	int r = 0;
 
-	slate_at(apply->slate, SLATE_MOUNT, "/");
-	if (setns(apply->template_fd, CLONE_NEWNS) < 0 || unshare(CLONE_NEWNS) < 0)
-		return slate_fail(apply->slate, -errno);
-	mask = umask(0);
 	for (int i = 0; i < apply->layout->n && r == 0; i++)
 		r = run_op(apply, i);
 	umask(mask);
 	return r < 0 ? slate_fail(apply->slate, r) : 0;
+}
+
+int apply_base(struct apply *apply)
+{
+	apply->scratch_fd = -1;
+	return run_ops(apply);
+}
+
+int apply_run(struct apply *apply)
+{
+	for (int i = 0; i < apply->layout->n; i++) {
+		enum layout_kind kind = apply->layout->ops[i].kind;
+		int r = 0;
+
+		apply->fds[i] = -1;
+		if (kind == LAYOUT_OPEN || kind == LAYOUT_OVERLAY)
+			r = open_source(apply, i);
+		if (r < 0)
+			return slate_fail(apply->slate, r);
+	}
+	slate_at(apply->slate, SLATE_MOUNT, "/");
+	if (setns(apply->mnt_fd, CLONE_NEWNS) < 0)
+		return slate_fail(apply->slate, -errno);
+	return run_ops(apply);
 }

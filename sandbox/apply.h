@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* apply.h - carries out a layout, in the child that becomes a sandbox's init. */
+/* apply.h - makes the template, and carries out a layout on it: the base in a zygote, what a run
+ * adds in the child that becomes the sandbox's init. */
 #ifndef PADDOCK_SANDBOX_APPLY_H
 #define PADDOCK_SANDBOX_APPLY_H
 
@@ -10,7 +11,8 @@
 struct apply {
 	const struct layout *layout;
 	struct slate *slate;
-	int template_fd; /* mount namespace to start from */
+	int mnt_fd;	 /* the mount namespace to enter: it has the base */
+	int scratch_fd;	 /* the scratch itself, whose places the base covers */
 	int idmap_fd;	 /* user namespace for id-mapped mounts; -1: not possible here */
 	bool user_xattr; /* overlayfs must keep its marks in user.* (no CAP_SYS_ADMIN in the first
 			    namespace) */
@@ -20,11 +22,20 @@ struct apply {
 	int fds[LAYOUT_OPS_MAX]; /* per operation: what it opened, or -1 */
 };
 
-/* Opens every workspace and bind in the host's view. Call before apply_build. 0 or -errno with the
- * slate filled. */
-int apply_open(struct apply *apply);
+/*
+ * Builds the template, a mount namespace every run of a slot starts from, and leaves this process
+ * in it: the host's tree, all of it read-only and nosuid, nodev, with a small /dev of its own; the
+ * old root is already gone. Returns an fd of it, or -errno with the slate filled. Blocks for about
+ * a millisecond. Call with CAP_SYS_ADMIN over the current namespaces.
+ */
+int apply_template(struct slate *slate);
 
-/* Enters a private copy of the template and builds the tree. 0 or -errno with the slate filled. */
-int apply_build(struct apply *apply);
+/* Builds the base in the current, private mount namespace, a copy of the template; sets
+ * apply->scratch_fd, which the caller closes. 0 or -errno with the slate filled. */
+int apply_base(struct apply *apply);
+
+/* Opens every workspace and bind in the host's view, enters apply->mnt_fd and adds the run's own. 0
+ * or -errno with the slate filled. */
+int apply_run(struct apply *apply);
 
 #endif

@@ -40,7 +40,20 @@ enum box_network {
 	BOX_NETWORK_LOOPBACK, /* own network namespace with lo up, v4 and v6 */
 	BOX_NETWORK_NONE,     /* own network namespace, lo down */
 	BOX_NETWORK_HOST,
+	BOX_NETWORK_REUSE, /* like loopback, but one namespace for all such runs of a slot, one
+			      after the other: weaker (ports in TIME_WAIT and counters stay),
+			      cheaper */
 	BOX_NETWORK_MAX,
+};
+
+/* What a level refuses and a spec may lift, or'ed. */
+enum box_grant {
+	BOX_GRANT_PTRACE = 1,
+	BOX_GRANT_IO_URING = 2,
+	BOX_GRANT_USERFAULTFD = 4,
+	BOX_GRANT_PERF = 8,
+	BOX_GRANT_USERNS = 16, /* namespaces and mounts of its own */
+	BOX_GRANT_ALL = 31,
 };
 
 /* Why a sandbox ended, decided from the keeper's own facts, never from the payload's exit code. */
@@ -62,6 +75,7 @@ enum {
 	BOX_ARGS_MAX = 16384, /* argv and envp entries, each */
 	/* One encoded spec; it is passed as a sealed memfd when it outgrows a packet. */
 	BOX_SPEC_BYTES_MAX = 4 << 20,
+	BOX_REFUSALS_MAX = 16, /* kinds of refused calls a result tells; more are not told */
 };
 
 /* A host folder or file shown inside at the same path. */
@@ -79,6 +93,7 @@ struct box_spec {
 	enum box_workspace workspace;
 	enum box_network network;
 	bool best_effort; /* degrade instead of refusing when a control cannot be enforced */
+	unsigned grants;  /* enum box_grant; none for the level off */
 	unsigned slot;	  /* which slot runs it: 0..1023; one payload per slot at a time */
 	const char *workspace_path; /* absolute, not "/", not below /proc, /sys, /dev; NULL: none */
 	const char *cwd;  /* absolute; NULL: the workspace, else /tmp (off: the keeper's own) */
@@ -103,9 +118,18 @@ struct box_spec {
 	uint64_t core_bytes;	/* RLIMIT_CORE; 0: no cores */
 };
 
+/* System calls of one kind that the level refused. */
+struct box_refusal {
+	char call[48];	      /* such as "keyctl" or "socket AF_PACKET" */
+	enum box_grant grant; /* that would allow it; 0: none */
+	enum box_level level; /* the strictest that allows it; OFF: only that */
+	uint32_t count;
+};
+
 /* What became of one sandbox. Strings are NUL-terminated. */
 struct box_result {
-	uint64_t id; /* as given to box_spawn */
+	uint64_t id;   /* as given to box_spawn */
+	unsigned slot; /* as in the spec */
 	enum box_cause cause;
 	int exit_code;	    /* valid with EXIT */
 	int term_signal;    /* valid with SIGNAL, TIMEOUT, KILLED, OOM */
@@ -122,6 +146,8 @@ struct box_result {
 	char setup_step[32];
 	char setup_object[256];
 	char degraded[128]; /* controls that best_effort dropped, comma separated; "" none */
+	/* In order of first sight; count 0 ends them. Not told at level permissive. */
+	struct box_refusal refusals[BOX_REFUSALS_MAX];
 };
 
 struct box_error {
@@ -138,6 +164,12 @@ const char *box_cause_name(enum box_cause cause);
 int box_level_parse(const char *name);
 int box_workspace_parse(const char *name);
 int box_network_parse(const char *name);
+
+/* The name of one grant; never NULL. */
+const char *box_grant_name(enum box_grant grant);
+
+/* The grants of a comma separated list of names, or -EINVAL. */
+int box_grants_parse(const char *names);
 
 /*
  * Start the keeper: exec `program` (an absolute path to paddock-box) with --serve. `slots` is how

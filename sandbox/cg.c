@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * cg.c - control groups. The one file that includes libcgroup, which finds the hierarchies and
- * makes groups; the hot path (limits, counters) uses descriptors kept open, at a tenth of the cost.
+ * makes the keeper's groups. Slots' are plain folders below them, at a tenth of the cost: sixteen
+ * slots that start at once would wait for each other's otherwise.
  *
  * Layout, per hierarchy:  OWN/paddock-PIDNS-PID-START/slotN, OWN being the keeper's own cgroup, so
  * that limits above us keep holding. A name says whose it is: a later keeper removes the groups of
@@ -19,19 +20,20 @@
 #include "sandbox/cg.h"
 
 #include <dirent.h>
+#include <inttypes.h>
 #include <libcgroup.h>
 #include <limits.h>
 #include <linux/magic.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
 #include "sandbox/util.h"
 
-#define MAIN_LEAF   "paddock-main"
-#define NAME_PREFIX "paddock-"
+#define MAIN_LEAF "paddock-main"
 
 static const char *const controller_names[CG_CONTROLLERS] = {
 	[CG_MEMORY] = "memory",
@@ -40,15 +42,8 @@ static const char *const controller_names[CG_CONTROLLERS] = {
 	[CG_CPUACCT] = "cpuacct",
 };
 
-struct hierarchy {
-	int version; /* 0: not available */
-	char mount[256];
-	char own[1024]; /* path of our own group below the mount */
-	char why[160];
-};
-
 struct cg {
-	struct hierarchy in[CG_CONTROLLERS];
+	struct cg_hierarchy in[CG_CONTROLLERS];
 	char name[96];
 };
 
@@ -75,48 +70,41 @@ int cg_find_path(const char *text, const char *controller, char *buf, size_t siz
 	return -ENOENT;
 }
 
-bool cg_parse_name(const char *name, uint64_t *ret_pidns, uint64_t *ret_pid, uint64_t *ret_start)
+static void print_name(char *buf, size_t size, uint64_t pidns, uint64_t pid, uint64_t start)
 {
-	char rest[96];
-	char *pid, *start;
-
-	if (strncmp(name, NAME_PREFIX, strlen(NAME_PREFIX)) != 0 || strlen(name) >= sizeof(rest))
-		return false;
-	util_copy(rest, sizeof(rest), name + strlen(NAME_PREFIX));
-	pid = strchr(rest, '-');
-	start = pid ? strchr(pid + 1, '-') : NULL;
-	if (!start)
-		return false;
-	*pid++ = '\0';
-	*start++ = '\0';
-	return util_parse_u64(rest, UINT64_MAX, ret_pidns) == 0 &&
-	       util_parse_u64(pid, INT_MAX, ret_pid) == 0 &&
-	       util_parse_u64(start, UINT64_MAX, ret_start) == 0;
+	util_print(buf, size, "paddock-%" PRIu64 "-%" PRIu64 "-%" PRIu64, pidns, pid, start);
 }
 
-enum { STAT_PARENT = 4, STAT_START = 22 };
-
-/* A field of /proc/PID/stat, behind a command name that may hold anything; 0: no such process, or a
- * dead one. */
-static uint64_t stat_field(uint64_t pid, int field)
+/* It is ours when we would have written it so. */
+bool cg_parse_name(const char *name, uint64_t *ret_pidns, uint64_t *ret_pid, uint64_t *ret_start)
 {
-	char path[64], text[1024];
-	const char *p;
-	uint64_t value = 0;
+	char again[96];
 
-	util_print(path, sizeof(path), "/proc/%llu/stat", (unsigned long long)pid);
-	if (util_read_file(AT_FDCWD, path, text, sizeof(text)) <= 0)
+	if (sscanf(name, "paddock-%" SCNu64 "-%" SCNu64 "-%" SCNu64, ret_pidns, ret_pid,
+		   ret_start) != 3)
+		return false;
+	print_name(again, sizeof(again), *ret_pidns, *ret_pid, *ret_start);
+	return strcmp(name, again) == 0 && *ret_pid <= INT_MAX;
+}
+
+/* When process `pid` started and who made it, from /proc/PID/stat, behind a command name that may
+ * hold anything; 0: no such process, or a dead one. */
+static uint64_t process_start(uint64_t pid, uint64_t *ret_parent)
+{
+	char text[1024], state;
+	const char *fields;
+	uint64_t start;
+
+	if (util_read_file(text, sizeof(text), "/proc/%" PRIu64 "/stat", pid) <= 0)
 		return 0;
-	p = strrchr(text, ')');
+	fields = strrchr(text, ')');
+	if (!fields || sscanf(fields,
+			      ") %c %" SCNu64 " %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s"
+			      " %*s %*s %*s %*s %*s %" SCNu64,
+			      &state, ret_parent, &start) != 3)
+		return 0;
 	/* A zombie keeps its place until somebody reaps it, which may be never. */
-	if (p && (p[2] == 'Z' || p[2] == 'X'))
-		return 0;
-	for (int at = 2; p && at < field; at++)
-		p = strchr(p + 1, ' ');
-	if (!p)
-		return 0;
-	text[strcspn(p + 1, " \n") + (size_t)(p + 1 - text)] = '\0';
-	return util_parse_u64(p + 1, UINT64_MAX, &value) == 0 ? value : 0;
+	return state == 'Z' || state == 'X' ? 0 : start;
 }
 
 static uint64_t pid_namespace(void)
@@ -126,39 +114,24 @@ static uint64_t pid_namespace(void)
 	return stat("/proc/self/ns/pid", &st) == 0 ? st.st_ino : 0;
 }
 
-static bool is_v2(const char *path)
-{
-	struct statfs fs;
-
-	return statfs(path, &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC;
-}
-
-/* The processes of the group `dir`, as util_read_file. */
-static ssize_t read_procs(const char *dir, char *text, size_t size)
-{
-	char path[PATH_MAX];
-	int r = util_print(path, sizeof(path), "%s/cgroup.procs", dir);
-
-	return r < 0 ? r : util_read_file(AT_FDCWD, path, text, size);
-}
-
 /* v2: whether children of `dir` may have controllers: it holds no process, or is the kernel's root,
  * to which that law does not apply. */
 static bool may_hand_down(const char *dir)
 {
-	char path[1500], text[16];
+	char text[64];
 
-	util_print(path, sizeof(path), "%s/cgroup.type", dir);
-	return access(path, F_OK) < 0 || read_procs(dir, text, sizeof(text)) == 0;
+	return util_read_file(text, sizeof(text), "%s/cgroup.type", dir) == -ENOENT ||
+	       util_read_file(text, sizeof(text), "%s/cgroup.procs", dir) == 0;
 }
 
 static bool is_ours(uint64_t pid)
 {
 	uint64_t at = (uint64_t)getpid();
 
-	while (at && at != pid)
-		at = stat_field(at, STAT_PARENT);
-	return at != 0;
+	while (at != pid)
+		if (!process_start(at, &at))
+			return false;
+	return true;
 }
 
 /* v2: moves our ancestors and us into DIR/paddock-main. False: others are there, or it failed. */
@@ -167,46 +140,40 @@ static bool step_aside(const char *dir)
 	char path[1500], text[4096], word[24];
 	uint64_t pid;
 
-	if (read_procs(dir, text, sizeof(text)) <= 0)
+	if (util_read_file(text, sizeof(text), "%s/cgroup.procs", dir) <= 0)
 		return false;
 	for (const char *p = text; util_next_number(&p, &pid);)
 		if (!is_ours(pid))
 			return false;
 	util_print(path, sizeof(path), "%s/" MAIN_LEAF, dir);
 	(void)mkdir(path, 0755);
-	util_print(path, sizeof(path), "%s/" MAIN_LEAF "/cgroup.procs", dir);
 	for (const char *p = text; util_next_number(&p, &pid);) {
-		util_print(word, sizeof(word), "%llu", (unsigned long long)pid);
-		(void)util_write_file(AT_FDCWD, path, word);
+		util_print(word, sizeof(word), "%" PRIu64, pid);
+		(void)util_write_file(word, "%s/cgroup.procs", path);
 	}
 	return may_hand_down(dir);
 }
 
-/* MOUNT + OWN when that exists; a container without a cgroup namespace sees its own group as the
- * mount itself. On v2 up to a group that will do. */
-static void settle_own(struct hierarchy *h)
+/* PATH below the mount, when that exists; a container without a cgroup namespace sees its own group
+ * as the mount itself. On v2 up to a group that will do. */
+static void settle_own(struct cg_hierarchy *h, const char *path)
 {
-	char dir[1400];
-	size_t length = strlen(h->own), leaf = strlen("/" MAIN_LEAF);
+	size_t length = strlen(path), leaf = strlen("/" MAIN_LEAF);
 	const char *why = "this user may not write its cgroup; run as root, or in a delegated unit "
 			  "(systemd-run --user -p Delegate=yes)";
+	char *end = h->own + h->mount;
 
-	if (length >= leaf && strcmp(h->own + length - leaf, "/" MAIN_LEAF) == 0)
-		h->own[length - leaf] = '\0';
-	if (strcmp(h->own, "/") == 0)
-		h->own[0] = '\0';
-	if (util_print(dir, sizeof(dir), "%s%s", h->mount, h->own) < 0 || access(dir, F_OK) < 0)
-		h->own[0] = '\0';
-	for (;;) {
-		char *end = strrchr(h->own, '/');
-
-		util_print(dir, sizeof(dir), "%s%s", h->mount, h->own);
-		if (access(dir, W_OK) < 0)
-			break;
-		if (h->version == 1 || may_hand_down(dir) || step_aside(dir))
+	if (length >= leaf && strcmp(path + length - leaf, "/" MAIN_LEAF) == 0)
+		length -= leaf;
+	if (util_print(end, sizeof(h->own) - h->mount, "%.*s", (int)length, path) < 0 ||
+	    strcmp(path, "/") == 0 || access(h->own, F_OK) < 0)
+		*end = '\0';
+	while (access(h->own, W_OK) == 0) {
+		if (h->version == 1 || may_hand_down(h->own) || step_aside(h->own))
 			return;
 		why = "its cgroup holds other processes; run it in a delegated unit of its own "
 		      "(systemd-run -p Delegate=yes)";
+		end = strrchr(h->own + h->mount, '/');
 		if (!end)
 			break;
 		*end = '\0';
@@ -217,15 +184,18 @@ static void settle_own(struct hierarchy *h)
 
 static void find_hierarchy(struct cg *cg, enum cg_controller controller, const char *own_text)
 {
-	struct hierarchy *h = &cg->in[controller];
-	char *mount = NULL;
+	struct cg_hierarchy *h = &cg->in[controller];
+	char *mount = NULL, path[1024];
+	struct statfs fs;
 
 	util_copy(h->why, sizeof(h->why),
 		  "the kernel does not offer this controller, or it is not mounted");
-	if (cgroup_get_subsys_mount_point(controller_names[controller], &mount) == 0)
-		util_copy(h->mount, sizeof(h->mount), mount);
+	if (cgroup_get_subsys_mount_point(controller_names[controller], &mount) == 0) {
+		util_copy(h->own, sizeof(h->own), mount);
+		h->mount = strlen(h->own);
+		h->version = statfs(mount, &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC ? 2 : 1;
+	}
 	free(mount);
-	h->version = !h->mount[0] ? 0 : is_v2(h->mount) ? 2 : 1;
 	/* On v2 a process is in one group, whatever the controller, and every group counts time. */
 	for (int i = 0; i < (int)controller && h->version != 1; i++)
 		if (cg->in[i].version == 2 && (h->version || controller == CG_CPUACCT)) {
@@ -235,39 +205,26 @@ static void find_hierarchy(struct cg *cg, enum cg_controller controller, const c
 	if (!h->version)
 		return;
 	h->why[0] = '\0';
-	if (cg_find_path(own_text, h->version == 2 ? "" : controller_names[controller], h->own,
-			 sizeof(h->own)) < 0)
-		h->own[0] = '\0';
-	settle_own(h);
-}
-
-int cg_path(const struct cg *cg, enum cg_controller controller, const char *tail, char *buf,
-	    size_t size)
-{
-	const struct hierarchy *h = &cg->in[controller];
-
-	BOX_ASSERT(h->version);
-	return util_print(buf, size, "%s%s/%s%s", h->mount, h->own, cg->name, tail);
-}
-
-static void kill_members(const char *dir)
-{
-	char text[65536];
-	uint64_t pid;
-	ssize_t n = read_procs(dir, text, sizeof(text));
-
-	for (const char *p = text; n > 0 && util_next_number(&p, &pid);)
-		if (pid > 1 && pid != (uint64_t)getpid())
-			kill((pid_t)pid, SIGKILL);
+	if (cg_find_path(own_text, h->version == 2 ? "" : controller_names[controller], path,
+			 sizeof(path)) < 0)
+		path[0] = '\0';
+	settle_own(h, path);
+	util_print(h->dir, sizeof(h->dir), "%s/%s", h->own, cg->name);
 }
 
 /* Ends a dead keeper's processes in `dir` and removes it; killed ones need a moment to leave. */
 static void remove_group(const char *dir)
 {
 	enum { ROUNDS = 200, ROUND_MS = 5 };
+	char text[65536];
+	uint64_t pid;
 
 	for (int i = 0; i < ROUNDS; i++) {
-		kill_members(dir);
+		ssize_t n = util_read_file(text, sizeof(text), "%s/cgroup.procs", dir);
+
+		for (const char *p = text; n > 0 && util_next_number(&p, &pid);)
+			if (pid > 1 && pid != (uint64_t)getpid())
+				kill((pid_t)pid, SIGKILL);
 		if (rmdir(dir) == 0 || errno != EBUSY)
 			return;
 		/* v1 has no event for "empty": look again soon. */
@@ -275,80 +232,58 @@ static void remove_group(const char *dir)
 	}
 }
 
-static void remove_keeper_group(const char *dir)
+static void for_each(const char *dir, const char *prefix, void (*visit)(const char *path))
 {
-	AUTO_CLOSE int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *stream = fd < 0 ? NULL : fdopendir(fd);
+	DIR *stream = opendir(dir);
 	const struct dirent *entry;
 	char path[PATH_MAX];
 
-	if (!stream)
-		return;
-	fd = -1;
-	while ((entry = readdir(stream)))
-		if (strncmp(entry->d_name, "slot", 4) == 0 &&
+	while (stream && (entry = readdir(stream)))
+		if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0 &&
 		    util_print(path, sizeof(path), "%s/%s", dir, entry->d_name) == 0)
-			remove_group(path);
-	closedir(stream);
-	remove_group(dir);
-}
-
-/* Groups of keepers that are gone, next to where ours will be. Idempotent; another sweeper may be
- * at it too. */
-static void sweep(const struct hierarchy *h)
-{
-	char dir[1400], path[PATH_MAX];
-	uint64_t here = pid_namespace();
-	const struct dirent *entry;
-	DIR *stream;
-
-	util_print(dir, sizeof(dir), "%s%s", h->mount, h->own);
-	stream = opendir(dir);
-	while (stream && (entry = readdir(stream))) {
-		uint64_t pidns, pid, start;
-
-		if (!cg_parse_name(entry->d_name, &pidns, &pid, &start) || pidns != here ||
-		    stat_field(pid, STAT_START) == start)
-			continue;
-		if (util_print(path, sizeof(path), "%s/%s", dir, entry->d_name) == 0)
-			remove_keeper_group(path);
-	}
+			visit(path);
 	if (stream)
 		closedir(stream);
 }
 
-/* What libcgroup 2.0 cannot do on v2: it turns controllers on from the top down, where somebody
- * whom a part was delegated to may not write. */
-static int make_delegated(const struct cg *cg, enum cg_controller controller, const char *tail)
+static void remove_keeper_group(const char *dir)
 {
-	char dir[PATH_MAX], path[PATH_MAX], word[32];
-	int r = cg_path(cg, controller, tail, dir, sizeof(dir));
-
-	if (r < 0 || (mkdir(dir, 0755) < 0 && errno != EEXIST))
-		return r < 0 ? r : -errno;
-	*strrchr(dir, '/') = '\0';
-	util_print(word, sizeof(word), "+%s", controller_names[controller]);
-	r = util_print(path, sizeof(path), "%s/cgroup.subtree_control", dir);
-	return r < 0 ? r : util_write_file(AT_FDCWD, path, word);
+	for_each(dir, "slot", remove_group);
+	remove_group(dir);
 }
 
-int cg_make(const struct cg *cg, enum cg_controller controller, const char *tail)
+/* Removes the group of a keeper that is gone. Idempotent; another sweeper may be at it too. */
+static void sweep(const char *dir)
 {
-	const struct hierarchy *h = &cg->in[controller];
-	char path[1400];
+	uint64_t pidns, pid, start, parent;
+
+	if (cg_parse_name(strrchr(dir, '/') + 1, &pidns, &pid, &start) &&
+	    pidns == pid_namespace() && process_start(pid, &parent) != start)
+		remove_keeper_group(dir);
+}
+
+/* v2: lets the children of our group at `dir` use a controller. 0 or -errno. */
+static int hand_down(const char *dir, enum cg_controller controller)
+{
+	char word[32];
+
+	util_print(word, sizeof(word), "+%s", controller_names[controller]);
+	return util_write_file(word, "%s/cgroup.subtree_control", dir);
+}
+
+/* The keeper's group, through libcgroup, which also turns the controller on in the parents, as v2
+ * wants it. */
+static int make_group(const struct cg_hierarchy *h, enum cg_controller controller)
+{
 	struct cgroup *group;
 	int r;
 
 	/* On v2 processor time is in every group. */
 	if (controller == CG_CPUACCT && h->version == 2)
 		return 0;
-	if (util_print(path, sizeof(path), "%s/%s%s", h->own[0] ? h->own + 1 : "", cg->name, tail) <
-	    0)
-		return -ENAMETOOLONG;
-	group = cgroup_new_cgroup(path[0] == '/' ? path + 1 : path);
+	group = cgroup_new_cgroup(h->dir + h->mount + 1);
 	if (!group)
 		return -ENOMEM;
-	/* libcgroup also turns the controller on in the parents, which v2 wants. */
 	r = cgroup_add_controller(group, controller_names[controller])
 		    ? cgroup_create_cgroup(group, 0)
 		    : ECGFAIL;
@@ -357,18 +292,27 @@ int cg_make(const struct cg *cg, enum cg_controller controller, const char *tail
 	else if (r != 0)
 		r = -EACCES;
 	cgroup_free(&group);
-	return r < 0 && h->version == 2 ? make_delegated(cg, controller, tail) : r;
+	if (h->version == 1)
+		return r;
+	/* What libcgroup 2.0 cannot do: it turns controllers on from the top down, where somebody
+	 * whom a part was delegated to may not write. */
+	if (r < 0) {
+		r = mkdir(h->dir, 0755) < 0 && errno != EEXIST ? -errno : 0;
+		if (r == 0)
+			r = hand_down(h->own, controller);
+	}
+	return r < 0 ? r : hand_down(h->dir, controller);
 }
 
 static void make_keeper_group(struct cg *cg, enum cg_controller controller)
 {
-	struct hierarchy *h = &cg->in[controller];
+	struct cg_hierarchy *h = &cg->in[controller];
 	int r;
 
 	if (!h->version)
 		return;
-	sweep(h);
-	r = cg_make(cg, controller, "");
+	for_each(h->own, "paddock-", sweep);
+	r = make_group(h, controller);
 	if (r == 0)
 		return;
 	h->version = 0;
@@ -381,18 +325,18 @@ static void make_keeper_group(struct cg *cg, enum cg_controller controller)
 int cg_open(struct cg **ret_cg)
 {
 	char own_text[8192];
+	uint64_t start, parent;
 	struct cg *cg = calloc(1, sizeof(*cg));
 
 	if (!cg)
 		return -ENOMEM;
-	util_print(cg->name, sizeof(cg->name), NAME_PREFIX "%llu-%d-%llu",
-		   (unsigned long long)pid_namespace(), (int)getpid(),
-		   (unsigned long long)stat_field((uint64_t)getpid(), STAT_START));
+	start = process_start((uint64_t)getpid(), &parent);
+	print_name(cg->name, sizeof(cg->name), pid_namespace(), (uint64_t)getpid(), start);
 	for (int i = 0; i < CG_CONTROLLERS; i++)
 		util_copy(cg->in[i].why, sizeof(cg->in[i].why),
 			  "there are no control groups here; mount cgroup2");
 	*ret_cg = cg;
-	if (util_read_file(AT_FDCWD, "/proc/self/cgroup", own_text, sizeof(own_text)) < 0 ||
+	if (util_read_file(own_text, sizeof(own_text), "/proc/self/cgroup") < 0 ||
 	    cgroup_init() != 0)
 		return 0;
 	for (int i = 0; i < CG_CONTROLLERS; i++) {
@@ -404,28 +348,16 @@ int cg_open(struct cg **ret_cg)
 
 void cg_close(struct cg *cg)
 {
-	char path[PATH_MAX];
-
 	if (!cg)
 		return;
 	for (int i = 0; i < CG_CONTROLLERS; i++)
-		if (cg->in[i].version &&
-		    cg_path(cg, (enum cg_controller)i, "", path, sizeof(path)) == 0)
-			remove_keeper_group(path);
+		if (cg->in[i].version)
+			remove_keeper_group(cg->in[i].dir);
 	free(cg);
 }
 
-bool cg_can(const struct cg *cg, enum cg_controller controller)
+const struct cg_hierarchy *cg_in(const struct cg *cg, enum cg_controller controller)
 {
-	return cg->in[controller].version != 0;
-}
-
-int cg_version(const struct cg *cg, enum cg_controller controller)
-{
-	return cg->in[controller].version;
-}
-
-const char *cg_why(const struct cg *cg, enum cg_controller controller)
-{
-	return cg->in[controller].why;
+	BOX_ASSERT((unsigned)controller < CG_CONTROLLERS);
+	return &cg->in[controller];
 }

@@ -18,32 +18,27 @@ enum cg_controller {
 
 struct cg;
 
+/* Where a controller is. */
+struct cg_hierarchy {
+	int version;	/* 1, 2, or 0: it cannot limit here */
+	char why[160];	/* it cannot, in one sentence; "" when it can */
+	size_t mount;	/* length of the mount point, where the next two begin */
+	char own[1300]; /* the group this keeper's is made in */
+	char dir[1400]; /* this keeper's */
+};
+
 /*
  * Finds the hierarchies with libcgroup, sweeps what dead keepers left, makes this keeper's groups
- * below its own cgroup. Always gives a handle, possibly one that can do nothing (cg_can, cg_why).
- * -ENOMEM only. Takes milliseconds.
+ * below its own cgroup. Always gives a handle, possibly one that can do nothing. -ENOMEM only.
+ * Takes milliseconds.
  */
 int cg_open(struct cg **ret_cg);
 
 /* Removes this keeper's groups; they must be empty of processes. Accepts NULL. */
 void cg_close(struct cg *cg);
 
-/* Whether this controller can limit here. */
-bool cg_can(const struct cg *cg, enum cg_controller controller);
-
-/* 1, 2 or 0 (not available). */
-int cg_version(const struct cg *cg, enum cg_controller controller);
-
-/* Why a controller is not available, in one sentence; "" when it is. */
-const char *cg_why(const struct cg *cg, enum cg_controller controller);
-
-/* The folder of this keeper in the hierarchy of an available controller, with `tail` behind it. 0
- * or -ENAMETOOLONG. */
-int cg_path(const struct cg *cg, enum cg_controller controller, const char *tail, char *buf,
-	    size_t size);
-
-/* Makes that group, through libcgroup; fine when it is there. 0 or -errno. */
-int cg_make(const struct cg *cg, enum cg_controller controller, const char *tail);
+/* What is known of a controller. Borrowed from the handle. */
+const struct cg_hierarchy *cg_in(const struct cg *cg, enum cg_controller controller);
 
 /* The path of `controller` ("" for v2) in the text of /proc/PID/cgroup. 0, -ENOENT or
  * -ENAMETOOLONG. */

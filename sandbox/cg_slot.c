@@ -10,7 +10,9 @@
 #include "sandbox/cg_slot.h"
 
 #include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "sandbox/util.h"
 
@@ -43,97 +45,88 @@ static const struct {
 };
 
 /* Zygote and init are counted by pids too. */
-enum { PIDS_OURS = 2, CPU_PERIOD_US = 100000 };
+enum { PIDS_OURS = 2, CPU_PERIOD_US = 100000, SHRINK_TRIES = 50, SHRINK_MS = 4 };
 
 struct cg_slot {
 	struct cg *cg;
 	unsigned number;
 	int fds[FILES];
-	uint64_t memory_bytes, pids, cpu_milli; /* as last written */
+	uint64_t limits[CG_CPU + 1]; /* as last written */
 	uint64_t base_cpu_us, base_bytes, base_peak, base_oom, base_pids;
 };
 
 static int version_of(const struct cg_slot *slot, enum file file)
 {
-	return cg_version(slot->cg, files[file].controller);
-}
-
-static void slot_tail(unsigned number, const char *file, char *buf, size_t size)
-{
-	util_print(buf, size, "/slot%u%s%s", number, *file ? "/" : "", file);
+	return cg_in(slot->cg, files[file].controller)->version;
 }
 
 static int open_file(struct cg_slot *slot, enum file file)
 {
-	char tail[80], path[PATH_MAX];
-	int version = version_of(slot, file);
-
-	if (!version)
-		return -1;
-	slot_tail(slot->number, files[file].name[version], tail, sizeof(tail));
-	if (cg_path(slot->cg, files[file].controller, tail, path, sizeof(path)) < 0)
-		return -1;
 	/* memory.peak is read-only before Linux 6.12, counters always are. */
-	int fd = open(path, O_RDWR | O_CLOEXEC);
+	static const int flags[] = { O_RDWR, O_RDONLY };
+	enum cg_controller controller = files[file].controller;
+	int version = version_of(slot, file), fd = -1;
 
-	return fd >= 0 ? fd : open(path, O_RDONLY | O_CLOEXEC);
+	for (size_t i = 0; i < ARRAY_LEN(flags) && version && fd < 0; i++)
+		fd = util_open(flags[i], "%s/slot%u/%s", cg_in(slot->cg, controller)->dir,
+			       slot->number, files[file].name[version]);
+	return fd;
 }
 
-static int write_fd(int fd, const char *text)
+/* Without swap accounting, say, a file is not there, and there is nothing to limit. */
+static int write_text(struct cg_slot *slot, enum file file, const char *text)
 {
-	return pwrite(fd, text, strlen(text), 0) < 0 ? -errno : 0;
+	int fd = slot->fds[file];
+
+	return fd >= 0 && pwrite(fd, text, strlen(text), 0) < 0 ? -errno : 0;
 }
 
-static int write_number(int fd, uint64_t value, const char *none)
+static int write_number(struct cg_slot *slot, enum file file, uint64_t value, const char *none)
 {
 	char text[32];
 
-	if (!value)
-		return write_fd(fd, none);
 	util_print(text, sizeof(text), "%llu", (unsigned long long)value);
-	return write_fd(fd, text);
+	return write_text(slot, file, value ? text : none);
 }
 
-static uint64_t read_number(int fd)
-{
-	char text[32];
-	uint64_t value = 0;
-
-	if (fd < 0 || util_read_fd(fd, text, sizeof(text)) <= 0)
-		return 0;
-	text[strcspn(text, "\n")] = '\0';
-	return util_parse_u64(text, UINT64_MAX, &value) == 0 ? value : 0;
-}
-
-static uint64_t read_counter(int fd, const char *key)
+/* The number behind `key` in a file, or the only one of a file that has no keys (NULL). 0: none. */
+static uint64_t read_value(const struct cg_slot *slot, enum file file, const char *key)
 {
 	char text[2048];
+	const char *at = text;
+	uint64_t value = 0;
 
-	return fd < 0 || util_read_fd(fd, text, sizeof(text)) <= 0 ? 0
-								   : util_find_counter(text, key);
+	if (slot->fds[file] < 0 || util_read_fd(slot->fds[file], text, sizeof(text)) <= 0)
+		return 0;
+	if (key)
+		return util_find_counter(text, key);
+	(void)util_next_number(&at, &value);
+	return value;
 }
 
 static uint64_t read_cpu_us(const struct cg_slot *slot)
 {
 	if (version_of(slot, CPU_USAGE) == 2)
-		return read_counter(slot->fds[CPU_USAGE], "usage_usec");
-	return read_number(slot->fds[CPU_USAGE]) / 1000;
+		return read_value(slot, CPU_USAGE, "usage_usec");
+	return read_value(slot, CPU_USAGE, NULL) / 1000;
 }
 
 int cg_slot_new(struct cg *cg, unsigned number, struct cg_slot **ret_slot)
 {
 	struct cg_slot *slot = calloc(1, sizeof(*slot));
-	char tail[32];
+	char path[PATH_MAX];
 
 	if (!slot)
 		return -ENOMEM;
 	slot->cg = cg;
 	slot->number = number;
-	slot_tail(number, "", tail, sizeof(tail));
 	for (enum cg_controller i = 0; i < CG_CONTROLLERS; i++) {
-		int r = cg_can(cg, i) ? cg_make(cg, i, tail) : 0;
+		if (!cg_in(cg, i)->version)
+			continue;
+		util_print(path, sizeof(path), "%s/slot%u", cg_in(cg, i)->dir, number);
+		if (mkdir(path, 0755) < 0 && errno != EEXIST) {
+			int r = -errno;
 
-		if (r < 0) {
 			free(slot);
 			return r;
 		}
@@ -155,21 +148,15 @@ void cg_slot_free(struct cg_slot *slot)
 
 int cg_slot_attach(struct cg_slot *slot, pid_t pid)
 {
-	char tail[64], path[PATH_MAX], word[16];
+	char word[16];
+	int r = 0;
 
 	util_print(word, sizeof(word), "%d", (int)pid);
-	slot_tail(slot->number, "cgroup.procs", tail, sizeof(tail));
-	for (enum cg_controller i = 0; i < CG_CONTROLLERS; i++) {
-		if (!cg_can(slot->cg, i))
-			continue;
-		int r = cg_path(slot->cg, i, tail, path, sizeof(path));
-
-		if (r == 0)
-			r = util_write_file(AT_FDCWD, path, word);
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	for (enum cg_controller i = 0; i < CG_CONTROLLERS && r == 0; i++)
+		if (cg_in(slot->cg, i)->version)
+			r = util_write_file(word, "%s/slot%u/cgroup.procs", cg_in(slot->cg, i)->dir,
+					    slot->number);
+	return r;
 }
 
 /* v1 keeps "with swap" at or above "without": up and out of the way first, then both down. */
@@ -178,86 +165,75 @@ static int set_memory(struct cg_slot *slot, uint64_t bytes)
 	bool v2 = version_of(slot, MEMORY_LIMIT) == 2;
 	int r;
 
-	if (bytes == slot->memory_bytes)
-		return 0;
-	if (!v2 && slot->fds[MEMORY_SWAP] >= 0)
-		(void)write_fd(slot->fds[MEMORY_SWAP], "-1");
-	r = write_number(slot->fds[MEMORY_LIMIT], bytes, v2 ? "max" : "-1");
-	/* Without swap accounting there is no such file, and nothing to limit. */
-	if (r == 0 && slot->fds[MEMORY_SWAP] >= 0)
-		r = v2 ? write_fd(slot->fds[MEMORY_SWAP], bytes ? "0" : "max")
-		       : write_number(slot->fds[MEMORY_SWAP], bytes, "-1");
-	slot->memory_bytes = r == 0 ? bytes : UINT64_MAX;
-	return r;
+	if (!v2)
+		(void)write_text(slot, MEMORY_SWAP, "-1");
+	r = write_number(slot, MEMORY_LIMIT, bytes, v2 ? "max" : "-1");
+	/* v1: what the dead still have charged is gone when RCU has come round. */
+	for (int i = 0; r == -EBUSY && i < SHRINK_TRIES; i++) {
+		poll(NULL, 0, SHRINK_MS);
+		r = write_number(slot, MEMORY_LIMIT, bytes, "-1");
+	}
+	if (r < 0)
+		return r;
+	return v2 ? write_text(slot, MEMORY_SWAP, bytes ? "0" : "max")
+		  : write_number(slot, MEMORY_SWAP, bytes, "-1");
 }
 
 static int set_pids(struct cg_slot *slot, uint64_t pids)
 {
-	int r;
-
-	if (pids == slot->pids)
-		return 0;
-	r = write_number(slot->fds[PIDS_LIMIT], pids ? pids + PIDS_OURS : 0, "max");
-	slot->pids = r == 0 ? pids : UINT64_MAX;
-	return r;
+	return write_number(slot, PIDS_LIMIT, pids ? pids + PIDS_OURS : 0, "max");
 }
 
 static int set_cpu(struct cg_slot *slot, uint64_t milli)
 {
 	char text[48];
 	uint64_t quota_us = milli * CPU_PERIOD_US / 1000;
-	int r;
 
-	if (milli == slot->cpu_milli)
-		return 0;
 	if (quota_us < 1000)
 		quota_us = 1000; /* the kernel's own minimum */
-	if (version_of(slot, CPU_LIMIT) == 1) {
-		r = write_number(slot->fds[CPU_LIMIT], milli ? quota_us : 0, "-1");
-	} else {
-		util_print(text, sizeof(text), "%llu %d", (unsigned long long)quota_us,
-			   CPU_PERIOD_US);
-		r = write_fd(slot->fds[CPU_LIMIT], milli ? text : "max");
-	}
-	slot->cpu_milli = r == 0 ? milli : UINT64_MAX;
-	return r;
+	if (version_of(slot, CPU_LIMIT) == 1)
+		return write_number(slot, CPU_LIMIT, milli ? quota_us : 0, "-1");
+	util_print(text, sizeof(text), "%llu %d", (unsigned long long)quota_us, CPU_PERIOD_US);
+	return write_text(slot, CPU_LIMIT, milli ? text : "max");
 }
 
 static void remember(struct cg_slot *slot)
 {
-	slot->base_bytes = read_number(slot->fds[MEMORY_USAGE]);
-	slot->base_peak = slot->fds[MEMORY_PEAK] >= 0 && write_fd(slot->fds[MEMORY_PEAK], "0") == 0
-				  ? 0
-				  : read_number(slot->fds[MEMORY_PEAK]);
-	slot->base_oom = read_counter(slot->fds[MEMORY_EVENTS], "oom_kill");
-	slot->base_pids = read_counter(slot->fds[PIDS_EVENTS], "max");
+	slot->base_bytes = read_value(slot, MEMORY_USAGE, NULL);
+	slot->base_peak = 0;
+	if (write_text(slot, MEMORY_PEAK, "0") < 0)
+		slot->base_peak = read_value(slot, MEMORY_PEAK, NULL);
+	slot->base_oom = read_value(slot, MEMORY_EVENTS, "oom_kill");
+	slot->base_pids = read_value(slot, PIDS_EVENTS, "max");
 	slot->base_cpu_us = read_cpu_us(slot);
 }
 
 int cg_slot_arm(struct cg_slot *slot, uint64_t memory_bytes, uint64_t pids, uint64_t cpu_milli,
 		const char **ret_what)
 {
-	int r = 0;
+	static const struct {
+		const char *name;
+		int (*set)(struct cg_slot *slot, uint64_t limit);
+	} kinds[] = { [CG_MEMORY] = { "memory", set_memory },
+		      [CG_PIDS] = { "pids", set_pids },
+		      [CG_CPU] = { "cpu", set_cpu } };
+	const uint64_t limits[] = { memory_bytes, pids, cpu_milli };
 
-	*ret_what = "memory";
-	if (slot->fds[MEMORY_LIMIT] >= 0)
-		r = set_memory(slot, memory_bytes);
-	if (r == 0 && slot->fds[PIDS_LIMIT] >= 0) {
-		*ret_what = "pids";
-		r = set_pids(slot, pids);
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		int r = limits[i] == slot->limits[i] ? 0 : kinds[i].set(slot, limits[i]);
+
+		*ret_what = kinds[i].name;
+		slot->limits[i] = r == 0 ? limits[i] : UINT64_MAX;
+		if (r < 0)
+			return r;
 	}
-	if (r == 0 && slot->fds[CPU_LIMIT] >= 0) {
-		*ret_what = "cpu";
-		r = set_cpu(slot, cpu_milli);
-	}
-	if (r == 0)
-		remember(slot);
-	return r;
+	remember(slot);
+	return 0;
 }
 
 void cg_slot_read(struct cg_slot *slot, struct cg_slot_usage *ret_usage)
 {
-	uint64_t peak = read_number(slot->fds[MEMORY_PEAK]);
+	uint64_t peak = read_value(slot, MEMORY_PEAK, NULL);
 
 	*ret_usage = (struct cg_slot_usage){
 		.cpu_us = read_cpu_us(slot) - slot->base_cpu_us,
@@ -265,7 +241,7 @@ void cg_slot_read(struct cg_slot *slot, struct cg_slot_usage *ret_usage)
 		.peak_bytes = peak > slot->base_peak && peak > slot->base_bytes
 				      ? peak - slot->base_bytes
 				      : 0,
-		.oom = read_counter(slot->fds[MEMORY_EVENTS], "oom_kill") > slot->base_oom,
-		.pids_limit = read_counter(slot->fds[PIDS_EVENTS], "max") > slot->base_pids,
+		.oom = read_value(slot, MEMORY_EVENTS, "oom_kill") > slot->base_oom,
+		.pids_limit = read_value(slot, PIDS_EVENTS, "max") > slot->base_pids,
 	};
 }

@@ -14,6 +14,7 @@
 enum option_kind {
 	KIND_LEVEL,
 	KIND_NETWORK,
+	KIND_GRANT,
 	KIND_WORKSPACE,
 	KIND_PATH,
 	KIND_BIND,
@@ -41,7 +42,6 @@ struct option {
 static const struct option options[] = {
 #define OPTION(name, value, kind, at, help) { name, value, kind, at, help },
 #include "sandbox/cli.def"
-#undef OPTION
 };
 
 static int bad(struct box_error *err, const char *name, const char *value, const char *next)
@@ -51,22 +51,22 @@ static int bad(struct box_error *err, const char *name, const char *value, const
 	return -EINVAL;
 }
 
+static int set_enum(int value, unsigned *out)
+{
+	if (value >= 0)
+		*out = (unsigned)value;
+	return value < 0 ? value : 0;
+}
+
 static int set_workspace(struct cli *cli, const char *value)
 {
-	const char *colon = strchr(value, ':');
+	size_t length = strcspn(value, ":");
 	char mode[16];
-	int kind;
+	int r = util_print(mode, sizeof(mode), "%.*s", (int)length, value);
 
-	if (colon && (size_t)(colon - value) >= sizeof(mode))
-		return -EINVAL;
-	util_copy(mode, colon ? (size_t)(colon - value) + 1 : sizeof(mode), value);
-	kind = box_workspace_parse(mode);
-	if (kind < 0)
-		return kind;
-	cli->spec.workspace = (enum box_workspace)kind;
-	if (colon)
-		cli->spec.workspace_path = colon + 1;
-	return 0;
+	if (value[length])
+		cli->spec.workspace_path = value + length + 1;
+	return r < 0 ? r : set_enum(box_workspace_parse(mode), &cli->spec.workspace);
 }
 
 static int set_bind(struct cli *cli, const char *path, bool writable)
@@ -75,13 +75,6 @@ static int set_bind(struct cli *cli, const char *path, bool writable)
 		return -E2BIG;
 	cli->binds[cli->spec.n_binds++] = (struct box_bind){ .path = path, .writable = writable };
 	return 0;
-}
-
-static int set_enum(int value, unsigned *out)
-{
-	if (value >= 0)
-		*out = (unsigned)value;
-	return value < 0 ? value : 0;
 }
 
 static int set_json(struct cli *cli, const char *value)
@@ -94,17 +87,6 @@ static int set_json(struct cli *cli, const char *value)
 	return r;
 }
 
-static int set_slots(struct cli *cli, const char *value)
-{
-	uint64_t n;
-	int r = util_parse_u64(value, SPEC_SLOTS_MAX, &n);
-
-	if (r < 0 || n == 0)
-		return -EINVAL;
-	cli->slots = (unsigned)n;
-	return 0;
-}
-
 static int set(struct cli *cli, const struct option *option, const char *value)
 {
 	void *field = (char *)cli + option->at;
@@ -112,6 +94,7 @@ static int set(struct cli *cli, const struct option *option, const char *value)
 	switch (option->kind) {
 	case KIND_LEVEL: return set_enum(box_level_parse(value), &cli->spec.level);
 	case KIND_NETWORK: return set_enum(box_network_parse(value), &cli->spec.network);
+	case KIND_GRANT: return set_enum(box_grants_parse(value), &cli->spec.grants);
 	case KIND_WORKSPACE: return set_workspace(cli, value);
 	case KIND_PATH: *(const char **)field = value; return 0;
 	case KIND_BIND:
@@ -121,7 +104,7 @@ static int set(struct cli *cli, const struct option *option, const char *value)
 	case KIND_DURATION: return util_parse_duration(value, field);
 	case KIND_FLAG: *(bool *)field = true; return 0;
 	case KIND_JSON: return set_json(cli, value);
-	case KIND_SLOTS: return set_slots(cli, value);
+	case KIND_SLOTS: return util_parse_u64(value, SPEC_SLOTS_MAX, field);
 	case KIND_VERB: cli->verb = (enum cli_verb)option->at; return 0;
 	}
 	return -EINVAL;
@@ -130,7 +113,7 @@ static int set(struct cli *cli, const struct option *option, const char *value)
 static const struct option *find(const char *word, size_t length)
 {
 	for (size_t i = 0; i < ARRAY_LEN(options); i++)
-		if (strlen(options[i].name) == length && memcmp(options[i].name, word, length) == 0)
+		if (strncmp(options[i].name, word, length) == 0 && !options[i].name[length])
 			return &options[i];
 	return NULL;
 }

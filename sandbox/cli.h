@@ -21,8 +21,7 @@ struct cli {
 	struct box_bind binds[BOX_BINDS_MAX];
 	bool json;
 	int json_fd; /* where the record goes; 2 unless told */
-	unsigned slots;
-	bool on_demand;
+	uint64_t slots;
 };
 
 /* Reads the arguments; strings are borrowed. 0, or -EINVAL with `err` naming the argument and what

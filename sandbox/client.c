@@ -14,28 +14,20 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#include "sandbox/client.h"
-#include "sandbox/fds.h"
 #include "sandbox/proto.h"
-#include "sandbox/spec.h"
 #include "sandbox/util.h"
 
 enum { HELLO_TIMEOUT_MS = 10000 };
-
-struct slot_use {
-	bool busy;
-	uint64_t id;
-};
 
 struct box {
 	int fd;
 	pid_t keeper;
 	unsigned slots;
-	struct slot_use use[];
+	struct proto_packet packet; /* being sent */
+	bool busy[];		    /* by slot */
 };
 
 static int fail(struct box_error *err, int error, const char *what, const char *object,
@@ -48,11 +40,10 @@ static int fail(struct box_error *err, int error, const char *what, const char *
 }
 
 /* posix_spawn (a vfork inside) so that a large owner pays nothing for its size. */
-static int spawn_keeper(const char *program, struct box *box, const char *extra, int socket_fd)
+static int spawn_keeper(const char *program, struct box *box, int socket_fd)
 {
 	char count[16];
-	char *argv[] = { (char *)program, (char *)"--serve", (char *)"--slots",
-			 count,		  (char *)extra,     NULL };
+	char *argv[] = { (char *)program, (char *)"--serve", (char *)"--slots", count, NULL };
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
 	sigset_t none;
@@ -108,29 +99,25 @@ static int check_hello(const struct proto_hello *hello, const char *program, str
 	return -EPROTO;
 }
 
-static int open_keeper(struct box *box, const char *program, const char *extra,
-		       struct box_error *err)
+static int open_keeper(struct box *box, const char *program, struct box_error *err)
 {
-	AUTO_CLOSE int ours = -1;
 	AUTO_CLOSE int theirs = -1;
 	struct proto_hello hello;
-	int pair[2], r;
+	int pair[2] = { -1, -1 }, r;
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-		return fail(err, -errno, "make a socket for the keeper", program,
-			    "raise the limit of open files");
-	ours = pair[0];
-	theirs = fcntl(pair[1], F_DUPFD_CLOEXEC, PROTO_FD + 1);
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0)
+		theirs = fcntl(pair[1], F_DUPFD_CLOEXEC, PROTO_FD + 1);
+	r = theirs < 0 ? -errno : 0;
 	util_close(&pair[1]);
-	if (theirs < 0)
-		return fail(err, -errno, "make a socket for the keeper", program,
+	box->fd = pair[0];
+	if (r < 0)
+		return fail(err, r, "make a socket for the keeper", program,
 			    "raise the limit of open files");
-	r = spawn_keeper(program, box, extra, theirs);
+	r = spawn_keeper(program, box, theirs);
 	if (r < 0)
 		return fail(err, r, "start the keeper", program,
 			    "install paddock-box next to this program");
 	util_close(&theirs);
-	box->fd = util_take_fd(&ours);
 	r = read_hello(box->fd, &hello);
 	if (r < 0)
 		return fail(err, r, "hear from the keeper", program,
@@ -138,8 +125,7 @@ static int open_keeper(struct box *box, const char *program, const char *extra,
 	return check_hello(&hello, program, err);
 }
 
-int client_open(const char *program, unsigned slots, const char *extra, struct box **ret_box,
-		struct box_error *err)
+int box_open(const char *program, unsigned slots, struct box **ret_box, struct box_error *err)
 {
 	struct box *box;
 	int r;
@@ -147,23 +133,16 @@ int client_open(const char *program, unsigned slots, const char *extra, struct b
 	BOX_ASSERT(program && ret_box && err);
 	if (slots == 0 || slots > SPEC_SLOTS_MAX)
 		return fail(err, -EINVAL, "start the keeper", program, "ask for 1 to 1024 slots");
-	box = calloc(1, sizeof(*box) + slots * sizeof(box->use[0]));
+	box = calloc(1, sizeof(*box) + slots * sizeof(box->busy[0]));
 	if (!box)
 		return fail(err, -ENOMEM, "start the keeper", program, "free some memory");
-	box->fd = -1;
 	box->slots = slots;
-	r = open_keeper(box, program, extra, err);
-	if (r < 0) {
+	r = open_keeper(box, program, err);
+	if (r < 0)
 		box_close(box);
-		return r;
-	}
-	*ret_box = box;
-	return 0;
-}
-
-int box_open(const char *program, unsigned slots, struct box **ret_box, struct box_error *err)
-{
-	return client_open(program, slots, NULL, ret_box, err);
+	else
+		*ret_box = box;
+	return r;
 }
 
 void box_close(struct box *box)
@@ -182,101 +161,27 @@ int box_fd(const struct box *box)
 	return box->fd;
 }
 
-/* fds_send, with the one word for a keeper that is gone. */
-static int send_packet(const struct box *box, const struct fds_packet *packet)
-{
-	int r = fds_send(box->fd, packet, 0);
-
-	return r == -ECONNRESET ? -EPIPE : r;
-}
-
-/* The spec in a sealed memfd, so that the keeper may map it without fearing a change. */
-static int spec_memfd(const void *bytes, size_t size, int *ret_fd)
-{
-	AUTO_CLOSE int fd = memfd_create("box-spec", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	size_t done = 0;
-
-	if (fd < 0)
-		return -errno;
-	while (done < size) {
-		ssize_t n = write(fd, (const char *)bytes + done, size - done);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		done += n > 0 ? (size_t)n : 0;
-	}
-	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) < 0)
-		return -errno;
-	*ret_fd = util_take_fd(&fd);
-	return 0;
-}
-
-static int send_spawn(const struct box *box, uint64_t id, const void *bytes, size_t size,
-		      struct fds_packet *packet)
-{
-	struct proto_head head = {
-		.magic = PROTO_MAGIC, .kind = PROTO_SPAWN, .id = id, .argument = size
-	};
-	AUTO_CLOSE int memfd = -1;
-	int r;
-
-	packet->iov[0] = (struct iovec){ .iov_base = &head, .iov_len = sizeof(head) };
-	packet->iov[1] = (struct iovec){ .iov_base = (void *)bytes, .iov_len = size };
-	packet->n_iov = 2;
-	if (size > PROTO_INLINE_MAX) {
-		r = spec_memfd(bytes, size, &memfd);
-		if (r < 0)
-			return r;
-		head.flags = PROTO_IN_MEMFD;
-		packet->n_iov = 1;
-		packet->fds[packet->n_fds++] = memfd;
-	}
-	return send_packet(box, packet);
-}
-
 int box_spawn(struct box *box, uint64_t id, const struct box_spec *spec, const int *fds,
 	      size_t n_fds)
 {
-	AUTO_FREE void *bytes = NULL;
-	struct fds_packet packet = { .n_fds = n_fds };
-	size_t size;
+	AUTO_CLOSE int memfd = -1;
 	int r;
 
 	BOX_ASSERT(box && spec);
 	if (n_fds > BOX_FDS_MAX || spec->slot >= box->slots || spec_validate(spec))
 		return -EINVAL;
-	if (box->use[spec->slot].busy)
+	if (box->busy[spec->slot])
 		return -EBUSY;
-	r = spec_encode(spec, &bytes, &size);
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < n_fds; i++)
-		packet.fds[i] = fds[i];
-	r = send_spawn(box, id, bytes, size, &packet);
-	if (r < 0)
-		return r;
-	box->use[spec->slot] = (struct slot_use){ .busy = true, .id = id };
-	return 0;
+	r = proto_encode(spec, id, fds, n_fds, &memfd, &box->packet);
+	if (r == 0)
+		r = proto_send(box->fd, &box->packet);
+	box->busy[spec->slot] = r == 0;
+	return r;
 }
 
 int box_kill(struct box *box, uint64_t id, uint64_t grace_us)
 {
-	struct proto_head head = {
-		.magic = PROTO_MAGIC, .kind = PROTO_KILL, .id = id, .argument = grace_us
-	};
-	struct fds_packet packet = { .iov[0] = { .iov_base = &head, .iov_len = sizeof(head) },
-				     .n_iov = 1 };
-
-	return send_packet(box, &packet);
-}
-
-static void release_slot(struct box *box, uint64_t id)
-{
-	for (unsigned i = 0; i < box->slots; i++)
-		if (box->use[i].busy && box->use[i].id == id) {
-			box->use[i].busy = false;
-			return;
-		}
+	return proto_tell(box->fd, 0, PROTO_KILL, id, grace_us);
 }
 
 int box_receive(struct box *box, struct box_result *ret_result)
@@ -290,9 +195,9 @@ int box_receive(struct box *box, struct box_result *ret_result)
 	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
 		return 0;
 	if (n != (ssize_t)sizeof(packet) || packet.head.magic != PROTO_MAGIC ||
-	    packet.head.kind != PROTO_RESULT)
+	    packet.head.kind != PROTO_RESULT || packet.result.slot >= box->slots)
 		return -EPIPE;
-	release_slot(box, packet.result.id);
+	box->busy[packet.result.slot] = false;
 	*ret_result = packet.result;
 	return 1;
 }

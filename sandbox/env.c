@@ -23,59 +23,48 @@ static bool names(const char *variable, const char *name)
 	return strncmp(variable, name, length) == 0 && variable[length] == '=';
 }
 
-/* NAME=placetail in slot i of the made ones. */
-static const char *make(struct env *env, size_t i, const char *name, const char *place,
-			const char *tail)
+/* NAME=placetail in the i-th of the made ones. */
+static const char *make(char *made, size_t i, const char *name, const char *place, const char *tail)
 {
-	char *at = env->memory + i * MADE_BYTES;
+	char *at = made + i * MADE_BYTES;
 
 	util_print(at, MADE_BYTES, "%s=%s%s", name, place, tail);
 	return at;
 }
 
 /* The replacement of one of the caller's variables; NULL: it is dropped; itself: it stays. */
-static const char *rewrite(struct env *env, const char *variable, const struct layout *layout)
+static const char *rewrite(char *made, const char *variable, const struct layout *layout)
 {
 	if (names(variable, "TMPDIR") || (layout->home[0] && names(variable, "HOME")))
 		return NULL;
 	if (names(variable, "XDG_RUNTIME_DIR"))
-		return make(env, 2, "XDG_RUNTIME_DIR", layout->runtime_dir, "");
+		return make(made, 2, "XDG_RUNTIME_DIR", layout->runtime_dir, "");
 	for (size_t i = 0; layout->home[0] && i < ARRAY_LEN(homes); i++)
 		if (names(variable, homes[i][0]))
-			return make(env, 3 + i, homes[i][0], layout->home, homes[i][1]);
+			return make(made, 3 + i, homes[i][0], layout->home, homes[i][1]);
 	return variable;
 }
 
-int env_make(const char *const *envp, const struct layout *layout, struct env *ret_env)
+const char **env_make(const char *const *envp, const struct layout *layout)
 {
-	struct env env = { 0 };
 	size_t n = 0, used = 0;
+	const char **env;
+	char *made;
 
 	while (envp && envp[n])
 		n++;
-	env.envp = malloc((n + MADE_MAX + 1) * sizeof(*env.envp));
-	env.memory = malloc(MADE_MAX * MADE_BYTES);
-	if (!env.envp || !env.memory) {
-		env_done(&env);
-		return -ENOMEM;
-	}
-	for (size_t i = 0; i < n; i++) {
-		const char *kept = rewrite(&env, envp[i], layout);
-
-		if (kept)
-			env.envp[used++] = kept;
+	n += MADE_MAX + 1;
+	env = malloc(n * sizeof(*env) + MADE_MAX * MADE_BYTES);
+	if (!env)
+		return NULL;
+	made = (char *)(env + n);
+	for (size_t i = 0; envp && envp[i]; i++) {
+		env[used] = rewrite(made, envp[i], layout);
+		used += env[used] != NULL;
 	}
 	if (layout->home[0])
-		env.envp[used++] = make(&env, 0, "HOME", layout->home, "");
-	env.envp[used++] = make(&env, 1, "TMPDIR", "/tmp", "");
-	env.envp[used] = NULL;
-	*ret_env = env;
-	return 0;
-}
-
-void env_done(struct env *env)
-{
-	free(env->envp);
-	free(env->memory);
-	*env = (struct env){ 0 };
+		env[used++] = make(made, 0, "HOME", layout->home, "");
+	env[used++] = make(made, 1, "TMPDIR", "/tmp", "");
+	env[used] = NULL;
+	return env;
 }

@@ -4,9 +4,14 @@
  *
  * libseccomp makes the deny list for the native architecture (any other is killed), in binary-tree
  * form, because the kernel emulates the program for every known number when it is loaded and a
- * linear one takes several times as long. libseccomp 2.5 cannot say "every number above N", so four
- * instructions in front do: they leave foreign architectures and x32 numbers to libseccomp's own
- * check, which kills.
+ * linear one takes several times as long. What it cannot say (libseccomp 2.5) stands in front:
+ * every number above N answers ENOSYS, and personality(0xffffffff), which only asks, passes though
+ * all its flags are set. Foreign architectures and x32 numbers are left to libseccomp's own check,
+ * which kills.
+ *
+ * A refused call is answered by init, which counts it: the kernel hands it over (user notification,
+ * 3 to 20 us) instead of failing it itself. The answer never lets a call through. Permissive has
+ * plain refusals, so that a test can be such a supervisor itself: there can be one per process.
  */
 #include "sandbox/filter.h"
 
@@ -18,6 +23,7 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -27,6 +33,9 @@
 /* The highest number the table was written against: file_setattr of Linux 6.17. */
 #define PROFILE_LAST_SYSCALL 469
 
+#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1ul << 5)
+#endif
 #ifndef CLONE_NEWTIME
 #define CLONE_NEWTIME 0x80
 #endif
@@ -40,76 +49,109 @@
 #endif
 #define X32_BIT 0x40000000u
 
-enum rule_kind { RULE_DENY, RULE_FLAG, RULE_EQUAL };
-
 struct rule {
-	enum rule_kind kind;
 	const char *name;
+	const char *what; /* which calls, when not all */
 	unsigned argument;
+	uint32_t mask; /* of the argument's low half; 0: the whole call */
 	uint32_t value;
 	unsigned levels;
 	int error;
+	unsigned grant;
 };
 
 static const struct rule rules[] = {
-#define DENY(call, levels, error) { RULE_DENY, #call, 0, 0, levels, error },
-#define FLAG(call, argument, bits, levels, error) \
-	{ RULE_FLAG, #call, argument, bits, levels, error },
-#define EQUAL(call, argument, value, levels, error) \
-	{ RULE_EQUAL, #call, argument, value, levels, error },
+#define DENY(call, levels, error, grant) { #call, "", 0, 0, 0, levels, error, grant },
+#define FLAG(call, argument, bits, levels, error, grant) \
+	{ #call, " " #bits, argument, bits, bits, levels, error, grant },
+#define EQUAL(call, argument, value, levels, error, grant) \
+	{ #call, " " #value, argument, UINT32_MAX, value, levels, error, grant },
+#define RARE(bits, levels) \
+	{ "socket", " of a rare family", 0, bits, bits, levels, EAFNOSUPPORT, 0 },
 #include "sandbox/profiles.def"
 #undef DENY
 #undef FLAG
 #undef EQUAL
+#undef RARE
 };
 
-/* libseccomp 2.5 has no name for the youngest call of the table; its number is the same everywhere.
- */
+static int numbers[ARRAY_LEN(rules)]; /* of their calls, once there is a filter */
+
+/* Those libseccomp 2.5 has no name for; their numbers are the same everywhere. */
+static const struct {
+	const char *name;
+	int number;
+} young[] = {
+	{ "fchmodat2", 452 },	      { "statmount", 457 },	    { "listmount", 458 },
+	{ "lsm_get_self_attr", 459 }, { "lsm_set_self_attr", 460 }, { "lsm_list_modules", 461 },
+	{ "open_tree_attr", 467 },
+};
+
 static int resolve(const char *name)
 {
-	return strcmp(name, "open_tree_attr") == 0 ? 467 : seccomp_syscall_resolve_name(name);
+	for (size_t i = 0; i < ARRAY_LEN(young); i++)
+		if (strcmp(young[i].name, name) == 0)
+			return young[i].number;
+	return seccomp_syscall_resolve_name(name);
 }
 
-static int add_rule(scmp_filter_ctx ctx, const struct rule *rule)
+static unsigned level_bit(enum box_level level)
 {
-	int number = resolve(rule->name);
-	uint32_t action = SCMP_ACT_ERRNO((uint16_t)rule->error);
-	uint32_t mask = rule->kind == RULE_FLAG ? rule->value : UINT32_MAX;
+	return 1u << (level - BOX_LEVEL_STRICT);
+}
 
-	if (number == __NR_SCMP_ERROR)
+static bool applies(const struct filter *filter, const struct rule *rule)
+{
+	return (rule->levels & level_bit(filter->level)) && !(rule->grant & filter->grants);
+}
+
+static bool is_counted(const struct filter *filter, const struct rule *rule)
+{
+	return filter->level != BOX_LEVEL_PERMISSIVE && rule->error != ENOSYS;
+}
+
+static int add_rule(scmp_filter_ctx ctx, const struct filter *filter, size_t i)
+{
+	const struct rule *rule = &rules[i];
+	uint32_t action = is_counted(filter, rule) ? SCMP_ACT_NOTIFY
+						   : SCMP_ACT_ERRNO((uint16_t)rule->error);
+
+	numbers[i] = resolve(rule->name);
+	if (numbers[i] == __NR_SCMP_ERROR)
 		return -ENOENT;
 	/* Negative: a call this architecture does not have. */
-	if (number < 0)
+	if (numbers[i] < 0 || !applies(filter, rule))
 		return 0;
-	if (rule->kind == RULE_DENY)
-		return seccomp_rule_add(ctx, action, number, 0);
-	return seccomp_rule_add(ctx, action, number, 1,
-				SCMP_CMP(rule->argument, SCMP_CMP_MASKED_EQ, mask, rule->value));
+	if (!rule->mask)
+		return seccomp_rule_add(ctx, action, numbers[i], 0);
+	return seccomp_rule_add(ctx, action, numbers[i], 1,
+				SCMP_CMP(rule->argument, SCMP_CMP_MASKED_EQ, rule->mask,
+					 rule->value));
 }
 
-static int add_rules(scmp_filter_ctx ctx, enum box_level level)
+static int add_rules(scmp_filter_ctx ctx, const struct filter *filter)
 {
-	unsigned bit = 1u << (level - BOX_LEVEL_STRICT);
+	int r = 0;
 
-	for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
-		int r = rules[i].levels & bit ? add_rule(ctx, &rules[i]) : 0;
-
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	for (size_t i = 0; i < ARRAY_LEN(rules) && r == 0; i++)
+		r = add_rule(ctx, filter, i);
+	return r;
 }
 
-/* What comes before libseccomp's program: a number nobody knew yet is answered ENOSYS. */
+/* What comes before libseccomp's program; the numbers behind jumps count instructions. */
 static size_t prologue(struct sock_filter *out)
 {
 	const struct sock_filter head[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NATIVE_ARCH, 0, 4),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NATIVE_ARCH, 0, 8),
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 2, 0),
-		BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, PROFILE_LAST_SYSCALL, 0, 1),
+		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 6, 0),
+		BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, PROFILE_LAST_SYSCALL, 3, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_personality, 0, 4),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, UINT32_MAX, 1, 2),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
 
 	memcpy(out, head, sizeof(head));
@@ -132,7 +174,7 @@ static int export(scmp_filter_ctx ctx, struct filter *ret_filter)
 		return r;
 	if (fstat(fd, &st) < 0)
 		return -errno;
-	program = malloc((size_t)st.st_size + 8 * sizeof(*program));
+	program = malloc((size_t)st.st_size + 16 * sizeof(*program));
 	if (!program)
 		return -ENOMEM;
 	n = prologue(program);
@@ -146,12 +188,17 @@ static int export(scmp_filter_ctx ctx, struct filter *ret_filter)
 	return 0;
 }
 
-int filter_compile(enum box_level level, struct filter *ret_filter)
+int filter_compile(struct filter *filter, enum box_level level, unsigned grants)
 {
 	scmp_filter_ctx ctx;
 	int r;
 
 	BOX_ASSERT(level > BOX_LEVEL_OFF && level < BOX_LEVEL_MAX);
+	if (filter->program && filter->level == level && filter->grants == grants)
+		return 0;
+	filter_done(filter);
+	filter->level = level;
+	filter->grants = grants;
 	ctx = seccomp_init(SCMP_ACT_ALLOW);
 	if (!ctx)
 		return -ENOMEM;
@@ -159,9 +206,9 @@ int filter_compile(enum box_level level, struct filter *ret_filter)
 	if (r == 0)
 		r = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	if (r == 0)
-		r = add_rules(ctx, level);
+		r = add_rules(ctx, filter);
 	if (r == 0)
-		r = export(ctx, ret_filter);
+		r = export(ctx, filter);
 	seccomp_release(ctx);
 	return r;
 }
@@ -177,8 +224,64 @@ int filter_load(const struct filter *filter)
 	struct sock_fprog program = { .len = (unsigned short)filter->n, .filter = filter->program };
 	/* SPEC_ALLOW: on kernels before 5.16 a filter would turn speculation off and slow
 	 * interpreters down. */
-	long r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW,
-			 &program);
+	unsigned long flags = SECCOMP_FILTER_FLAG_SPEC_ALLOW;
+	bool counts = filter->level != BOX_LEVEL_PERMISSIVE;
+	long r = -1;
 
-	return r < 0 ? -errno : 0;
+	if (counts)
+		flags |= SECCOMP_FILTER_FLAG_NEW_LISTENER;
+	/* From Linux 5.19: signals, which Go sends itself all the time, do not start a call anew.
+	 */
+	if (counts)
+		r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+			    flags | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, &program);
+	if (r < 0)
+		r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
+	if (r < 0)
+		return -errno;
+	return counts ? (int)r : -EBADF;
+}
+
+int filter_find(const struct filter *filter, const struct seccomp_data *data)
+{
+	for (size_t i = 0; i < ARRAY_LEN(rules); i++)
+		if (numbers[i] == data->nr && applies(filter, &rules[i]) &&
+		    (data->args[rules[i].argument] & rules[i].mask) == rules[i].value)
+			return (int)i;
+	return -ENOENT;
+}
+
+int filter_answer(const struct filter *filter, int fd)
+{
+	struct seccomp_notif call = { 0 };
+	struct seccomp_notif_resp answer = { 0 };
+	int rule;
+
+	if (ioctl(fd, SECCOMP_IOCTL_NOTIF_RECV, &call) < 0)
+		return -errno;
+	rule = filter_find(filter, &call.data);
+	answer.id = call.id;
+	answer.error = -filter_error(rule);
+	/* A caller that was killed meanwhile needs none. */
+	(void)ioctl(fd, SECCOMP_IOCTL_NOTIF_SEND, &answer);
+	return rule;
+}
+
+int filter_error(int rule)
+{
+	BOX_ASSERT(rule >= 0 && (size_t)rule < ARRAY_LEN(rules));
+	return rules[rule].error;
+}
+
+void filter_describe(int rule, uint32_t count, struct box_refusal *ret_refusal)
+{
+	const struct rule *r = &rules[rule];
+
+	util_print(ret_refusal->call, sizeof(ret_refusal->call), "%s%s", r->name, r->what);
+	ret_refusal->count = count;
+	ret_refusal->grant = (enum box_grant)r->grant;
+	ret_refusal->level = BOX_LEVEL_OFF;
+	for (int level = BOX_LEVEL_PERMISSIVE; level > BOX_LEVEL_OFF; level--)
+		if (!(r->levels & level_bit((enum box_level)level)))
+			ret_refusal->level = (enum box_level)level;
 }

@@ -7,25 +7,29 @@
  */
 #include "sandbox/ids.h"
 
-#include <stdio.h>
-
 #include "sandbox/util.h"
+
+/* The next number of a list, which must be an id or a count of them. */
+static bool take_id(const char **text, uint32_t *ret_id)
+{
+	uint64_t id;
+	bool ok = util_next_number(text, &id) && id <= UINT32_MAX;
+
+	if (ok)
+		*ret_id = (uint32_t)id;
+	return ok;
+}
 
 int ids_parse(const char *text, struct ids_map *ret_map)
 {
 	struct ids_map map = { .n = 0 };
 
-	while (*text) {
-		unsigned inside, outside, count;
-		int used = 0;
+	for (; *text && map.n < IDS_EXTENTS_MAX; text += strspn(text, " \n")) {
+		struct ids_extent *e = &map.extents[map.n++];
 
-		if (map.n == IDS_EXTENTS_MAX)
-			break;
-		if (sscanf(text, " %10u %10u %10u %n", &inside, &outside, &count, &used) != 3 ||
-		    !used)
+		if (!take_id(&text, &e->inside) || !take_id(&text, &e->outside) ||
+		    !take_id(&text, &e->count))
 			return -EINVAL;
-		map.extents[map.n++] = (struct ids_extent){ inside, outside, count };
-		text += used;
 	}
 	*ret_map = map;
 	return map.n ? 0 : -EINVAL;
@@ -87,7 +91,7 @@ void ids_for_root(uint32_t self, unsigned slot, const struct ids_map *own, struc
 	if (self < IDS_PER_SLOT && holds(own, first, IDS_PER_SLOT))
 		add(&map, 0, first, IDS_PER_SLOT);
 	else
-		add(&map, self, 60001 + slot, 1);
+		add(&map, self, 60001 + slot % IDS_SLOTS_MAX, 1);
 	BOX_ASSERT(ids_outside(&map, self) != 0);
 	*ret_map = map;
 }
@@ -115,13 +119,15 @@ int ids_find_sub(const char *text, const char *name, uint32_t id, uint32_t *ret_
 	util_print(by_id, sizeof(by_id), "%u", id);
 	for (const char *line = text; *line; line = *end ? end + 1 : end) {
 		size_t length = strcspn(line, ":");
-		unsigned start, count;
+		const char *at = line + length;
+		uint32_t start, count;
 
 		end = line + strcspn(line, "\n");
 		if (!(strlen(name) == length && memcmp(line, name, length) == 0) &&
 		    !(strlen(by_id) == length && memcmp(line, by_id, length) == 0))
 			continue;
-		if (sscanf(line + length, ":%10u:%10u", &start, &count) != 2 || !count)
+		if (*at++ != ':' || !take_id(&at, &start) || *at++ != ':' ||
+		    !take_id(&at, &count) || at > end || !count)
 			continue;
 		*ret_start = start;
 		*ret_count = count;

@@ -11,6 +11,8 @@ enum {
 	IDS_BASE = 0x50000000, /* slots as root: above what people and container engines hand out */
 	IDS_INIT = 65533,      /* pid 1 of a sandbox, as seen inside */
 	IDS_EXTENTS_MAX = 16,
+	IDS_SLOTS_MAX = 1024, /* of one keeper */
+	IDS_KEEPERS_MAX = 43, /* that fit below the last id */
 };
 #define IDS_NONE UINT32_MAX
 

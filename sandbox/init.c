@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * init.c - pid 1 of a sandbox: sets up, starts the payload, reaps, reports on the slate.
+ * init.c - pid 1 of a sandbox: sets up, starts the payload, answers the calls its filter refuses,
+ * reaps, reports on the slate.
  *
  * Invariants: not dumpable and without any right from the payload's first instruction on, so that
  * the payload can neither trace it nor read its memory; it holds no descriptor of the payload, so
@@ -9,43 +10,36 @@
  */
 #include "sandbox/init.h"
 
-#include <dirent.h>
+#include <glob.h>
 #include <grp.h>
 #include <limits.h>
 #include <linux/close_range.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 
-#include "sandbox/ns.h"
 #include "sandbox/priv.h"
 #include "sandbox/util.h"
 
-enum { REAPED_MAX = 65536 }; /* more than a sandbox has processes at a time */
-
-static int network(const struct box_spec *spec, struct slate *slate)
-{
-	int r = 0;
-
-	slate_at(slate, SLATE_NETWORK, "lo");
-	if (spec->network == BOX_NETWORK_LOOPBACK)
-		r = ns_loopback();
-	return r < 0 ? slate_fail(slate, r) : 0;
-}
+enum {
+	REAPED_MAX = 65536, /* more than a sandbox has processes at a time */
+	LISTENER_FD = 3,
+};
 
 /* Whatever happens from here on cannot be used against us: no rights, another id, no descriptors,
  * no dumps. */
-static int give_up(const struct init *init)
+static int give_up(uint32_t uid, uint32_t gid, int listener)
 {
 	int r = 0;
 
-	if (init->uid != IDS_NONE) {
+	if (uid != IDS_NONE) {
 		/* Rootless without subordinate ids may not change groups at all: its ids are all
 		 * the same one. */
 		if (setgroups(0, NULL) < 0 && errno != EPERM)
 			r = -errno;
-		if (setresgid(init->gid, init->gid, init->gid) < 0 ||
-		    setresuid(init->uid, init->uid, init->uid) < 0)
+		if (setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
 			r = -errno;
 	}
 	if (r == 0)
@@ -53,91 +47,111 @@ static int give_up(const struct init *init)
 	/* A change of ids forgets the parent-death signal, and may make us dumpable again. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
 		r = -errno;
-	close_range(3, UINT_MAX, 0);
+	if (listener >= 0 && dup3(listener, LISTENER_FD, O_CLOEXEC) < 0)
+		r = -errno;
+	close_range(listener >= 0 ? LISTENER_FD + 1 : LISTENER_FD, UINT_MAX, 0);
 	return r;
 }
 
 /* How many processes but us there are in this pid namespace. */
 static uint32_t count_processes(void)
 {
-	DIR *proc = opendir("/proc");
-	const struct dirent *entry;
-	uint32_t n = 0;
+	glob_t found;
+	uint32_t n;
 
-	if (!proc)
+	if (glob("/proc/[1-9]*", GLOB_NOSORT, NULL, &found) != 0)
 		return 1;
-	while ((entry = readdir(proc)))
-		n += entry->d_name[0] >= '1' && entry->d_name[0] <= '9' &&
-		     strcmp(entry->d_name, "1") != 0;
-	closedir(proc);
+	n = (uint32_t)found.gl_pathc - 1;
+	globfree(&found);
 	return n;
 }
 
-bool init_linger(uint64_t grace_us)
+static void on_child(int number)
 {
-	uint64_t deadline = util_now_us() + grace_us;
-	sigset_t child;
-
-	sigemptyset(&child);
-	sigaddset(&child, SIGCHLD);
-	for (;;) {
-		uint64_t now = util_now_us();
-		uint64_t left = now < deadline ? deadline - now : 0;
-		struct timespec wait = { .tv_sec = (time_t)(left / 1000000),
-					 .tv_nsec = (long)(left % 1000000) * 1000 };
-		pid_t pid;
-
-		/* Whoever forks faster than we reap gets no longer grace for it. */
-		for (int n = 0; (pid = waitpid(-1, NULL, WNOHANG)) > 0 && n < REAPED_MAX; n++)
-			;
-		if (pid < 0)
-			return false;
-		if (!left)
-			return true;
-		(void)sigtimedwait(&child, NULL, &wait);
-	}
+	(void)number; /* it is there to wake us */
 }
 
-static void reap(pid_t payload, const struct box_spec *spec, struct slate *slate)
+/* Until a child changes, a refused call comes in, or `wait` (NULL: for ever) is over. */
+static void await(struct pollfd *listener, const struct timespec *wait)
+{
+	sigset_t all_but_child;
+
+	sigfillset(&all_but_child);
+	sigdelset(&all_but_child, SIGCHLD);
+	(void)ppoll(listener, 1, wait, &all_but_child);
+}
+
+/* Takes the dead; notes the payload's end. False: nobody is left. */
+static bool reap(pid_t payload, struct slate *slate)
 {
 	int status;
 	pid_t pid;
 
-	do
-		pid = waitpid(-1, &status, 0);
-	while (pid != payload && (pid > 0 || errno == EINTR));
-	BOX_ASSERT(pid == payload);
-	slate->end_us = util_now_us();
-	slate->status = status;
-	if (init_linger(spec->leak_grace_us))
-		slate->leftovers = count_processes();
-	slate_usage(slate, NULL);
-	slate->ended = 1;
+	/* Whoever forks faster than we reap gets no longer grace for it. */
+	for (int n = 0; (pid = waitpid(-1, &status, WNOHANG)) > 0 && n < REAPED_MAX; n++)
+		if (pid == payload && !slate->end_us) {
+			slate->status = status;
+			slate->end_us = util_now_us();
+		}
+	return pid >= 0;
 }
 
-void init_run(const struct init *init)
+/* From the payload's start until all is over, or what it left has had its grace. */
+static void watch(pid_t pid, const struct payload *payload)
 {
-	struct slate *slate = init->apply->slate;
-	const struct box_spec *spec = init->payload->spec;
-	sigset_t child;
+	struct slate *slate = payload->slate;
+	bool counts = payload->listener >= 0;
+	struct statfs fs;
+	struct pollfd listener = { .fd = counts ? LISTENER_FD : -1, .events = POLLIN };
+
+	while (reap(pid, slate)) {
+		uint64_t due_us = slate->end_us + payload->spec->leak_grace_us;
+		uint64_t now_us = util_now_us();
+		uint64_t left_us = due_us > now_us ? due_us - now_us : 0;
+		struct timespec wait = { .tv_sec = (time_t)(left_us / 1000000),
+					 .tv_nsec = (long)(left_us % 1000000) * 1000 };
+
+		if (slate->end_us && !left_us) {
+			slate->leftovers = count_processes();
+			break;
+		}
+		await(&listener, slate->end_us ? &wait : NULL);
+		if (listener.revents & POLLIN) {
+			int rule = filter_answer(payload->filter, LISTENER_FD);
+
+			if (rule >= 0)
+				slate_refused(slate, rule);
+		} else if (listener.revents) {
+			listener.fd = -1; /* nobody is left who could call */
+		}
+		listener.revents = 0;
+	}
+	BOX_ASSERT(slate->end_us);
+	if (statfs("/tmp", &fs) == 0)
+		slate->scratch_bytes = (uint64_t)(fs.f_blocks - fs.f_bfree) * (uint64_t)fs.f_bsize;
+	slate_usage(slate, NULL);
+}
+
+void init_run(struct apply *apply, struct payload *payload, uint32_t uid, uint32_t gid)
+{
+	struct sigaction wake = { .sa_handler = on_child };
+	struct slate *slate = payload->slate;
 	pid_t pid;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	sigemptyset(&child);
-	sigaddset(&child, SIGCHLD);
-	sigprocmask(SIG_SETMASK, &child, NULL);
-	if (apply_open(init->apply) < 0 || apply_build(init->apply) < 0 || network(spec, slate) < 0)
+	sigaction(SIGCHLD, &wake, NULL);
+	if (apply_run(apply) < 0)
 		_exit(1);
 	prctl(PR_SET_DUMPABLE, 0);
-	pid = payload_start(init->payload);
+	pid = payload_start(payload);
 	if (pid < 0)
 		_exit(1);
-	if (give_up(init) < 0) {
+	if (give_up(uid, gid, payload->listener) < 0) {
 		/* Never run a payload under a privileged init: the namespace dies with us. */
 		slate_at(slate, SLATE_PRIVILEGE, "init");
 		slate_fail(slate, -EPERM);
 		_exit(1);
 	}
-	reap(pid, spec, slate);
+	watch(pid, payload);
 	_exit(0);
 }

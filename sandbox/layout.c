@@ -2,9 +2,9 @@
 /*
  * layout.c - decides what the payload sees, as an ordered list of operations for apply.c.
  *
- * The base is the keeper's template: the host's tree, read-only, with a small /dev. On top of it
- * come, per run, one tmpfs whose folders become /tmp, /var/tmp, /dev/shm, /home, /root and /run (so
- * that one size bounds them together), the workspace, the binds, /proc and /dev/pts.
+ * Beneath is the slot's template: the host's tree, read-only, with a small /dev. The base puts one
+ * tmpfs on it whose folders become /tmp, /var, /dev/shm, /home, /root and /run (so that one size
+ * bounds them together), /sys and /dev/pts. A run adds its workspace, its binds and /proc.
  *
  * Invariants: every OPEN and OVERLAY is attached exactly once; nothing is attached before the
  * folders that hide the host are in place, so that a workspace below /home or /run reappears alone;
@@ -13,8 +13,6 @@
 #include "sandbox/layout.h"
 
 #include "sandbox/util.h"
-
-#define TMP_BYTES_DEFAULT (2ull << 30)
 
 static int add(struct layout *layout, struct layout_op op)
 {
@@ -38,7 +36,7 @@ static uint64_t scratch_bytes(const struct box_spec *spec)
 {
 	if (spec->tmp_bytes)
 		return spec->tmp_bytes;
-	return spec->memory_bytes ? spec->memory_bytes / 2 : TMP_BYTES_DEFAULT;
+	return spec->memory_bytes ? spec->memory_bytes / 2 : LAYOUT_SCRATCH_BYTES;
 }
 
 /* The host's folders that a private one hides; the scratch's own mount point comes last. */
@@ -48,10 +46,12 @@ static const struct place {
 	mode_t mode;
 	bool root_owns; /* as outside: the payload owns it only when it is root */
 } places[] = {
-	{ "/tmp", "tmp", 01777, false },     { "/var/tmp", "vartmp", 01777, false },
+	{ "/tmp", "tmp", 01777, false },     { "/var", "var", 0755, true },
 	{ "/dev/shm", "shm", 01777, false }, { "/home", "home", 0755, true },
 	{ "/root", "root", 0700, true },     { LAYOUT_SCRATCH_AT, "run", 0755, true },
 };
+
+static const char *const var_dirs[] = { "var/cache", "var/lib", "var/log", "var/spool" };
 
 static bool exists(const struct layout_host *host, const struct place *place)
 {
@@ -59,22 +59,18 @@ static bool exists(const struct layout_host *host, const struct place *place)
 		return host->has_home_dir;
 	if (strcmp(place->path, "/root") == 0)
 		return host->has_root_dir;
-	return strcmp(place->path, "/var/tmp") != 0 || host->has_var_tmp;
+	return strcmp(place->path, "/var") != 0 || host->has_var_dir;
 }
 
 /*
  * Where a private HOME lives: at the user's own path when that is in a private folder (then it is a
  * folder of the scratch) or is there to be covered, else below /run.
  */
-static void plan_home(const struct box_spec *spec, const struct layout_host *host,
-		      struct layout *layout)
+static void plan_home(const struct layout_host *host, struct layout *layout)
 {
 	char *buf = layout->home_in_scratch;
 
-	buf[0] = '\0';
-	layout->home = spec->home ? "" : host->home;
-	if (spec->home)
-		return;
+	layout->home = host->home;
 	for (size_t i = 0; i < ARRAY_LEN(places); i++)
 		if (exists(host, &places[i]) && util_path_below(host->home, places[i].path)) {
 			const char *rest = host->home + strlen(places[i].path);
@@ -89,16 +85,33 @@ static void plan_home(const struct box_spec *spec, const struct layout_host *hos
 	util_copy(buf, PATH_MAX, "run/home");
 }
 
+static void begin(const struct layout_host *host, struct layout *layout)
+{
+	layout->n = 0;
+	plan_home(host, layout);
+	util_print(layout->runtime_dir, sizeof(layout->runtime_dir), "/run/user/%u", host->uid);
+}
+
 static void plan_dirs(const struct layout_host *host, struct layout *layout)
 {
 	for (size_t i = 0; i < ARRAY_LEN(places); i++)
 		add_dir(layout, places[i].scratch, places[i].mode,
 			places[i].root_owns && host->uid == 0);
+	for (size_t i = 0; i < ARRAY_LEN(var_dirs); i++)
+		add_dir(layout, var_dirs[i], 0755, host->uid == 0);
+	add_dir(layout, "var/tmp", 01777, false);
+	add(layout, (struct layout_op){ .kind = LAYOUT_LINK, .source = "/run", .path = "var/run" });
+	add(layout,
+	    (struct layout_op){ .kind = LAYOUT_LINK, .source = "/run/lock", .path = "var/lock" });
 	add_dir(layout, "run/lock", 01777, false);
 	add_dir(layout, "run/user", 0755, false);
-	add_dir(layout, layout->runtime_in_scratch, 0700, true);
+	add_dir(layout, layout->runtime_dir + 1, 0700, true);
 	if (strchr(layout->home_in_scratch, '/') || strcmp(layout->home_in_scratch, "ownhome") == 0)
 		add_dir(layout, layout->home_in_scratch, 0755, true);
+	/* For an overlay: what it shows below, what it writes, what it needs. */
+	add_dir(layout, "lower", 0700, false);
+	add_dir(layout, "upper", 0700, false);
+	add_dir(layout, "work", 0700, false);
 }
 
 static void plan_shows(const struct layout_host *host, struct layout *layout)
@@ -118,12 +131,8 @@ static int plan_workspace(const struct box_spec *spec, struct layout *layout)
 	if (!spec->workspace_path)
 		return -1;
 	op.writable = spec->workspace != BOX_WORKSPACE_READONLY;
-	if (spec->workspace == BOX_WORKSPACE_OVERLAY) {
+	if (spec->workspace == BOX_WORKSPACE_OVERLAY)
 		op.kind = LAYOUT_OVERLAY;
-		add_dir(layout, "lower", 0700, false);
-		add_dir(layout, "upper", 0700, false);
-		add_dir(layout, "work", 0700, false);
-	}
 	return add(layout, op);
 }
 
@@ -134,36 +143,41 @@ static void add_attach(struct layout *layout, int from)
 					.path = layout->ops[from].source });
 }
 
-void layout_plan(const struct box_spec *spec, const struct layout_host *host,
-		 struct layout *ret_layout)
+void layout_plan_base(const struct layout_host *host, bool own_network, struct layout *ret_layout)
+{
+	begin(host, ret_layout);
+	add(ret_layout,
+	    (struct layout_op){ .kind = LAYOUT_SCRATCH, .bytes = LAYOUT_SCRATCH_BYTES });
+	plan_dirs(host, ret_layout);
+	plan_shows(host, ret_layout);
+	if (own_network)
+		add(ret_layout, (struct layout_op){ .kind = LAYOUT_SYS, .path = "/sys" });
+	add(ret_layout, (struct layout_op){ .kind = LAYOUT_PTS, .path = "/dev/pts" });
+}
+
+void layout_plan_run(const struct box_spec *spec, const struct layout_host *host,
+		     struct layout *ret_layout)
 {
 	int workspace;
 	int binds[BOX_BINDS_MAX];
 
 	BOX_ASSERT(spec->level != BOX_LEVEL_OFF);
-	ret_layout->n = 0;
-	plan_home(spec, host, ret_layout);
-	util_print(ret_layout->runtime_dir, sizeof(ret_layout->runtime_dir), "/run/user/%u",
-		   host->uid);
-	util_print(ret_layout->runtime_in_scratch, sizeof(ret_layout->runtime_in_scratch),
-		   "run/user/%u", host->uid);
-	ret_layout->cwd = spec->cwd		 ? spec->cwd
-			  : spec->workspace_path ? spec->workspace_path
-						 : "/tmp";
-
-	add(ret_layout, (struct layout_op){ .kind = LAYOUT_SCRATCH, .bytes = scratch_bytes(spec) });
-	plan_dirs(host, ret_layout);
+	begin(host, ret_layout);
+	if (spec->home)
+		ret_layout->home = "";
+	ret_layout->cwd = spec->cwd ?: spec->workspace_path ?: "/tmp";
+	if (scratch_bytes(spec) != LAYOUT_SCRATCH_BYTES)
+		add(ret_layout,
+		    (struct layout_op){ .kind = LAYOUT_RESIZE, .bytes = scratch_bytes(spec) });
 	workspace = plan_workspace(spec, ret_layout);
 	for (size_t i = 0; i < spec->n_binds; i++)
 		binds[i] = add(ret_layout,
 			       (struct layout_op){ .kind = LAYOUT_OPEN,
 						   .source = spec->binds[i].path,
 						   .writable = spec->binds[i].writable });
-	plan_shows(host, ret_layout);
 	if (workspace >= 0)
 		add_attach(ret_layout, workspace);
 	for (size_t i = 0; i < spec->n_binds; i++)
 		add_attach(ret_layout, binds[i]);
 	add(ret_layout, (struct layout_op){ .kind = LAYOUT_PROC, .path = "/proc" });
-	add(ret_layout, (struct layout_op){ .kind = LAYOUT_PTS, .path = "/dev/pts" });
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* layout.h - what the payload's file tree is made of: a spec turned into ordered operations. Pure.
- */
+/* layout.h - what the payload's file tree is made of, as ordered operations: a base that is the
+ * same for every run of a host, and what a spec adds. Pure. */
 #ifndef PADDOCK_SANDBOX_LAYOUT_H
 #define PADDOCK_SANDBOX_LAYOUT_H
 
@@ -18,12 +18,16 @@ enum layout_kind {
 	LAYOUT_ATTACH,	/* what operation `from` opened appears at `path` */
 	LAYOUT_OPEN, /* host file or folder `source` is opened; writable; attached by a later ATTACH
 		      */
+	LAYOUT_RESIZE, /* the scratch holds `bytes` */
+	LAYOUT_LINK,   /* a link in the scratch at `path` to `source` */
+	LAYOUT_SYS,    /* the devices of our own network namespace, and the host's cgroups */
 	LAYOUT_PROC,
 	LAYOUT_PTS,
 };
 
-/* The scratch is mounted here while the tree is built; at last its "run" covers it. */
-#define LAYOUT_SCRATCH_AT "/run"
+/* The scratch is mounted here; its "run" covers it at the end of the base. */
+#define LAYOUT_SCRATCH_AT    "/run"
+#define LAYOUT_SCRATCH_BYTES (2ull << 30) /* unless the spec says otherwise */
 
 enum {
 	LAYOUT_OPS_MAX = 64,
@@ -46,7 +50,7 @@ struct layout_host {
 	const char *home;  /* the invoking user's own, absolute */
 	bool has_home_dir; /* there is a /home */
 	bool has_root_dir; /* there is a /root */
-	bool has_var_tmp;
+	bool has_var_dir;
 	bool home_is_dir; /* `home` is a folder on the host */
 };
 
@@ -54,14 +58,19 @@ struct layout {
 	struct layout_op ops[LAYOUT_OPS_MAX];
 	int n;
 	const char *home; /* HOME of the payload; "" when the spec brought its own */
-	const char *cwd;
+	const char *cwd;  /* of the payload */
 	char home_in_scratch[PATH_MAX];
-	char runtime_dir[64]; /* XDG_RUNTIME_DIR */
-	char runtime_in_scratch[64];
+	char runtime_dir[64]; /* XDG_RUNTIME_DIR; in the scratch without its first slash */
 };
 
-/* Plans the tree of a valid spec that is not OFF. Strings are borrowed from spec and host. */
-void layout_plan(const struct box_spec *spec, const struct layout_host *host,
-		 struct layout *ret_layout);
+/* Plans what every run on this host starts from; own_network: not in the host's. Strings are
+ * borrowed from host. */
+void layout_plan_base(const struct layout_host *host, bool own_network, struct layout *ret_layout);
+
+/* Plans what a valid spec that is not OFF adds to the base. Strings are borrowed from spec and
+ * host.
+ */
+void layout_plan_run(const struct box_spec *spec, const struct layout_host *host,
+		     struct layout *ret_layout);
 
 #endif

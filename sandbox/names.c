@@ -21,6 +21,7 @@ static const char *const network_names[BOX_NETWORK_MAX] = {
 	[BOX_NETWORK_LOOPBACK] = "loopback",
 	[BOX_NETWORK_NONE] = "none",
 	[BOX_NETWORK_HOST] = "host",
+	[BOX_NETWORK_REUSE] = "reuse",
 };
 
 static const char *const cause_names[BOX_CAUSE_MAX] = {
@@ -30,12 +31,20 @@ static const char *const cause_names[BOX_CAUSE_MAX] = {
 	[BOX_CAUSE_REFUSED] = "refused",
 };
 
-static int find(const char *const *names, int n, const char *name)
+/* By the number of the bit. */
+static const char *const grant_names[] = { "ptrace", "io_uring", "userfaultfd", "perf", "userns" };
+
+static int find_part(const char *const *names, int n, const char *name, size_t length)
 {
 	for (int i = 0; i < n; i++)
-		if (strcmp(names[i], name) == 0)
+		if (strlen(names[i]) == length && memcmp(names[i], name, length) == 0)
 			return i;
 	return -EINVAL;
+}
+
+static int find(const char *const *names, int n, const char *name)
+{
+	return find_part(names, n, name, strlen(name));
 }
 
 const char *box_level_name(enum box_level level)
@@ -63,4 +72,25 @@ int box_workspace_parse(const char *name)
 int box_network_parse(const char *name)
 {
 	return find(network_names, BOX_NETWORK_MAX, name);
+}
+
+const char *box_grant_name(enum box_grant grant)
+{
+	BOX_ASSERT(grant > 0 && grant <= BOX_GRANT_ALL);
+	return grant_names[__builtin_ctz(grant)];
+}
+
+int box_grants_parse(const char *names)
+{
+	int sum = 0;
+
+	for (size_t n; *names; names += n + (names[n] == ',')) {
+		n = strcspn(names, ",");
+		int bit = find_part(grant_names, ARRAY_LEN(grant_names), names, n);
+
+		if (bit < 0)
+			return bit;
+		sum |= 1 << bit;
+	}
+	return sum ? sum : -EINVAL;
 }

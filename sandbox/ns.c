@@ -4,7 +4,7 @@
  * network.
  *
  * Invariants: a map is written before anything enters the namespace; helpers that were started are
- * waited for. Not for mount namespaces (mount.c) nor for choosing ids (ids.c).
+ * waited for. Not for mount namespaces (apply.c) nor for choosing ids (ids.c).
  */
 #include "sandbox/ns.h"
 
@@ -21,75 +21,21 @@
 
 #include "sandbox/util.h"
 
-static int write_proc(pid_t pid, const char *name, const char *text)
+static int write_maps(pid_t pid, const struct ids_map *uids, const struct ids_map *gids,
+		      bool deny_setgroups)
 {
-	char path[64];
-
-	util_print(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
-	return util_write_file(AT_FDCWD, path, text);
-}
-
-/* The child: does its part, says so with one byte, and waits to be killed once its namespace was
- * opened. */
-static void run_inside(const struct ns_capture *capture, int ready)
-{
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (capture->inside && capture->inside(capture->argument) < 0)
-		_exit(1);
-	if (write(ready, "", 1) == 1)
-		for (;;)
-			pause();
-	_exit(1);
-}
-
-int ns_capture(const struct ns_capture *capture)
-{
-	char path[64], byte;
-	int ready[2], fd;
-	pid_t pid;
-
-	if (pipe2(ready, O_CLOEXEC) < 0)
-		return -errno;
-	pid = (pid_t)syscall(SYS_clone, capture->flag | SIGCHLD, NULL, NULL, NULL, NULL);
-	fd = pid < 0 ? -errno : 0;
-	if (pid == 0)
-		run_inside(capture, ready[1]);
-	close(ready[1]);
-	if (fd == 0 && read(ready[0], &byte, 1) != 1)
-		fd = -EIO;
-	close(ready[0]);
-	if (fd == 0 && capture->outside)
-		fd = capture->outside(pid, capture->argument);
-	util_print(path, sizeof(path), "/proc/%d/ns/%s", (int)pid, capture->kind);
-	if (fd == 0 && (fd = open(path, O_RDONLY | O_CLOEXEC)) < 0)
-		fd = -errno;
-	if (pid > 0) {
-		kill(pid, SIGKILL);
-		waitpid(pid, NULL, 0);
-	}
-	return fd;
-}
-
-struct maps {
-	const struct ids_map *uids;
-	const struct ids_map *gids;
-	bool deny_setgroups;
-};
-
-static int write_maps(pid_t pid, void *argument)
-{
-	const struct maps *maps = argument;
 	char uid_text[256], gid_text[256];
-	int r = ids_print(maps->uids, uid_text, sizeof(uid_text));
+	int r = ids_print(uids, uid_text, sizeof(uid_text));
 
 	if (r == 0)
-		r = ids_print(maps->gids, gid_text, sizeof(gid_text));
+		r = ids_print(gids, gid_text, sizeof(gid_text));
 	/* Inside a namespace where it is denied already the file cannot be written again. */
-	if (r == 0 && maps->deny_setgroups && (r = write_proc(pid, "setgroups", "deny")) == -EPERM)
+	if (r == 0 && deny_setgroups &&
+	    (r = util_write_file("deny", "/proc/%d/setgroups", (int)pid)) == -EPERM)
 		r = 0;
 	if (r == 0)
-		r = write_proc(pid, "uid_map", uid_text);
-	return r < 0 ? r : write_proc(pid, "gid_map", gid_text);
+		r = util_write_file(uid_text, "/proc/%d/uid_map", (int)pid);
+	return r < 0 ? r : util_write_file(gid_text, "/proc/%d/gid_map", (int)pid);
 }
 
 int ns_pivot(int tree)
@@ -123,24 +69,38 @@ static int leave_chroot(void)
 	return ns_pivot(tree);
 }
 
-int ns_make_user(const struct ids_map *uids, const struct ids_map *gids, bool deny_setgroups)
+/* A child lives in it until its maps are written and it was opened. */
+static int make_user(const struct ids_map *uids, const struct ids_map *gids, bool deny_setgroups)
 {
-	struct maps maps = { .uids = uids, .gids = gids, .deny_setgroups = deny_setgroups };
-	struct ns_capture capture = {
-		.flag = CLONE_NEWUSER, .kind = "user", .outside = write_maps, .argument = &maps
-	};
-	int fd = ns_capture(&capture);
+	pid_t pid = (pid_t)syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, NULL);
+	int fd;
 
-	return fd == -EPERM && leave_chroot() == 0 ? ns_capture(&capture) : fd;
+	if (pid < 0)
+		return -errno;
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			pause();
+	}
+	fd = write_maps(pid, uids, gids, deny_setgroups);
+	if (fd == 0)
+		fd = util_open(O_RDONLY, "/proc/%d/ns/user", (int)pid);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	return fd;
 }
 
-/* The first subordinate range of this user in `file` (/etc/subgid is keyed by the user, too), or
- * count 0. */
-static void find_subids(const char *file, const char *name, uint32_t *ret_start,
-			uint32_t *ret_count)
+int ns_make_user(const struct ids_map *uids, const struct ids_map *gids, bool deny_setgroups)
+{
+	int fd = make_user(uids, gids, deny_setgroups);
+
+	return fd == -EPERM && leave_chroot() == 0 ? make_user(uids, gids, deny_setgroups) : fd;
+}
+
+void ns_find_subids(const char *file, const char *name, uint32_t *ret_start, uint32_t *ret_count)
 {
 	char text[16384];
-	ssize_t n = util_read_file(AT_FDCWD, file, text, sizeof(text));
+	ssize_t n = util_read_file(text, sizeof(text), "%s", file);
 
 	*ret_start = *ret_count = 0;
 	if (n > 0)
@@ -191,8 +151,8 @@ int ns_enter_outer(const char *name, uint32_t *ret_subids)
 	bool mapped;
 	int go[2], r = 0;
 
-	find_subids("/etc/subuid", name, &uid_start, &uid_count);
-	find_subids("/etc/subgid", name, &gid_start, &gid_count);
+	ns_find_subids("/etc/subuid", name, &uid_start, &uid_count);
+	ns_find_subids("/etc/subgid", name, &gid_start, &gid_count);
 	if (pipe2(go, O_CLOEXEC) < 0)
 		return -errno;
 	if (uid_count && gid_count) {
@@ -211,7 +171,7 @@ int ns_enter_outer(const char *name, uint32_t *ret_subids)
 		return r;
 	*ret_subids = !mapped ? 0 : uid_count < gid_count ? uid_count : gid_count;
 	/* One id each, written by ourselves, needs nothing but the kernel's permission. */
-	return mapped ? 0 : write_maps(getpid(), &(struct maps){ &uids, &gids, true });
+	return mapped ? 0 : write_maps(getpid(), &uids, &gids, true);
 }
 
 /*
@@ -231,6 +191,7 @@ static int add_address(int fd)
 
 int ns_loopback(void)
 {
+	static const char *const pingers[] = { "0 2147483647", "0 65535", "0 0" };
 	struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
 	AUTO_CLOSE int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	int r;
@@ -240,8 +201,10 @@ int ns_loopback(void)
 	r = add_address(fd);
 	if (r < 0)
 		return r;
-	r = util_write_file(AT_FDCWD, "/proc/sys/net/ipv4/ip_unprivileged_port_start", "0");
+	r = util_write_file("0", "/proc/sys/net/ipv4/ip_unprivileged_port_start");
 	/* Pings are a courtesy: a range of groups that is not mapped here is refused. */
-	(void)util_write_file(AT_FDCWD, "/proc/sys/net/ipv4/ping_group_range", "0 2147483647");
+	for (size_t i = 0; i < ARRAY_LEN(pingers); i++)
+		if (util_write_file(pingers[i], "/proc/sys/net/ipv4/ping_group_range") == 0)
+			break;
 	return r == -ENOENT ? 0 : r;
 }

@@ -8,21 +8,6 @@
 #include "sandbox/box.h"
 #include "sandbox/ids.h"
 
-/* How a namespace is made for keeping: a child of the calling process lives in it until both have
- * done their part. */
-struct ns_capture {
-	unsigned long flag;	       /* CLONE_NEW… */
-	const char *kind;	       /* its name in /proc/PID/ns */
-	int (*inside)(void *argument); /* in the child; 0 or -errno; NULL: nothing to do */
-	int (*outside)(pid_t child,
-		       void *argument); /* in the caller, after inside; 0 or -errno; may be NULL */
-	void *argument;
-};
-
-/* Returns an fd of the new namespace, close-on-exec, or -errno. Blocks for both parts; reaps the
- * child. */
-int ns_capture(const struct ns_capture *capture);
-
 /* Makes `tree`, a mount attached within this process's private mount namespace, its root, and lets
  * the old one go. The current folder becomes the new root. 0 or -errno. */
 int ns_pivot(int tree);
@@ -42,6 +27,10 @@ int ns_make_user(const struct ids_map *uids, const struct ids_map *gids, bool de
  * *ret_subids is N (0: none, and setgroups is denied). 0 or -errno. Blocks for the helpers.
  */
 int ns_enter_outer(const char *name, uint32_t *ret_subids);
+
+/* The first subordinate range of user `name` (or of our id) in `file`, /etc/subuid or /etc/subgid,
+ * which is keyed by the user, too; at most IDS_PER_SLOT. *ret_count 0: none. */
+void ns_find_subids(const char *file, const char *name, uint32_t *ret_start, uint32_t *ret_count);
 
 /* Sets lo up, lets any user bind low ports and send pings, in the network namespace we are in. 0 or
  * -errno. */

@@ -10,40 +10,25 @@
 
 #include <poll.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#include "sandbox/init.h"
 #include "sandbox/proto.h"
 #include "sandbox/util.h"
 
-int off_prepare(void)
-{
-	sigset_t child;
-	int fd;
-
-	sigemptyset(&child);
-	sigaddset(&child, SIGCHLD);
-	sigprocmask(SIG_BLOCK, &child, NULL);
-	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
-		return -errno;
-	fd = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
-	return fd < 0 ? -errno : fd;
-}
+enum { REAPED_MAX = 65536 }; /* more than a payload has processes at a time */
 
 /* SIGKILL to every child there is now; returns how many. */
 static uint32_t kill_children(void)
 {
-	char text[16384], path[64];
+	char text[16384];
 	uint32_t n = 0;
 	uint64_t pid;
 	ssize_t length;
 
-	util_print(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
-	length = util_read_file(AT_FDCWD, path, text, sizeof(text));
+	length = util_read_file(text, sizeof(text), "/proc/self/task/%d/children", (int)getpid());
 	for (const char *p = text; length > 0 && util_next_number(&p, &pid);)
 		n += pid > 1 && kill((pid_t)pid, SIGKILL) == 0;
 	return n;
@@ -64,7 +49,8 @@ static uint32_t kill_all(void)
 	}
 }
 
-/* The keeper spoke: forward its signal to the payload's group. SIGKILL is for everything. */
+/* The keeper spoke: forward its signal to the payload's group, if it lives. SIGKILL is for
+ * everything. */
 static bool obey(int sock, pid_t payload)
 {
 	struct proto_head head;
@@ -78,57 +64,64 @@ static bool obey(int sock, pid_t payload)
 	}
 	if (n != (ssize_t)sizeof(head) || head.kind != PROTO_KILL)
 		return false;
-	kill(-payload, (int)head.argument);
+	if (payload)
+		kill(-payload, (int)head.argument);
 	return head.argument == SIGKILL;
 }
 
-/* Until the payload is reaped. Returns whether we were told to kill everything. */
-static bool watch(pid_t payload, int sock, int signal_fd, struct slate *slate,
+/* From the payload's start until nobody is left, or what it left has had its grace and is killed.
+ */
+static void watch(const struct payload *payload, pid_t pid, struct pollfd fds[2],
 		  struct rusage *ret_usage)
 {
-	struct pollfd fds[2] = { { .fd = signal_fd, .events = POLLIN },
-				 { .fd = sock, .events = POLLIN } };
+	struct slate *slate = payload->slate;
 	bool killed = false;
 
 	for (;;) {
+		uint64_t due_us = slate->end_us + (killed ? 0 : payload->spec->leak_grace_us);
+		uint64_t now_us = util_now_us();
+		uint64_t left_us = slate->end_us && due_us > now_us ? due_us - now_us : 0;
 		struct signalfd_siginfo info;
-		int status;
-		pid_t pid;
+		struct rusage usage;
+		int status, n = 0;
+		pid_t got;
 
-		if (poll(fds, 2, -1) < 0)
-			continue;
-		if (fds[1].revents && obey(sock, payload))
-			killed = true;
-		while (read(signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
-			;
-		while ((pid = wait4(-1, &status, WNOHANG, ret_usage)) > 0) {
-			if (pid != payload)
-				continue;
-			slate->end_us = util_now_us();
-			slate->status = status;
-			return killed;
+		if (slate->end_us && !left_us) {
+			slate->leftovers = kill_all();
+			return;
 		}
+		(void)poll(fds, 2, slate->end_us ? (int)(left_us / 1000) + 1 : -1);
+		if (fds[1].revents && obey(fds[1].fd, slate->end_us ? 0 : pid))
+			killed = true;
+		while (read(fds[0].fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+			;
+		/* Whoever forks faster than we reap gets no longer grace for it. */
+		while ((got = wait4(-1, &status, WNOHANG, &usage)) > 0 && n++ < REAPED_MAX)
+			if (got == pid && !slate->end_us) {
+				*ret_usage = usage;
+				slate->status = status;
+				slate->end_us = util_now_us();
+			}
+		if (got < 0)
+			return;
 	}
 }
 
-void off_run(const struct payload *payload, int sock, int signal_fd)
+void off_run(struct payload *payload, int sock, int signal_fd)
 {
-	struct slate *slate = payload->slate;
+	struct pollfd fds[2] = { { .fd = signal_fd, .events = POLLIN },
+				 { .fd = sock, .events = POLLIN } };
 	struct rusage before = { 0 };
 	struct rusage usage = { 0 };
-	bool killed;
 	pid_t pid;
 
 	getrusage(RUSAGE_CHILDREN, &before);
 	pid = payload_start(payload);
 	if (pid < 0)
 		return;
-	slate->init_pid = pid;
-	killed = watch(pid, sock, signal_fd, slate, &usage);
-	if (init_linger(killed ? 0 : payload->spec->leak_grace_us))
-		slate->leftovers = kill_all();
-	slate_usage(slate, &before);
+	payload->slate->init_pid = pid;
+	watch(payload, pid, fds, &usage);
+	slate_usage(payload->slate, &before);
 	/* The largest child ever is not this run's. */
-	slate->maxrss_bytes = (uint64_t)usage.ru_maxrss * 1024;
-	slate->ended = 1;
+	payload->slate->maxrss_bytes = (uint64_t)usage.ru_maxrss * 1024;
 }

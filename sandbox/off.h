@@ -5,15 +5,12 @@
 
 #include "sandbox/payload.h"
 
-/* Makes the calling process fit for off_run: orphans of its payloads come to it. Returns a signal
- * fd or -errno. */
-int off_prepare(void);
-
 /*
  * Runs a bare payload to its end and kills whatever it left. `sock` is the zygote's: a KILL packet
- * there sends its signal, its end kills all and exits. Blocks until nothing of the payload lives;
+ * there sends its signal, its end kills all and exits. The caller is a subreaper, and `signal_fd`
+ * tells of its children. Blocks until nothing of the payload lives;
  * the slate has the record.
  */
-void off_run(const struct payload *payload, int sock, int signal_fd);
+void off_run(struct payload *payload, int sock, int signal_fd);
 
 #endif

@@ -2,100 +2,148 @@
 /*
  * payload.c - the last steps before exec, in a child that still shares its parent's memory.
  *
- * Order matters: descriptors and limits first, then the user namespace (which gives all rights over
- * itself and none over anything else), ids, the loss of every right, the filter, and exec. A step
- * that fails is on the slate, which the waiting parent reads; nothing needs a pipe.
+ * Order matters: limits first, then the user namespace (which gives all rights over itself and none
+ * over anything else), ids, the loss of every right, the filter, descriptors, and exec. The
+ * filter's own descriptor is init's: until it is made the two share one table, which costs nothing
+ * and no message. A step that fails is on the slate, which the waiting parent reads.
  *
- * Invariant: after the filter only chdir's and exec's errors can still happen. No malloc but
- * libcap's, which the suspended parent shares safely.
+ * Invariant: what comes after the filter are calls that every level allows. No malloc but libcap's,
+ * which the suspended parent shares safely.
  */
 #include "sandbox/payload.h"
 
 #include <grp.h>
+#include <limits.h>
+#include <linux/close_range.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
-#include "sandbox/fds.h"
 #include "sandbox/priv.h"
-#include "sandbox/rlimit.h"
+#include "sandbox/proto.h"
 #include "sandbox/util.h"
 
 enum { STACK_BYTES = 64 << 10 };
 
-static int enter_identity(const struct payload_identity *id, struct slate *slate)
+/* Makes the payload's fds its 0..n-1 and closes all others at exec; of 0, 1 and 2 the ones not
+ * given become /dev/null. */
+static int install_fds(const struct payload *payload)
 {
+	const unsigned n = (unsigned)payload->n_fds, kept = n < 3 ? 3 : n;
+
+	for (unsigned i = 0; i < kept; i++) {
+		int fd = i < n ? payload->fds[i] : PROTO_NULL_FD;
+
+		BOX_ASSERT(fd >= PROTO_NULL_FD);
+		if (dup2(fd, (int)i) < 0)
+			return -errno;
+	}
+	return close_range(kept, UINT_MAX, CLOSE_RANGE_CLOEXEC) < 0 ? -errno : 0;
+}
+
+static int set_limit(int resource, uint64_t value)
+{
+	struct rlimit limit;
+
+	if (getrlimit((__rlimit_resource_t)resource, &limit) < 0)
+		return -errno;
+	/* One above the hard limit is cut to it: raising needs a right even root may lack. */
+	if (limit.rlim_max == RLIM_INFINITY || value < limit.rlim_max)
+		limit.rlim_max = value;
+	limit.rlim_cur = limit.rlim_max;
+	return setrlimit((__rlimit_resource_t)resource, &limit) < 0 ? -errno : 0;
+}
+
+/* Never RLIMIT_AS: sanitizers and managed runtimes reserve terabytes. Memory and processor time are
+ * for cgroups to count. */
+static int set_limits(const struct payload *payload)
+{
+	const struct box_spec *spec = payload->spec;
+	int r = set_limit(RLIMIT_CORE, spec->core_bytes);
+
+	if (r == 0 && spec->file_bytes)
+		r = set_limit(RLIMIT_FSIZE, spec->file_bytes);
+	if (r == 0 && payload->count_processes && spec->pids)
+		r = set_limit(RLIMIT_NPROC, spec->pids);
+	return r;
+}
+
+static int enter_identity(struct payload *payload)
+{
+	const struct host *host = payload->host;
+	struct slate *slate = payload->slate;
 	int r;
 
 	slate_at(slate, SLATE_IDENTITY, "user namespace");
-	if (id->prefer_for_oom)
-		(void)util_write_file(AT_FDCWD, "/proc/self/oom_score_adj", "100");
-	if (setns(id->userns_fd, CLONE_NEWUSER) < 0)
+	/* So that a full cgroup costs the payload, not its init. */
+	if (payload->spec->memory_bytes)
+		(void)util_write_file("100", "/proc/self/oom_score_adj");
+	if (setns(payload->userns_fd, CLONE_NEWUSER) < 0)
 		return -errno;
 	slate_at(slate, SLATE_IDENTITY, "groups");
-	if (id->set_groups && setgroups(id->n_groups, id->groups) < 0)
+	if (payload->set_groups && setgroups(host->n_groups, host->groups) < 0)
 		return -errno;
 	slate_at(slate, SLATE_IDENTITY, "ids");
-	if (setresgid(id->gid, id->gid, id->gid) < 0 || setresuid(id->uid, id->uid, id->uid) < 0)
+	if (setresgid(host->gid, host->gid, host->gid) < 0 ||
+	    setresuid(host->uid, host->uid, host->uid) < 0)
 		return -errno;
 	slate_at(slate, SLATE_PRIVILEGE, "capabilities");
 	r = priv_drop();
 	if (r < 0)
 		return r;
 	slate_at(slate, SLATE_FILTER, "seccomp");
-	return filter_load(id->filter);
+	payload->listener = filter_load(payload->filter);
+	if (payload->listener < 0 && payload->listener != -EBADF)
+		return payload->listener;
+	/* From here on our descriptors are our own. */
+	return unshare(CLONE_FILES) < 0 ? -errno : 0;
 }
 
-static void reset_signals(void)
-{
-	sigset_t none;
-
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
-static int become(const struct payload *payload)
+static int become(struct payload *payload)
 {
 	struct slate *slate = payload->slate;
-	bool count = payload->identity && payload->identity->count_processes;
+	const char *const *argv = payload->spec->argv;
+	sigset_t none;
 	int r;
 
 	if (setsid() < 0)
 		return -errno;
-	slate_at(slate, SLATE_STDIO, NULL);
-	r = fds_install(payload->fds, payload->n_fds, payload->null_fd);
-	if (r < 0)
-		return r;
 	slate_at(slate, SLATE_RLIMIT, NULL);
-	r = rlimit_apply(payload->spec, count);
+	r = set_limits(payload);
 	if (r < 0)
 		return r;
-	if (payload->identity)
-		r = enter_identity(payload->identity, slate);
+	if (payload->userns_fd >= 0)
+		r = enter_identity(payload);
 	else
 		r = prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ? -errno : 0;
+	if (r < 0)
+		return r;
+	slate_at(slate, SLATE_STDIO, NULL);
+	r = install_fds(payload);
 	if (r < 0)
 		return r;
 	slate_at(slate, SLATE_CHDIR, payload->cwd);
 	if (payload->cwd && chdir(payload->cwd) < 0)
 		return -errno;
-	slate_at(slate, SLATE_EXEC, payload->spec->argv[0]);
-	reset_signals();
+	slate_at(slate, SLATE_EXEC, argv[0]);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
 	slate->start_us = util_now_us(); /* here: our parent may run again long after exec */
-	execvpe(payload->spec->argv[0], (char *const *)payload->spec->argv, environ);
+	execvpe(argv[0], (char *const *)argv, environ);
 	return -errno;
 }
 
 static int child(void *argument)
 {
-	const struct payload *payload = argument;
+	struct payload *payload = argument;
 
 	slate_fail(payload->slate, become(payload));
 	_exit(127);
 }
 
-pid_t payload_start(const struct payload *payload)
+pid_t payload_start(struct payload *payload)
 {
 	static char stack[STACK_BYTES] __attribute__((aligned(16)));
 	struct slate *slate = payload->slate;
@@ -106,8 +154,9 @@ pid_t payload_start(const struct payload *payload)
 	/* execvpe searches the PATH of `environ`; the child shares ours, and we are suspended
 	 * meanwhile. */
 	environ = (char **)payload->envp;
-	pid = clone(child, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD,
-		    (void *)payload);
+	pid = clone(child, stack + sizeof(stack),
+		    CLONE_VM | CLONE_VFORK | (payload->userns_fd < 0 ? 0 : CLONE_FILES) | SIGCHLD,
+		    payload);
 	environ = saved;
 	if (pid < 0)
 		return slate_fail(slate, -errno);

@@ -3,34 +3,22 @@
 #ifndef PADDOCK_SANDBOX_PAYLOAD_H
 #define PADDOCK_SANDBOX_PAYLOAD_H
 
-#include <sys/types.h>
-
-#include "sandbox/box.h"
 #include "sandbox/filter.h"
+#include "sandbox/host.h"
 #include "sandbox/slate.h"
 
-/* Who the payload is inside; NULL in struct payload: it stays what we are, with all we may (level
- * off). */
-struct payload_identity {
-	int userns_fd;
-	uid_t uid; /* inside */
-	gid_t gid;
-	const gid_t *groups;
-	size_t n_groups;
-	bool set_groups;      /* the kernel lets us */
-	bool count_processes; /* RLIMIT_NPROC stands in for a pids cgroup */
-	bool prefer_for_oom;  /* so that a full cgroup costs the payload, not its init */
-	const struct filter *filter;
-};
-
 struct payload {
+	const struct host *host;
 	const struct box_spec *spec;
 	const char *cwd;
 	const char *const *envp;
 	const int *fds;
 	size_t n_fds;
-	int null_fd;
-	const struct payload_identity *identity;
+	int userns_fd;	      /* entered last; -1 (level off): it stays what we are */
+	bool set_groups;      /* the kernel lets us */
+	bool count_processes; /* RLIMIT_NPROC stands in for a pids cgroup */
+	const struct filter *filter;
+	int listener; /* set by payload_start: where refused calls wait, or -EBADF: nowhere */
 	struct slate *slate;
 };
 
@@ -39,6 +27,6 @@ struct payload {
  * copied). Returns its pid, or -errno with the slate saying which step failed. Blocks until exec or
  * failure; reaps a child that failed.
  */
-pid_t payload_start(const struct payload *payload);
+pid_t payload_start(struct payload *payload);
 
 #endif

@@ -10,15 +10,15 @@
 #include <sys/mount.h>
 
 #include "sandbox/cg.h"
+#include "sandbox/host.h"
 #include "sandbox/ns.h"
-#include "sandbox/oneshot.h"
 #include "sandbox/result.h"
+#include "sandbox/serve.h"
 #include "sandbox/util.h"
-#include "sandbox/zygote.h"
 
 struct probe {
 	bool json;
-	bool all; /* everything level default with limits needs is there */
+	bool all; /* everything vital is there */
 	int n;
 };
 
@@ -27,11 +27,13 @@ struct answer {
 	bool ok;
 	const char *how; /* it is enforced; or what stood in the way */
 	const char *fix; /* when it is not */
+	bool vital;	 /* for level default with limits */
 };
 
 static void say(struct probe *probe, const struct answer *a)
 {
 	probe->n++;
+	probe->all = probe->all && (a->ok || !a->vital);
 	if (!probe->json) {
 		printf("%-3s %-8s %s\n", a->ok ? "yes" : "NO", a->name, a->how);
 		if (!a->ok)
@@ -46,14 +48,8 @@ static void say(struct probe *probe, const struct answer *a)
 	fputs("}", stdout);
 }
 
-static void say_vital(struct probe *probe, const struct answer *answer)
-{
-	probe->all = probe->all && answer->ok;
-	say(probe, answer);
-}
-
-/* Builds a sandbox up to exec. *ret_result tells how far it came. */
-static bool reaches_exec(const char *workspace, struct box_result *ret_result)
+/* Builds a sandbox up to exec; returns whether it came that far. */
+static bool probe_built(struct probe *probe, const char *workspace, struct answer answer)
 {
 	static const char *const argv[] = { "/", NULL };
 	static const char *const envp[] = { NULL };
@@ -63,27 +59,19 @@ static bool reaches_exec(const char *workspace, struct box_result *ret_result)
 				 .argv = argv,
 				 .envp = envp,
 				 .wall_us = 10000000 };
-	struct box_error err;
-
-	*ret_result = (struct box_result){ 0 };
-	if (oneshot_run(&spec, ret_result, &err) < 0) {
-		util_copy(ret_result->setup_object, sizeof(ret_result->setup_object), err.text);
-		return false;
-	}
-	return ret_result->cause == BOX_CAUSE_SETUP && strcmp(ret_result->setup_step, "exec") == 0;
-}
-
-static bool probe_built(struct probe *probe, const char *workspace, struct answer answer)
-{
-	struct box_result result;
+	struct box_result result = { 0 };
+	int r;
 	char failure[400];
 
-	answer.ok = reaches_exec(workspace, &result);
+	r = serve_once(&spec, &result);
+	if (r < 0)
+		result.setup_errno = -r;
+	answer.ok = result.cause == BOX_CAUSE_SETUP && strcmp(result.setup_step, "exec") == 0;
 	util_print(failure, sizeof(failure), "%s %s: %s", result.setup_step, result.setup_object,
 		   strerror(result.setup_errno));
 	if (!answer.ok)
 		answer.how = failure;
-	say_vital(probe, &answer);
+	say(probe, &answer);
 	return answer.ok;
 }
 
@@ -97,35 +85,37 @@ static void probe_cgroups(struct probe *probe)
 	if (cg_open(&cg) < 0)
 		return;
 	for (size_t i = 0; i < ARRAY_LEN(which); i++) {
-		struct answer answer = { names[i], cg_can(cg, which[i]),
-					 versions[cg_version(cg, which[i])], cg_why(cg, which[i]) };
+		struct answer answer = { names[i], cg_in(cg, which[i])->version,
+					 versions[cg_in(cg, which[i])->version],
+					 cg_in(cg, which[i])->why, true };
 
 		if (!answer.ok && which[i] == CG_PIDS && geteuid() != 0)
-			answer = (struct answer){ "pids", true,
-						  "RLIMIT_NPROC in the user namespace", "" };
-		say_vital(probe, &answer);
+			answer = (struct answer){ .name = "pids",
+						  .ok = true,
+						  .how = "RLIMIT_NPROC in the user namespace" };
+		say(probe, &answer);
 	}
 	cg_close(cg);
 }
 
 static void probe_ids(struct probe *probe)
 {
-	static struct zygote_host host; /* its filters last as long as the program */
+	static struct host host; /* its filters last as long as the program */
 	struct ids_map slot = { .n = 0 };
 	struct answer answer = {
 		"ids", false, "one id only",
 		"give this container more ids, or this user a line in /etc/subuid and "
-		"/etc/subgid and install uidmap; else chown and setuid answer EINVAL inside"
+		"/etc/subgid and install uidmap; else chown and setuid answer EINVAL inside",
+		false
 	};
-	char text[16384];
 	uint32_t start, count = 0;
 
-	if (zygote_host_init(&host, -1) < 0)
+	if (host_init(&host) < 0)
 		return;
 	if (host.root)
 		ids_for_root(0, 0, &host.own_uids, &slot);
-	else if (util_read_file(AT_FDCWD, "/etc/subuid", text, sizeof(text)) > 0)
-		(void)ids_find_sub(text, host.name, host.uid, &start, &count);
+	else
+		ns_find_subids("/etc/subuid", host.name, &start, &count);
 	answer.ok = host.root ? ids_outside(&slot, 1) != IDS_NONE
 			      : count && access("/usr/bin/newuidmap", X_OK) == 0;
 	if (answer.ok)
@@ -139,7 +129,7 @@ static void probe_idmap(struct probe *probe)
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP };
 	struct answer answer = {
 		"idmap", true, "not needed: the payload keeps the user's own host id",
-		"keep the workspace on ext4, xfs, btrfs or tmpfs, kernel 5.19 or later"
+		"keep the workspace on ext4, xfs, btrfs or tmpfs, kernel 5.19 or later", false
 	};
 	AUTO_CLOSE int userns = -1, tree = -1;
 
@@ -162,11 +152,11 @@ int probe_run(bool json)
 	if (probe_built(&probe, NULL,
 			(struct answer){
 				"sandbox", false, "all seven namespaces, seccomp, no rights",
-				"allow user namespaces; in a container add CAP_SYS_ADMIN" }))
+				"allow user namespaces; in a container add CAP_SYS_ADMIN", true }))
 		probe_built(&probe, "/etc",
-			    (struct answer){
-				    "overlay", false, "overlayfs, changes on a tmpfs",
-				    "load the overlay module, or use --workspace readonly" });
+			    (struct answer){ "overlay", false, "overlayfs, changes on a tmpfs",
+					     "load the overlay module, or use --workspace readonly",
+					     true });
 	probe_cgroups(&probe);
 	probe_ids(&probe);
 	probe_idmap(&probe);

@@ -1,60 +1,188 @@
 // SPDX-License-Identifier: Apache-2.0
-/* proto.c - where the spec of a request is: in its packet, or in a memfd. Not for what is in it:
- * see spec.c. */
+/* proto.c - packets with descriptors over a socket, and where the spec of a request is: in its
+ * packet, or in a memfd. Not for what is in it: see spec.c. */
 #include "sandbox/proto.h"
 
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include "sandbox/util.h"
 
-int proto_open_spec(const struct proto_head *head, struct fds_packet *packet,
-		    struct proto_spec *ret_spec)
-{
-	struct stat st;
-	int fd;
+union control {
+	struct cmsghdr head;
+	char bytes[CMSG_SPACE((BOX_FDS_MAX + 1) * sizeof(int))];
+};
 
-	*ret_spec = (struct proto_spec){ .bytes = packet->iov[1].iov_base };
-	if (!(head->flags & PROTO_IN_MEMFD))
-		return head->argument == packet->iov[1].iov_len ? 0 : -EPROTO;
-	if (packet->n_fds == 0 || head->argument == 0 || head->argument > BOX_SPEC_BYTES_MAX)
-		return -EPROTO;
-	fd = packet->fds[packet->n_fds - 1];
-	/* Sealed, so that neither its size nor its bytes change while it is mapped. */
-	if (fstat(fd, &st) < 0 || (uint64_t)st.st_size != head->argument ||
-	    (fcntl(fd, F_GET_SEALS) & (F_SEAL_SHRINK | F_SEAL_WRITE)) !=
-		    (F_SEAL_SHRINK | F_SEAL_WRITE))
-		return -EPROTO;
-	ret_spec->mapped = mmap(NULL, head->argument, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (ret_spec->mapped == MAP_FAILED)
-		return -errno;
-	ret_spec->bytes = ret_spec->mapped;
-	ret_spec->size = head->argument;
+/* How long the packet of a head is. */
+static size_t length_of(const struct proto_head *head)
+{
+	bool has_spec = head->kind == PROTO_SPAWN && head->argument <= PROTO_INLINE_MAX;
+
+	return sizeof(*head) + (has_spec ? head->argument : 0);
+}
+
+/* Moves the descriptors of a received message into the packet; the control buffer holds no more
+ * than that. */
+static void collect(struct msghdr *message, struct proto_packet *packet)
+{
+	packet->n_fds = 0;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
+		size_t bytes = c->cmsg_len - CMSG_LEN(0);
+
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		BOX_ASSERT(packet->n_fds + bytes / sizeof(int) <= ARRAY_LEN(packet->fds));
+		memcpy(packet->fds + packet->n_fds, CMSG_DATA(c), bytes);
+		packet->n_fds += bytes / sizeof(int);
+	}
+}
+
+int proto_receive(int sock, int flags, struct proto_packet *ret_packet)
+{
+	struct proto_head *head = &ret_packet->head;
+	struct iovec iov = { ret_packet, offsetof(struct proto_packet, fds) };
+	union control control;
+	struct msghdr message = { .msg_iov = &iov,
+				  .msg_iovlen = 1,
+				  .msg_control = control.bytes,
+				  .msg_controllen = sizeof(control.bytes) };
+	ssize_t n;
+	int r = 1;
+
+	do
+		n = recvmsg(sock, &message, flags | MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	if (n <= 0)
+		return n < 0 ? -errno : 0;
+	collect(&message, ret_packet);
+	if (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
+		r = -EMSGSIZE;
+	else if (n < (ssize_t)sizeof(*head) || head->magic != PROTO_MAGIC ||
+		 (size_t)n != length_of(head))
+		r = -EPROTO;
+	if (r < 0)
+		proto_close(ret_packet);
+	return r;
+}
+
+static int transmit(int sock, int flags, const struct msghdr *message)
+{
+	ssize_t sent;
+
+	do
+		sent = sendmsg(sock, message, flags | MSG_NOSIGNAL);
+	while (sent < 0 && errno == EINTR);
+	if (sent < 0)
+		return errno == ECONNRESET ? -EPIPE : -errno;
 	return 0;
 }
 
-void proto_close_spec(struct proto_spec *spec)
+int proto_send(int sock, const struct proto_packet *packet)
 {
-	if (spec->size)
-		munmap(spec->mapped, spec->size);
+	struct iovec iov = { (void *)packet, length_of(&packet->head) };
+	union control control = { 0 };
+	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
+	size_t bytes = packet->n_fds * sizeof(int);
+
+	BOX_ASSERT(packet->n_fds <= ARRAY_LEN(packet->fds));
+	if (bytes) {
+		message.msg_control = control.bytes;
+		message.msg_controllen = CMSG_SPACE(bytes);
+		control.head.cmsg_level = SOL_SOCKET;
+		control.head.cmsg_type = SCM_RIGHTS;
+		control.head.cmsg_len = CMSG_LEN(bytes);
+		memcpy(CMSG_DATA(&control.head), packet->fds, bytes);
+	}
+	return transmit(sock, 0, &message);
 }
 
-int proto_receive(int sock, int flags, struct proto_head *ret_head, void *buffer,
-		  struct fds_packet *ret_packet)
+int proto_tell(int sock, int flags, enum proto_kind kind, uint64_t id, uint64_t argument)
 {
-	ssize_t n;
+	struct proto_head head = { PROTO_MAGIC, kind, id, argument };
+	struct iovec iov = { &head, sizeof(head) };
 
-	ret_packet->iov[0] = (struct iovec){ .iov_base = ret_head, .iov_len = sizeof(*ret_head) };
-	ret_packet->iov[1] = (struct iovec){ .iov_base = buffer, .iov_len = PROTO_INLINE_MAX };
-	ret_packet->n_iov = 2;
-	n = fds_receive(sock, ret_packet, flags);
-	if (n <= 0)
-		return (int)n;
-	if (n < (ssize_t)sizeof(*ret_head) || ret_head->magic != PROTO_MAGIC) {
-		fds_close(ret_packet->fds, ret_packet->n_fds);
-		return -EPROTO;
+	return transmit(sock, flags, &(struct msghdr){ .msg_iov = &iov, .msg_iovlen = 1 });
+}
+
+void proto_close(struct proto_packet *packet)
+{
+	for (size_t i = 0; i < packet->n_fds; i++)
+		util_close(&packet->fds[i]);
+}
+
+/* Puts the spec in and seals it, so that the keeper may map it without fearing a change. */
+static int fill_memfd(int fd, const char *bytes, size_t size)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		ssize_t n = write(fd, bytes + done, size - done);
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		done += n > 0 ? (size_t)n : 0;
 	}
-	ret_packet->iov[1].iov_len = (size_t)n - sizeof(*ret_head);
-	ret_packet->n_iov = ret_packet->iov[1].iov_len ? 2 : 1;
-	return 1;
+	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) < 0)
+		return -errno;
+	return 0;
+}
+
+int proto_encode(const struct box_spec *spec, uint64_t id, const int *fds, size_t n_fds,
+		 int *ret_memfd, struct proto_packet *ret_packet)
+{
+	AUTO_FREE void *bytes = NULL;
+	size_t size;
+	int r = spec_encode(spec, &bytes, &size);
+
+	BOX_ASSERT(n_fds <= BOX_FDS_MAX);
+	if (r < 0)
+		return r;
+	ret_packet->head = (struct proto_head){ PROTO_MAGIC, PROTO_SPAWN, id, size };
+	ret_packet->n_fds = n_fds;
+	for (size_t i = 0; i < n_fds; i++)
+		ret_packet->fds[i] = fds[i];
+	if (size <= PROTO_INLINE_MAX) {
+		memcpy(ret_packet->bytes, bytes, size);
+		return 0;
+	}
+	*ret_memfd = memfd_create("box-spec", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	ret_packet->fds[ret_packet->n_fds++] = *ret_memfd;
+	return *ret_memfd < 0 ? -errno : fill_memfd(*ret_memfd, bytes, size);
+}
+
+/* Sealed, so that neither its size nor its bytes change while it is mapped. */
+static bool is_sealed(int fd, size_t size)
+{
+	const int wanted = F_SEAL_SHRINK | F_SEAL_WRITE;
+	int seals = fcntl(fd, F_GET_SEALS);
+	struct stat st;
+
+	return seals >= 0 && (seals & wanted) == wanted && fstat(fd, &st) == 0 &&
+	       (uint64_t)st.st_size == size;
+}
+
+int proto_decode(const struct proto_packet *packet, struct spec_store *store)
+{
+	const void *bytes = packet->bytes;
+	size_t size = packet->head.argument;
+	int r;
+
+	if (size > PROTO_INLINE_MAX) {
+		int fd = packet->n_fds ? packet->fds[packet->n_fds - 1] : -1;
+
+		if (size > BOX_SPEC_BYTES_MAX || !is_sealed(fd, size))
+			return -EPROTO;
+		bytes = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+		if (bytes == MAP_FAILED)
+			return -errno;
+	}
+	r = spec_decode(bytes, size, store);
+	if (r == 0)
+		spec_defaults(&store->spec);
+	if (bytes != packet->bytes) {
+		store->mapping = (void *)bytes;
+		store->mapped_bytes = size;
+	}
+	return r;
 }

@@ -5,20 +5,22 @@
  *
  *   keeper -> owner   HELLO, then one RESULT (head + struct box_result) per accepted SPAWN
  *   owner -> keeper   SPAWN (head + encoded spec + the payload's fds), KILL (argument: grace_us)
+ *   keeper -> zygote  SPAWN as it came, KILL (argument: a signal), NEXT; what they mean: zygote.h
  *
- * A spec too long for a packet travels in a memfd, the last fd, with PROTO_IN_MEMFD set.
+ * A spec longer than PROTO_INLINE_MAX travels in a sealed memfd, the last fd.
  */
 #ifndef PADDOCK_SANDBOX_PROTO_H
 #define PADDOCK_SANDBOX_PROTO_H
 
-#include "sandbox/box.h"
-#include "sandbox/fds.h"
+#include "sandbox/spec.h"
 
 enum {
 	PROTO_MAGIC = 0x70646b31, /* "pdk1" */
 	PROTO_FD = 3,		  /* where the keeper finds its end of the socket */
-	PROTO_INLINE_MAX =
-		64 << 10, /* longer specs go by memfd; well below the default socket buffer */
+	/* /dev/null. Zygotes hold all below, too, so that a received fd is never one of a payload's
+	 * numbers. */
+	PROTO_NULL_FD = 10,
+	PROTO_INLINE_MAX = 64 << 10, /* well below the default socket buffer */
 	PROTO_BUILD_MAX = 64,
 };
 
@@ -27,16 +29,12 @@ enum proto_kind {
 	PROTO_SPAWN,
 	PROTO_KILL,
 	PROTO_RESULT,
-};
-
-enum {
-	PROTO_IN_MEMFD = 1,
+	PROTO_NEXT,
 };
 
 struct proto_head {
 	uint32_t magic;
-	uint16_t kind;
-	uint16_t flags;
+	uint32_t kind;
 	uint64_t id;
 	uint64_t argument; /* KILL: grace_us; SPAWN: size of the spec */
 };
@@ -52,30 +50,42 @@ struct proto_result {
 	struct box_result result;
 };
 
-/* The bytes of a request's spec, head.argument long. */
-struct proto_spec {
-	const void *bytes;
-	void *mapped;
-	size_t size; /* of the mapping; 0: the bytes are the packet's */
+/* What an owner asks for. */
+struct proto_packet {
+	struct proto_head head;
+	char bytes[PROTO_INLINE_MAX]; /* the spec, unless it is in a memfd */
+	int fds[BOX_FDS_MAX + 1];
+	size_t n_fds;
 };
 
 /*
- * Finds the spec of a SPAWN packet whose iov[1] is as long as what came behind the head. Its memfd
- * stays in the packet. 0, -EPROTO or -errno; on 0 the caller calls proto_close_spec before the
- * packet's memory goes.
+ * Takes one packet; its descriptors, close-on-exec, are the caller's to close. Returns 1, 0 at the
+ * end of the socket, or -errno with nothing left open (-EMSGSIZE: it was cut; -EPROTO: not as long
+ * as its head says).
  */
-int proto_open_spec(const struct proto_head *head, struct fds_packet *packet,
-		    struct proto_spec *ret_spec);
+int proto_receive(int sock, int flags, struct proto_packet *ret_packet);
 
-/* Unmaps what was mapped. */
-void proto_close_spec(struct proto_spec *spec);
+/* Sends one packet; the descriptors stay open here. 0 or -errno; -EPIPE: the other side is gone. */
+int proto_send(int sock, const struct proto_packet *packet);
+
+/* Sends a head alone, with send()'s flags. Returns as proto_send. */
+int proto_tell(int sock, int flags, enum proto_kind kind, uint64_t id, uint64_t argument);
+
+/* Closes the packet's descriptors. */
+void proto_close(struct proto_packet *packet);
 
 /*
- * Takes one packet: the head, and what follows it into `buffer` of PROTO_INLINE_MAX bytes, with
- * iov[1] cut to its length. Returns 1, 0 at the end of the socket, or -errno (-EPROTO: shorter than
- * a head). The descriptors are the caller's to close.
+ * Makes a SPAWN packet of a valid spec. A spec too long for it goes into *ret_memfd, which the
+ * caller closes, on failure, too, when it is not -1. 0 or -errno.
  */
-int proto_receive(int sock, int flags, struct proto_head *ret_head, void *buffer,
-		  struct fds_packet *ret_packet);
+int proto_encode(const struct box_spec *spec, uint64_t id, const int *fds, size_t n_fds,
+		 int *ret_memfd, struct proto_packet *ret_packet);
+
+/*
+ * Decodes the spec of a SPAWN packet, which must outlive it, into a zeroed store, and puts the
+ * defaults in. A memfd stays in the packet. 0, or -errno for one that is not good. Either way the
+ * caller calls spec_done.
+ */
+int proto_decode(const struct proto_packet *packet, struct spec_store *store);
 
 #endif

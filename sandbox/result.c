@@ -2,6 +2,7 @@
 /* result.c - prints a record. Not for deciding what is in it: see watch.c. */
 #include "sandbox/result.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -17,6 +18,15 @@ void result_json_string(const char *text, FILE *out)
 			fputc(*p, out);
 	}
 	fputc('"', out);
+}
+
+/* The options that would allow it. */
+static void print_lift(const struct box_refusal *refusal, FILE *out)
+{
+	if (refusal->grant)
+		fprintf(out, "--grant %s", box_grant_name(refusal->grant));
+	else
+		fprintf(out, "--level %s", box_level_name(refusal->level));
 }
 
 void result_json(const struct box_result *r, FILE *out)
@@ -37,7 +47,14 @@ void result_json(const struct box_result *r, FILE *out)
 	result_json_string(r->setup_errno ? strerror(r->setup_errno) : "", out);
 	fputs(",\"degraded\":", out);
 	result_json_string(r->degraded, out);
-	fputs("}\n", out);
+	fputs(",\"refused\":[", out);
+	for (size_t i = 0; i < BOX_REFUSALS_MAX && r->refusals[i].count; i++) {
+		fprintf(out, "%s{\"call\":\"%s\",\"count\":%u,\"lift\":\"", i ? "," : "",
+			r->refusals[i].call, r->refusals[i].count);
+		print_lift(&r->refusals[i], out);
+		fputs("\"}", out);
+	}
+	fputs("]}\n", out);
 }
 
 /* The next thing to try, by what failed. */
@@ -46,9 +63,11 @@ static const char *advice(const struct box_result *result)
 	if (result->cause == BOX_CAUSE_REFUSED)
 		return "see paddock-box --probe, or use --best-effort or --level off";
 	if (strcmp(result->setup_step, "exec") == 0)
-		return "check the path; /run, /home, /root and /tmp are hidden unless bound";
+		return "check the path; /run, /home, /root, /var and /tmp are hidden unless bound";
 	if (strcmp(result->setup_step, "chdir") == 0)
 		return "bind the folder, or choose another --cwd";
+	if (result->setup_errno == ELOOP)
+		return "give the path without symbolic links";
 	return "check that the path exists and that you may read it";
 }
 
@@ -66,6 +85,14 @@ void result_explain(const struct box_result *result, FILE *out)
 			advice(result));
 	if (result->leftovers)
 		fprintf(out, "paddock-box: killed %u leftover process(es)\n", result->leftovers);
+	for (size_t i = 0; i < BOX_REFUSALS_MAX && result->refusals[i].count; i++) {
+		const struct box_refusal *r = &result->refusals[i];
+
+		fprintf(out, "paddock-box: refused: %s, %u time%s; allow it with ", r->call,
+			r->count, r->count == 1 ? "" : "s");
+		print_lift(r, out);
+		fputs("\n", out);
+	}
 	if (result->degraded[0])
 		fprintf(out, "paddock-box: not enforced here: %s\n", result->degraded);
 }

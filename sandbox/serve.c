@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * serve.c - the keeper's loop: requests in, children's deaths in, results out. Single-threaded;
- * blocks only in epoll.
+ * blocks only in poll.
  *
  * Invariants: never waits for the owner (a result that does not fit into the socket stays in its
  * slot); every child is reaped here and nowhere else; when serve_run returns nothing it started
@@ -10,86 +10,63 @@
 #include "sandbox/serve.h"
 
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "sandbox/fds.h"
 #include "sandbox/proto.h"
 #include "sandbox/slot.h"
-#include "sandbox/spec.h"
 #include "sandbox/util.h"
 
-enum { EVENTS = 64, EXIT_BROKEN = 1 };
+enum { EXIT_BROKEN = 1 };
 
-/* What an epoll event is about: the zygote of the slot with this number, or one of these. */
-enum { TAG_OWNER = SPEC_SLOTS_MAX, TAG_SIGNAL };
+/* What is waited for; from POLL_SLOTS on the zygote of each slot. */
+enum { POLL_SIGNAL, POLL_OWNER, POLL_SLOTS };
 
 struct keeper {
 	struct slot_shared shared;
 	struct slot *slots;
 	unsigned n_slots;
+	struct pollfd polled[POLL_SLOTS + SPEC_SLOTS_MAX];
 	int signal_fd;
+	int terminal_fd; /* instead of an owner: the signals of a person; -1: there is an owner */
 	bool owner_gone;
 	bool owner_full; /* results wait for room */
 };
 
-static int add_fd(struct keeper *k, int fd, uint32_t tag)
-{
-	struct epoll_event event = { .events = EPOLLIN, .data.u32 = tag };
-
-	return epoll_ctl(k->shared.epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
-}
-
 /* False: the owner does not keep to the protocol. */
-static bool on_spawn(struct keeper *k, const struct proto_head *head, struct fds_packet *packet)
+static bool on_spawn(struct keeper *k, const struct proto_packet *packet)
 {
 	struct spec_store store = { 0 };
-	struct proto_spec spec;
-	bool good;
+	bool good = proto_decode(packet, &store) == 0 && store.spec.slot < k->n_slots &&
+		    k->slots[store.spec.slot].state == SLOT_IDLE;
 
-	if (proto_open_spec(head, packet, &spec) < 0)
-		return false;
-	good = spec_decode(spec.bytes, head->argument, &store) == 0 &&
-	       store.spec.slot < k->n_slots && k->slots[store.spec.slot].state == SLOT_IDLE;
-	if (good) {
-		spec_defaults(&store.spec);
-		slot_start(&k->slots[store.spec.slot], head->id, &store.spec, packet);
-	}
+	if (good)
+		slot_start(&k->slots[store.spec.slot], packet, &store.spec);
 	spec_done(&store);
-	proto_close_spec(&spec);
 	return good;
-}
-
-static void on_kill(struct keeper *k, const struct proto_head *head)
-{
-	for (unsigned i = 0; i < k->n_slots; i++)
-		if (k->slots[i].id == head->id)
-			slot_kill(&k->slots[i], head->argument);
 }
 
 /* One packet of the owner. False: there was none, or the owner is gone. */
 static bool owner_packet(struct keeper *k)
 {
-	static unsigned char buffer[PROTO_INLINE_MAX];
-	struct proto_head head;
-	struct fds_packet packet;
-	int r = proto_receive(PROTO_FD, MSG_DONTWAIT, &head, buffer, &packet);
-	bool good = true;
+	static struct proto_packet packet;
+	int r = proto_receive(PROTO_FD, MSG_DONTWAIT, &packet);
+	bool is_kill = r == 1 && packet.head.kind == PROTO_KILL;
+	bool good = is_kill || (r == 1 && packet.head.kind == PROTO_SPAWN && on_spawn(k, &packet));
 
 	if (r == -EAGAIN)
 		return false;
-	if (r == 1 && head.kind == PROTO_KILL)
-		on_kill(k, &head);
-	else
-		good = r == 1 && head.kind == PROTO_SPAWN && on_spawn(k, &head, &packet);
+	for (unsigned i = 0; is_kill && i < k->n_slots; i++)
+		if (k->slots[i].result.id == packet.head.id)
+			slot_kill(&k->slots[i], packet.head.argument);
 	if (r == 1)
-		fds_close(packet.fds, packet.n_fds);
+		proto_close(&packet);
 	if (!good && r != 0 && r != -ECONNRESET)
 		dprintf(2, "paddock-box: bad packet from the owner; ending\n");
 	k->owner_gone = !good;
@@ -106,22 +83,23 @@ static void send_results(struct keeper *k)
 
 		if (slot->state != SLOT_OVER)
 			continue;
-		packet.head.id = slot->id;
+		packet.head.id = slot->result.id;
 		packet.result = slot->result;
 		if (send(PROTO_FD, &packet, sizeof(packet), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
 			slot->state = SLOT_IDLE;
 		else if (errno == EAGAIN || errno == ENOBUFS)
 			full = true;
 		else
-			k->owner_gone = true, full = true;
+			k->owner_gone = full = true;
 	}
-	if (full != k->owner_full) {
-		struct epoll_event event = { .events = EPOLLIN | (full ? EPOLLOUT : 0),
-					     .data.u32 = TAG_OWNER };
+	k->owner_full = full;
+}
 
-		k->owner_full = full;
-		(void)epoll_ctl(k->shared.epoll_fd, EPOLL_CTL_MOD, PROTO_FD, &event);
-	}
+static void bury(struct keeper *k, pid_t pid, int status)
+{
+	for (unsigned i = 0; i < k->n_slots; i++)
+		if (slot_child_died(&k->slots[i], pid, status))
+			return;
 }
 
 static void reap(struct keeper *k)
@@ -133,9 +111,7 @@ static void reap(struct keeper *k)
 	while (read(k->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
 		;
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		for (unsigned i = 0; i < k->n_slots; i++)
-			if (slot_child_died(&k->slots[i], pid, status))
-				break;
+		bury(k, pid, status);
 }
 
 static int timeout_ms(const struct keeper *k, uint64_t now_us)
@@ -145,44 +121,59 @@ static int timeout_ms(const struct keeper *k, uint64_t now_us)
 	for (unsigned i = 0; i < k->n_slots; i++)
 		if (k->slots[i].state == SLOT_RUNNING && k->slots[i].watch.due_us < due)
 			due = k->slots[i].watch.due_us;
-	if (due == UINT64_MAX)
-		return -1;
 	if (due <= now_us)
 		return 0;
-	return (due - now_us) / 1000 >= INT_MAX / 2 ? INT_MAX / 2
-						    : (int)((due - now_us + 999) / 1000);
+	if (due == UINT64_MAX)
+		return -1;
+	due = (due - now_us + 999) / 1000;
+	return due < INT_MAX ? (int)due : INT_MAX;
 }
 
-static void handle(struct keeper *k, const struct epoll_event *event)
+/* Ctrl-C and friends end the payload, with its grace; a second one at once. */
+static void on_terminal(struct keeper *k)
 {
-	uint32_t tag = event->data.u32;
+	struct signalfd_siginfo info;
 
-	if (tag == TAG_SIGNAL) {
+	if (read(k->terminal_fd, &info, sizeof(info)) > 0)
+		slot_kill(k->slots, k->slots->watch.stage == WATCH_RUNNING ? UINT64_MAX : 0);
+}
+
+static int open_terminal(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGQUIT);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_CLOEXEC);
+}
+
+static void await(struct keeper *k)
+{
+	struct pollfd *polled = k->polled;
+	short wanted = k->owner_full ? POLLIN | POLLOUT : POLLIN;
+
+	polled[POLL_SIGNAL] = (struct pollfd){ .fd = k->signal_fd, .events = POLLIN };
+	polled[POLL_OWNER] = (struct pollfd){ .fd = k->terminal_fd < 0 ? PROTO_FD : k->terminal_fd,
+					      .events = wanted };
+	for (unsigned i = 0; i < k->n_slots; i++)
+		polled[POLL_SLOTS + i] = (struct pollfd){ .fd = k->slots[i].sock,
+							  .events = POLLIN };
+	if (poll(polled, POLL_SLOTS + k->n_slots, timeout_ms(k, util_now_us())) <= 0)
+		return;
+	if (polled[POLL_SIGNAL].revents)
 		reap(k);
-	} else if (tag == TAG_OWNER) {
-		while (!k->owner_gone && owner_packet(k))
+	if (polled[POLL_OWNER].revents && k->terminal_fd >= 0)
+		on_terminal(k);
+	else
+		while (polled[POLL_OWNER].revents && !k->owner_gone && owner_packet(k))
 			;
-	} else {
-		BOX_ASSERT(tag < k->n_slots);
-		slot_zygote_spoke(&k->slots[tag]);
-	}
-}
-
-static void loop(struct keeper *k)
-{
-	while (!k->owner_gone) {
-		struct epoll_event events[EVENTS];
-		int n = epoll_wait(k->shared.epoll_fd, events, EVENTS,
-				   timeout_ms(k, util_now_us()));
-		uint64_t now_us;
-
-		for (int i = 0; i < n; i++)
-			handle(k, &events[i]);
-		now_us = util_now_us();
-		for (unsigned i = 0; i < k->n_slots; i++)
-			slot_tick(&k->slots[i], now_us);
-		send_results(k);
-	}
+	for (unsigned i = 0; i < k->n_slots; i++)
+		if (polled[POLL_SLOTS + i].revents)
+			slot_zygote_spoke(&k->slots[i]);
 }
 
 const char *serve_build(void)
@@ -204,83 +195,122 @@ static int say_hello(void)
 static void detach(void)
 {
 	static const unsigned char by_default[64];
-	sigset_t blocked;
 
 	setsid();
 	/* By system call: libc keeps its own two from us, which posix_spawn has left ignored. */
 	for (int i = 1; i <= SIGRTMAX; i++)
 		syscall(SYS_rt_sigaction, i, by_default, NULL, 8);
-	sigemptyset(&blocked);
-	sigaddset(&blocked, SIGCHLD);
-	sigprocmask(SIG_SETMASK, &blocked, NULL);
+}
+
+/* Makes 0..PROTO_NULL_FD open, on /dev/null where they were not; the last one always. */
+static int reserve_fds(void)
+{
+	int fd;
+
+	do
+		fd = util_open(O_RDWR, "/dev/null");
+	while (fd >= 0 && fd < PROTO_NULL_FD);
+	if (fd <= PROTO_NULL_FD)
+		return fd < 0 ? fd : 0;
+	if (dup3(fd, PROTO_NULL_FD, O_CLOEXEC) < 0)
+		return -errno;
+	close(fd);
+	return 0;
 }
 
 static int start(struct keeper *k)
 {
-	sigset_t child;
-	int null_fd;
-	int r = fds_reserve(&null_fd);
+	int r = reserve_fds();
 
 	if (r == 0)
-		r = zygote_host_init(&k->shared.host, null_fd);
+		r = host_init(&k->shared.host);
 	for (unsigned i = 0; i < k->n_slots && r == 0; i++)
 		r = slot_init(&k->slots[i], i, &k->shared);
 	if (r < 0)
 		return r;
-	sigemptyset(&child);
-	sigaddset(&child, SIGCHLD);
-	k->signal_fd = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
-	k->shared.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (k->signal_fd < 0 || k->shared.epoll_fd < 0)
-		return -errno;
-	if (fcntl(PROTO_FD, F_SETFD, FD_CLOEXEC) < 0)
-		return -errno;
-	r = add_fd(k, k->signal_fd, TAG_SIGNAL);
-	if (r == 0)
-		r = add_fd(k, PROTO_FD, TAG_OWNER);
-	return r < 0 ? r : say_hello();
+	k->signal_fd = util_watch_children();
+	return k->signal_fd < 0 ? k->signal_fd : 0;
 }
 
 /* Everything dies: inits by signal, bare runs by their zygote's socket; then the groups can go. */
 static void stop(struct keeper *k)
 {
-	for (unsigned i = 0; i < k->n_slots; i++)
-		slot_shutdown(&k->slots[i]);
-	for (;;) {
-		int status;
-		pid_t pid = waitpid(-1, &status, 0);
+	int status;
+	pid_t pid;
 
-		if (pid < 0 && errno == ECHILD)
-			break;
-		/* An init cloned while we were stopping: its slot knows it only now. */
+	/* Again after every death: a slot may know only now of an init cloned while we were
+	 * stopping. What was reaped is told, so that its pid is not killed again. */
+	do {
 		for (unsigned i = 0; i < k->n_slots; i++)
 			slot_shutdown(&k->slots[i]);
-	}
+		pid = waitpid(-1, &status, 0);
+		if (pid > 0)
+			bury(k, pid, status);
+	} while (pid > 0 || errno != ECHILD);
 	for (unsigned i = 0; i < k->n_slots; i++)
 		cg_slot_free(k->slots[i].cg);
 	cg_close(k->shared.cg);
-	for (int i = 0; i < BOX_LEVEL_MAX; i++)
-		filter_done(&k->shared.host.filters[i]);
 }
 
-int serve_run(unsigned slots, bool on_demand)
+static void turn(struct keeper *k)
 {
-	struct keeper k = { .n_slots = slots, .shared.epoll_fd = -1, .signal_fd = -1 };
-	int r;
+	await(k);
+	for (unsigned i = 0; i < k->n_slots; i++)
+		slot_tick(&k->slots[i], util_now_us());
+}
 
-	k.shared.cg_on_demand = on_demand;
-	k.slots = calloc(slots, sizeof(*k.slots));
-	if (!k.slots)
-		return EXIT_BROKEN;
+int serve_run(unsigned slots)
+{
+	AUTO_FREE struct slot *all = calloc(slots, sizeof(*all));
+	struct keeper k = { .n_slots = slots, .slots = all, .terminal_fd = -1 };
+	int r = -ENOMEM;
+
+	BOX_ASSERT(slots <= SPEC_SLOTS_MAX);
 	detach();
-	r = start(&k);
+	if (all)
+		r = start(&k);
+	if (r == 0)
+		r = say_hello();
 	if (r < 0) {
 		dprintf(2, "paddock-box: start the keeper: %s\n", strerror(-r));
-		free(k.slots);
 		return EXIT_BROKEN;
 	}
-	loop(&k);
+	while (!k.owner_gone) {
+		turn(&k);
+		send_results(&k);
+		for (unsigned i = 0; i < slots; i++)
+			slot_refresh(&k.slots[i]);
+	}
 	stop(&k);
-	free(k.slots);
 	return 0;
+}
+
+int serve_once(const struct box_spec *spec, struct box_result *ret_result)
+{
+	static struct proto_packet packet;
+	struct slot slot;
+	struct keeper k = { .n_slots = 1, .slots = &slot, .shared.once = true };
+	struct box_spec full = *spec;
+	AUTO_CLOSE int memfd = -1;
+	int fds[3] = { -1, -1, -1 };
+	int r = start(&k);
+
+	for (int i = 0; i < 3 && r >= 0; i++)
+		r = fds[i] = fcntl(i, F_DUPFD_CLOEXEC, PROTO_NULL_FD);
+	if (r >= 0)
+		r = k.terminal_fd = open_terminal();
+	if (r < 0)
+		return errno ? -errno : r;
+	spec_defaults(&full);
+	r = proto_encode(&full, 1, fds, 3, &memfd, &packet);
+	if (r == 0)
+		slot_start(&slot, &packet, &full);
+	while (r == 0 && slot.state != SLOT_OVER)
+		turn(&k);
+	*ret_result = slot.result;
+	stop(&k);
+	for (int i = 0; i < 3; i++)
+		close(fds[i]);
+	close(k.terminal_fd);
+	return r;
 }

@@ -1,15 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-/* serve.h - the keeper: the process that serves an owner with sandboxes. */
+/* serve.h - the keeper: the process that sandboxes belong to. */
 #ifndef PADDOCK_SANDBOX_SERVE_H
 #define PADDOCK_SANDBOX_SERVE_H
 
-#include <stdbool.h>
+#include "sandbox/box.h"
+
+/* Serves the owner at the other end of PROTO_FD until it closes; then everything is killed and
+ * reaped. Returns the exit code. */
+int serve_run(unsigned slots);
 
 /*
- * Serves the owner at the other end of PROTO_FD until it closes; then everything is killed and
- * reaped. Returns the exit code. `on_demand`: cgroups are made only when a limit is asked for.
+ * Is the keeper of one run of a valid spec, on our own descriptors 0, 1 and 2; control groups are
+ * made only for a limit. The usual terminal signals end it: TERM and its grace first, KILL when
+ * they come again; they stay blocked afterwards. 0 with the record, or -errno. Blocks for the
+ * payload; it dies with us.
  */
-int serve_run(unsigned slots, bool on_demand);
+int serve_once(const struct box_spec *spec, struct box_result *ret_result);
 
 /* The build this program is of: the id that owner and keeper compare. */
 const char *serve_build(void);

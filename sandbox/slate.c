@@ -21,11 +21,6 @@ struct slate *slate_new(void)
 	return page == MAP_FAILED ? NULL : page;
 }
 
-void slate_clear(struct slate *slate)
-{
-	memset(slate, 0, sizeof(*slate));
-}
-
 void slate_at(struct slate *slate, enum slate_step step, const char *object)
 {
 	BOX_ASSERT((unsigned)step < SLATE_STEP_MAX);
@@ -56,6 +51,19 @@ void slate_usage(struct slate *slate, const struct rusage *before)
 	slate->user_us = since(&now.ru_utime, &before->ru_utime);
 	slate->system_us = since(&now.ru_stime, &before->ru_stime);
 	slate->maxrss_bytes = (uint64_t)now.ru_maxrss * 1024;
+}
+
+void slate_refused(struct slate *slate, int rule)
+{
+	for (size_t i = 0; i < BOX_REFUSALS_MAX; i++) {
+		struct slate_refused *seen = &slate->calls[i];
+
+		if (seen->count && seen->rule != rule)
+			continue;
+		seen->rule = rule;
+		seen->count += seen->count < UINT32_MAX;
+		return;
+	}
 }
 
 const char *slate_step_name(uint32_t step)

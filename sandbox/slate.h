@@ -14,6 +14,8 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
+#include "sandbox/box.h"
+
 /* Steps of a start, in the words of the record: SLATE_STEP(NAME, "name"). */
 #define SLATE_STEPS(X)            \
 	X(NONE, "")               \
@@ -49,22 +51,23 @@ struct slate {
 	_Atomic int32_t error; /* positive errno of that step; 0: none */
 	_Atomic uint32_t refused;  /* the failure is of this host, not of this request */
 	_Atomic uint64_t start_us; /* exec of the payload succeeded */
-	_Atomic uint64_t end_us;   /* the payload was reaped */
-	_Atomic uint32_t ended;	   /* status and what follows are valid */
-	int32_t status;		   /* wait status of the payload */
+	_Atomic uint64_t end_us;   /* the payload was reaped: its status is valid */
+	int32_t status;		   /* wait status of the payload; of init, when that died first */
 	uint32_t leftovers;
 	uint64_t user_us; /* of every process reaped inside */
 	uint64_t system_us;
-	uint64_t maxrss_bytes; /* of the largest one */
-	char object[256];      /* what the failing step worked on */
+	uint64_t maxrss_bytes;	/* of the largest one */
+	uint64_t scratch_bytes; /* left in the private files */
+	char object[256];	/* what the failing step worked on */
+	struct slate_refused {	/* calls the filter refused */
+		int rule;
+		uint32_t count;
+	} calls[BOX_REFUSALS_MAX]; /* in order of first sight; count 0 ends them */
 };
 
 /* A new page shared with every process cloned from now on; NULL when there is no memory. Never
  * freed: one per slot. */
 struct slate *slate_new(void);
-
-/* Forgets the last run. */
-void slate_clear(struct slate *slate);
 
 /* Notes that `step` now works on `object` (NULL: nothing to name). */
 void slate_at(struct slate *slate, enum slate_step step, const char *object);
@@ -75,6 +78,9 @@ int slate_fail(struct slate *slate, int error);
 /* Notes what the reaped children of this process have used since `before` (NULL: since its birth).
  */
 void slate_usage(struct slate *slate, const struct rusage *before);
+
+/* Counts a call that was refused by `rule`. */
+void slate_refused(struct slate *slate, int rule);
 
 /* The name of a step; never NULL. */
 const char *slate_step_name(uint32_t step);

@@ -12,12 +12,15 @@
 #include "sandbox/slot.h"
 
 #include <signal.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include "sandbox/filter.h"
 #include "sandbox/util.h"
 
-enum { RETRY_US = 1000 };
+enum {
+	RETRY_US = 1000,
+	CLEAR_BYTES = 256 << 10, /* so much of a run's files may count as the next one's memory */
+};
 
 int slot_init(struct slot *slot, unsigned number, struct slot_shared *shared)
 {
@@ -29,27 +32,22 @@ int slot_init(struct slot *slot, unsigned number, struct slot_shared *shared)
 /* Gathers what is known and closes the run. */
 static void finish(struct slot *slot, int init_status)
 {
+	struct slate *slate = slot->slate;
 	struct cg_slot_usage usage = { 0 };
 
 	BOX_ASSERT(slot->state == SLOT_RUNNING);
 	if (slot->armed)
 		cg_slot_read(slot->cg, &usage);
-	struct watch_facts facts = {
-		.slate = slot->slate,
-		.watch = &slot->watch,
-		.init_status = init_status,
-		.oom = usage.oom,
-		.pids_limit = usage.pids_limit,
-		.cpu_us = usage.cpu_us,
-		.peak_bytes = usage.peak_bytes,
-		.asked_us = slot->asked_us,
-		.now_us = util_now_us(),
-		.degraded = slot->degraded,
-	};
-
-	watch_record(&facts, &slot->result);
-	slot->result.id = slot->id;
-	slot->state = SLOT_OVER;
+	if (!slate->end_us) {
+		slate->end_us = util_now_us();
+		slate->status = init_status;
+	}
+	watch_record(&slot->watch, slate, &usage, &slot->result);
+	for (size_t i = 0; i < BOX_REFUSALS_MAX && slate->calls[i].count; i++)
+		filter_describe(slate->calls[i].rule, slate->calls[i].count,
+				&slot->result.refusals[i]);
+	slot->stale = !slot->off && slot->sock >= 0 && !slot->shared->once;
+	slot->state = slot->stale && slate->scratch_bytes > CLEAR_BYTES ? SLOT_CLEARING : SLOT_OVER;
 }
 
 /* Ends a run before it began. */
@@ -66,64 +64,59 @@ static int open_cg(struct slot *slot)
 {
 	int r = 0;
 
+	if (slot->cg)
+		return 0;
 	if (!slot->shared->cg)
 		r = cg_open(&slot->shared->cg);
-	if (r == 0 && !slot->cg)
+	if (r == 0)
 		r = cg_slot_new(slot->shared->cg, slot->number, &slot->cg);
 	return r == 0 && slot->zygote ? cg_slot_attach(slot->cg, slot->zygote) : r;
 }
 
 static void degrade(struct slot *slot, const char *what)
 {
-	size_t used = strlen(slot->degraded);
+	char *list = slot->result.degraded;
+	size_t used = strlen(list);
 
-	util_print(slot->degraded + used, sizeof(slot->degraded) - used, "%s%s", used ? "," : "",
+	util_print(list + used, sizeof(slot->result.degraded) - used, "%s%s", used ? "," : "",
 		   what);
 }
 
-/* Whether `controller` can be promised; if not, either it is dropped and named, or the run is
- * refused. */
-static bool promise(struct slot *slot, const struct box_spec *spec, enum cg_controller controller,
-		    const char *name)
-{
-	if (slot->cg && cg_can(slot->shared->cg, controller))
-		return true;
-	if (spec->best_effort || slot->off) {
-		degrade(slot, name);
-		return true;
-	}
-	fail(slot, SLATE_CGROUP, slot->shared->cg ? cg_why(slot->shared->cg, controller) : name,
-	     -EOPNOTSUPP, true);
-	return false;
-}
-
-/* Limits and accounting. False: the run was refused. */
+/* Limits and accounting. A limit that cannot be promised is dropped and named, or the run is
+ * refused: false. */
 static bool arm(struct slot *slot, const struct box_spec *spec)
 {
+	const struct {
+		uint64_t wanted;
+		enum cg_controller controller;
+		const char *name;
+	} limits[] = { { spec->memory_bytes, CG_MEMORY, "memory" },
+		       { spec->cpu_milli, CG_CPU, "cpu" } };
 	const char *what = "";
 	int r = 0;
 
 	slot->armed = false;
-	if (!slot->shared->cg_on_demand || spec->memory_bytes || spec->cpu_milli) {
-		if (!slot->cg)
-			r = open_cg(slot);
+	if (!slot->shared->once || spec->memory_bytes || spec->cpu_milli) {
+		r = open_cg(slot);
 		if (r == 0)
 			r = cg_slot_arm(slot->cg, spec->memory_bytes, slot->off ? 0 : spec->pids,
 					spec->cpu_milli, &what);
 		slot->armed = r == 0;
 	}
-	if (r < 0 && !spec->best_effort && (spec->memory_bytes || spec->cpu_milli) && !slot->off) {
-		fail(slot, SLATE_CGROUP, what, r, true);
-		return false;
-	}
-	if (spec->memory_bytes && !promise(slot, spec, CG_MEMORY, "memory"))
-		return false;
-	return !spec->cpu_milli || promise(slot, spec, CG_CPU, "cpu");
-}
+	for (size_t i = 0; i < ARRAY_LEN(limits); i++) {
+		bool can = slot->armed && cg_in(slot->shared->cg, limits[i].controller)->version;
 
-static bool counts_pids(const struct slot *slot)
-{
-	return slot->cg && cg_can(slot->shared->cg, CG_PIDS);
+		if (!limits[i].wanted || can)
+			continue;
+		if (!spec->best_effort && !slot->off) {
+			if (slot->armed)
+				what = cg_in(slot->shared->cg, limits[i].controller)->why;
+			fail(slot, SLATE_CGROUP, what, r < 0 ? r : -EOPNOTSUPP, true);
+			return false;
+		}
+		degrade(slot, limits[i].name);
+	}
+	return true;
 }
 
 /* Lets the zygote go; it ends with its socket, and is reaped whenever it does. */
@@ -134,16 +127,17 @@ static void drop_zygote(struct slot *slot)
 }
 
 /* The zygote for this kind of run, started when there is none. 0 or -errno. */
-static int need_zygote(struct slot *slot)
+static int need_zygote(struct slot *slot, enum slot_kind kind)
 {
-	struct zygote_slot config = { .host = &slot->shared->host,
-				      .slate = slot->slate,
-				      .slot = slot->number,
-				      .count_processes = !counts_pids(slot) };
-	struct epoll_event event = { .events = EPOLLIN, .data.u32 = slot->number };
+	struct zygote_slot config = {
+		.host = &slot->shared->host,
+		.slate = slot->slate,
+		.slot = slot->number,
+		.count_processes = !slot->cg || !cg_in(slot->shared->cg, CG_PIDS)->version
+	};
 	pid_t pid;
 
-	if (slot->zygote && !slot->shared->host.root && slot->boxed == slot->off)
+	if (slot->zygote && slot->kind != kind)
 		drop_zygote(slot);
 	if (slot->zygote)
 		return 0;
@@ -151,30 +145,27 @@ static int need_zygote(struct slot *slot)
 	if (pid < 0)
 		return pid;
 	slot->zygote = pid;
-	slot->boxed = !slot->off;
-	if (epoll_ctl(slot->shared->epoll_fd, EPOLL_CTL_ADD, slot->sock, &event) < 0)
-		return -errno;
+	slot->kind = kind;
 	return slot->cg ? cg_slot_attach(slot->cg, pid) : 0;
 }
 
-void slot_start(struct slot *slot, uint64_t id, const struct box_spec *spec,
-		const struct fds_packet *packet)
+void slot_start(struct slot *slot, const struct proto_packet *packet, const struct box_spec *spec)
 {
 	int r;
 
 	BOX_ASSERT(slot->state == SLOT_IDLE);
 	slot->state = SLOT_RUNNING;
-	slot->id = id;
+	slot->result = (struct box_result){ .id = packet->head.id, .slot = slot->number };
 	slot->off = spec->level == BOX_LEVEL_OFF;
-	slot->asked_us = util_now_us();
-	slot->degraded[0] = '\0';
-	slate_clear(slot->slate);
-	watch_start(&slot->watch, spec, slot->asked_us);
+	*slot->slate = (struct slate){ 0 };
+	watch_start(&slot->watch, spec, util_now_us());
 	if (!arm(slot, spec))
 		return;
-	r = need_zygote(slot);
+	r = need_zygote(slot, slot->off				  ? SLOT_BARE
+			      : spec->network == BOX_NETWORK_HOST ? SLOT_BOXED_HOSTNET
+								  : SLOT_BOXED);
 	if (r == 0)
-		r = fds_send(slot->sock, packet, 0);
+		r = proto_send(slot->sock, packet);
 	if (r < 0)
 		fail(slot, SLATE_ZYGOTE, "start", r, false);
 }
@@ -190,6 +181,8 @@ bool slot_child_died(struct slot *slot, pid_t pid, int status)
 	/* Its last word may still be in the socket. */
 	slot_zygote_spoke(slot);
 	drop_zygote(slot);
+	if (slot->state == SLOT_CLEARING)
+		slot->state = SLOT_OVER;
 	if (slot->state == SLOT_RUNNING && (slot->off || !slot->slate->init_pid))
 		fail(slot, SLATE_ZYGOTE, "died", -ECHILD, false);
 	return true;
@@ -203,31 +196,35 @@ void slot_zygote_spoke(struct slot *slot)
 	/* The end of the socket: it is about to be reaped. The pid stays until then. */
 	if (n == 0)
 		util_close(&slot->sock);
-	if (n == (ssize_t)sizeof(head) && slot->state == SLOT_RUNNING && head.id == slot->id)
+	if (n != (ssize_t)sizeof(head) || head.id != slot->result.id)
+		return;
+	if (slot->state == SLOT_RUNNING)
 		finish(slot, 0);
+	else if (slot->state == SLOT_CLEARING)
+		slot->state = SLOT_OVER;
+}
+
+void slot_refresh(struct slot *slot)
+{
+	bool waits = slot->state == SLOT_CLEARING;
+
+	/* If it cannot be told it is about to die, and its death ends the state. */
+	if (slot->stale && slot->sock >= 0)
+		(void)proto_tell(slot->sock, MSG_DONTWAIT, PROTO_NEXT, slot->result.id, waits);
+	slot->stale = false;
 }
 
 /* The payload is the first child of init; its group gets the signal. */
 static void term_boxed(pid_t init)
 {
-	char path[64], text[64];
+	char text[64];
 	const char *at = text;
 	uint64_t pid;
 
-	util_print(path, sizeof(path), "/proc/%d/task/%d/children", (int)init, (int)init);
-	if (util_read_file(AT_FDCWD, path, text, sizeof(text)) > 0 && util_next_number(&at, &pid) &&
-	    pid > 1)
+	if (util_read_file(text, sizeof(text), "/proc/%d/task/%d/children", (int)init, (int)init) >
+		    0 &&
+	    util_next_number(&at, &pid) && pid > 1)
 		kill(-(pid_t)pid, SIGTERM);
-}
-
-static void tell_zygote(struct slot *slot, int signal_number)
-{
-	struct proto_head head = { .magic = PROTO_MAGIC,
-				   .kind = PROTO_KILL,
-				   .argument = (uint64_t)signal_number };
-
-	/* A zygote that is gone is reaped soon; one that is full has the word already. */
-	(void)!send(slot->sock, &head, sizeof(head), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 static void act(struct slot *slot, enum watch_action action, uint64_t now_us)
@@ -237,7 +234,9 @@ static void act(struct slot *slot, enum watch_action action, uint64_t now_us)
 	if (action == WATCH_WAIT)
 		return;
 	if (slot->off) {
-		tell_zygote(slot, action == WATCH_TERM ? SIGTERM : SIGKILL);
+		/* A zygote that is gone is reaped soon; one that is full has the word already. */
+		(void)proto_tell(slot->sock, MSG_DONTWAIT, PROTO_KILL, 0,
+				 action == WATCH_TERM ? SIGTERM : SIGKILL);
 	} else if (init && action == WATCH_TERM) {
 		term_boxed(init);
 	} else if (init) {

@@ -4,62 +4,71 @@
 #define PADDOCK_SANDBOX_SLOT_H
 
 #include "sandbox/cg_slot.h"
-#include "sandbox/fds.h"
 #include "sandbox/proto.h"
 #include "sandbox/watch.h"
 #include "sandbox/zygote.h"
 
 /*
  *   SLOT_IDLE --start--> SLOT_RUNNING --last process dead--> SLOT_OVER --result sent--> SLOT_IDLE
- *                  \______ refused here ______________________/
+ *                  |          \__ much left in its files __> SLOT_CLEARING _/
+ *                   \______ refused here ____________________/
  */
 enum slot_state {
 	SLOT_IDLE,
 	SLOT_RUNNING,
-	SLOT_OVER, /* `result` waits to be sent */
+	SLOT_CLEARING, /* as OVER, but what it left in memory would count as the next run's */
+	SLOT_OVER,     /* `result` waits to be sent */
+};
+
+/* What a zygote is for; one of another kind is let go. */
+enum slot_kind {
+	SLOT_BARE,
+	SLOT_BOXED,
+	SLOT_BOXED_HOSTNET, /* its network stays the host's */
 };
 
 /* What all slots share. */
 struct slot_shared {
-	struct zygote_host host;
-	struct cg *cg;	   /* NULL until first needed */
-	int epoll_fd;	   /* where a slot adds its zygote's socket, tagged with its number */
-	bool cg_on_demand; /* only when a limit is asked for; else always, for the accounting */
+	struct host host;
+	struct cg *cg; /* NULL until first needed */
+	bool once; /* there will be one run: groups only if a limit needs them, nothing made ahead
+		    */
 };
 
 struct slot {
 	enum slot_state state;
 	unsigned number;
-	uint64_t id;
 	bool off;
 	struct slot_shared *shared;
 	struct slate *slate;
 	pid_t zygote; /* 0: none */
 	int sock;     /* to the zygote; -1: none */
-	bool boxed;   /* an ordinary user's zygote is for sandboxes or for bare runs, never both */
+	enum slot_kind kind;
+	bool stale; /* the zygote shall make ready for the next run */
 	struct cg_slot *cg;
 	bool armed; /* the cgroup counts this run */
 	struct watch watch;
-	uint64_t asked_us;
-	char degraded[128];
-	struct box_result result;
+	struct box_result result; /* its id and slot from the start on */
 };
 
 /* Makes an idle slot. 0 or -errno. */
 int slot_init(struct slot *slot, unsigned number, struct slot_shared *shared);
 
 /*
- * Starts a run of a decoded, valid spec; `packet` is the request as it came, which is handed on to
- * the zygote. The state is RUNNING afterwards, or OVER when it could not be.
+ * Starts a run: `packet` is the request as it came, which is handed on to the zygote, `spec` what
+ * was decoded from it. The state is RUNNING afterwards, or OVER when it could not be.
  */
-void slot_start(struct slot *slot, uint64_t id, const struct box_spec *spec,
-		const struct fds_packet *packet);
+void slot_start(struct slot *slot, const struct proto_packet *packet, const struct box_spec *spec);
 
 /* A child of the keeper died. Returns whether it was one of this slot's. */
 bool slot_child_died(struct slot *slot, pid_t pid, int status);
 
 /* The zygote's socket is readable. */
 void slot_zygote_spoke(struct slot *slot);
+
+/* Lets the zygote make ready for the next run, when there was one; to be called once the result is
+ * on its way, which is more urgent. */
+void slot_refresh(struct slot *slot);
 
 /* Acts on deadlines. */
 void slot_tick(struct slot *slot, uint64_t now_us);

@@ -1,34 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * spec.c - validate, encode, decode and dump a box_spec, from the table in spec.def.
+ * spec.c - validate, encode and decode a box_spec, from the table in spec.def.
  *
- * Invariants: decode accepts exactly what encode makes from a spec that validates; no count or
- * length is believed before it was compared with the bytes that are left; every string is
- * NUL-terminated inside its own length and has no NUL before it. Not for policy: what a spec means
- * is decided in layout.c and init.c.
+ * Encoded it is a sequence of NUL-terminated strings, numbers in decimal: magic, scalars, argv and
+ * envp with their counts, binds with theirs. "" is a path that is not given.
+ *
+ * Invariants: what decode accepts validates and was used up to its last byte; no count is believed:
+ * a string is only taken while there are bytes. Not for policy: what a spec means is decided in
+ * layout.c and init.c.
  */
 #include "sandbox/spec.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "sandbox/util.h"
 
-#define SPEC_MAGIC 0x31786270u /* "pbx1" */
-#define SPEC_NULL  UINT32_MAX
+#define SPEC_MAGIC "pbx2"
 
-static bool path_or_null_ok(const char *path)
-{
-	return !path || util_path_ok(path);
-}
-
-static bool args_ok(const char *const *args)
+/* How many there are; beyond BOX_ARGS_MAX it does not matter. */
+static size_t count(const char *const *args)
 {
 	size_t n = 0;
 
-	while (args && args[n])
-		if (++n > BOX_ARGS_MAX)
-			return false;
-	return true;
+	while (args && args[n] && n <= BOX_ARGS_MAX)
+		n++;
+	return n;
 }
 
 /* The folders that make the sandbox itself cannot be somebody's workspace. */
@@ -36,9 +34,7 @@ static bool workspace_ok(const char *path)
 {
 	static const char *const reserved[] = { "/proc", "/sys", "/dev" };
 
-	if (!path)
-		return true;
-	if (!util_path_ok(path) || !path[1])
+	if (!path[1])
 		return false;
 	for (size_t i = 0; i < ARRAY_LEN(reserved); i++)
 		if (util_path_below(path, reserved[i]))
@@ -61,230 +57,160 @@ const char *spec_validate(const struct box_spec *spec)
 #define SPEC_NUMBER(field, type, max)                \
 	if ((uint64_t)spec->field > (uint64_t)(max)) \
 		return #field;
-#define SPEC_PATH(field)                   \
-	if (!path_or_null_ok(spec->field)) \
+#define SPEC_PATH(field)                               \
+	if (spec->field && !util_path_ok(spec->field)) \
 		return #field;
 #include "sandbox/spec.def"
-#undef SPEC_NUMBER
-#undef SPEC_PATH
-	if (!workspace_ok(spec->workspace_path))
+	if (spec->workspace_path && !workspace_ok(spec->workspace_path))
 		return "workspace_path";
-	if (!spec->argv || !spec->argv[0] || !args_ok(spec->argv))
+	if (!count(spec->argv) || count(spec->argv) > BOX_ARGS_MAX)
 		return "argv";
-	if (!args_ok(spec->envp))
+	if (count(spec->envp) > BOX_ARGS_MAX)
 		return "envp";
 	return validate_binds(spec);
 }
 
-/* Where encode writes: counts always, stores only once there is memory. */
-struct writer {
-	unsigned char *bytes;
-	size_t used;
-};
-
-static void put(struct writer *w, const void *data, size_t size)
+static void put_number(FILE *out, uint64_t value)
 {
-	if (w->bytes)
-		memcpy(w->bytes + w->used, data, size);
-	w->used += size;
+	fprintf(out, "%llu%c", (unsigned long long)value, '\0');
 }
 
-static void put_u32(struct writer *w, uint32_t value)
+static void put_text(FILE *out, const char *text)
 {
-	put(w, &value, sizeof(value));
+	fwrite(text, strlen(text) + 1, 1, out);
 }
 
-static void put_u64(struct writer *w, uint64_t value)
+static void put_spec(FILE *out, const struct box_spec *spec)
 {
-	put(w, &value, sizeof(value));
-}
+	const char *const *const lists[] = { spec->argv, spec->envp };
 
-static void put_string(struct writer *w, const char *text)
-{
-	if (!text) {
-		put_u32(w, SPEC_NULL);
-		return;
-	}
-	size_t length = strlen(text);
-
-	put_u32(w, length < BOX_SPEC_BYTES_MAX ? (uint32_t)length : BOX_SPEC_BYTES_MAX);
-	put(w, text, length + 1);
-}
-
-static void put_args(struct writer *w, const char *const *args)
-{
-	uint32_t n = 0;
-
-	while (args && args[n])
-		n++;
-	put_u32(w, n);
-	for (uint32_t i = 0; i < n; i++)
-		put_string(w, args[i]);
-}
-
-static void put_spec(struct writer *w, const struct box_spec *spec)
-{
-	put_u32(w, SPEC_MAGIC);
-#define SPEC_NUMBER(field, type, max) put_u64(w, (uint64_t)spec->field);
-#define SPEC_PATH(field)	      put_string(w, spec->field);
+	put_text(out, SPEC_MAGIC);
+#define SPEC_NUMBER(field, type, max) put_number(out, (uint64_t)spec->field);
+#define SPEC_PATH(field)	      put_text(out, spec->field ? spec->field : "");
 #include "sandbox/spec.def"
-#undef SPEC_NUMBER
-#undef SPEC_PATH
-	put_args(w, spec->argv);
-	put_args(w, spec->envp);
-	put_u32(w, (uint32_t)spec->n_binds);
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+		put_number(out, count(lists[i]));
+		for (size_t j = 0; lists[i] && lists[i][j]; j++)
+			put_text(out, lists[i][j]);
+	}
+	put_number(out, spec->n_binds);
 	for (size_t i = 0; i < spec->n_binds; i++) {
-		put_u32(w, spec->binds[i].writable);
-		put_string(w, spec->binds[i].path);
+		put_number(out, spec->binds[i].writable);
+		put_text(out, spec->binds[i].path);
 	}
 }
 
 int spec_encode(const struct box_spec *spec, void **ret_bytes, size_t *ret_size)
 {
-	struct writer w = { 0 };
-	size_t size;
+	char *bytes = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&bytes, &size);
 
 	BOX_ASSERT(!spec_validate(spec));
-	put_spec(&w, spec);
-	size = w.used;
-	if (size > BOX_SPEC_BYTES_MAX)
-		return -E2BIG;
-	w = (struct writer){ .bytes = malloc(size) };
-	if (!w.bytes)
+	if (!out)
 		return -ENOMEM;
-	put_spec(&w, spec);
-	BOX_ASSERT(w.used == size);
-	*ret_bytes = w.bytes;
+	put_spec(out, spec);
+	if (fclose(out) != 0 || size > BOX_SPEC_BYTES_MAX) {
+		free(bytes);
+		return size > BOX_SPEC_BYTES_MAX ? -E2BIG : -ENOMEM;
+	}
+	*ret_bytes = bytes;
 	*ret_size = size;
 	return 0;
 }
 
-/* What decode still has to read. After a failure `bad` stays set and every read gives zero. */
+/* What decode still has to read; the byte before `end` is NUL. After a failure `bad` stays set. */
 struct reader {
-	const unsigned char *bytes;
-	size_t left;
+	const char *at;
+	const char *end;
 	bool bad;
 };
 
-static const void *take(struct reader *r, size_t size)
+static const char *take_text(struct reader *r)
 {
-	const void *at = r->bytes;
+	const char *text = r->at;
 
-	if (r->bad || size > r->left) {
+	if (r->at == r->end) {
 		r->bad = true;
-		return NULL;
+		return "";
 	}
-	r->bytes += size;
-	r->left -= size;
-	return at;
+	r->at += strlen(text) + 1;
+	return text;
 }
 
-static uint32_t take_u32(struct reader *r)
+static uint64_t take_number(struct reader *r, uint64_t max)
 {
-	const void *at = take(r, sizeof(uint32_t));
-	uint32_t value = 0;
-
-	if (at)
-		memcpy(&value, at, sizeof(value));
-	return value;
-}
-
-static uint64_t take_u64(struct reader *r, uint64_t max)
-{
-	const void *at = take(r, sizeof(uint64_t));
 	uint64_t value = 0;
 
-	if (at)
-		memcpy(&value, at, sizeof(value));
-	if (value > max) {
+	if (util_parse_u64(take_text(r), max, &value) < 0)
 		r->bad = true;
-		return 0;
-	}
 	return value;
 }
 
-static const char *take_string(struct reader *r)
+static const char *take_path(struct reader *r)
 {
-	uint32_t length = take_u32(r);
-	const char *text;
+	const char *text = take_text(r);
 
-	if (r->bad || length == SPEC_NULL)
-		return NULL;
-	text = take(r, (size_t)length + 1);
-	if (text && (text[length] != '\0' || memchr(text, '\0', length)))
-		r->bad = true;
-	return r->bad ? NULL : text;
-}
-
-/* A count of things that need at least `each` bytes, so that nothing is allocated on a lie. */
-static uint32_t take_count(struct reader *r, uint32_t max, size_t each)
-{
-	uint32_t n = take_u32(r);
-
-	if (n > max || n > r->left / each) {
-		r->bad = true;
-		return 0;
-	}
-	return n;
-}
-
-/* The kernel gives NULL-terminated arrays, and so do we. */
-static const char **take_args(struct reader *r, const char **array, uint32_t n)
-{
-	for (uint32_t i = 0; i < n; i++) {
-		array[i] = take_string(r);
-		if (!array[i])
-			r->bad = true;
-	}
-	array[n] = NULL;
-	return array;
+	return *text ? text : NULL;
 }
 
 static void take_scalars(struct reader *r, struct box_spec *spec)
 {
-#define SPEC_NUMBER(field, type, max) spec->field = (type)take_u64(r, (uint64_t)(max));
-#define SPEC_PATH(field)	      spec->field = take_string(r);
+#define SPEC_NUMBER(field, type, max) spec->field = (type)take_number(r, (uint64_t)(max));
+#define SPEC_PATH(field)	      spec->field = take_path(r);
 #include "sandbox/spec.def"
-#undef SPEC_NUMBER
-#undef SPEC_PATH
+}
+
+/* The kernel gives NULL-terminated arrays, and so do we. */
+static const char **take_args(struct reader *r, const char ***array)
+{
+	const char **args = *array;
+	size_t n = take_number(r, BOX_ARGS_MAX);
+
+	/* Every string has a byte at least: so many are left, or it is a lie. */
+	for (size_t i = 0; i < n && !r->bad; i++)
+		*(*array)++ = take_text(r);
+	*(*array)++ = NULL;
+	return args;
 }
 
 /* The three tables behind the scalars, into one allocation the store owns. */
 static int take_tables(struct reader *r, struct spec_store *store)
 {
-	/* No string is shorter than its length and its NUL, so this many there are at most. */
-	size_t strings_max = r->left / 5 + 2;
-	struct box_bind *binds = calloc(1, BOX_BINDS_MAX * sizeof(*binds) +
-						   strings_max * sizeof(char *));
-	const char **strings = (const char **)(binds + BOX_BINDS_MAX);
-	uint32_t n;
+	size_t strings_max = (size_t)(r->end - r->at) + 2;
+	struct box_bind *binds;
+	const char **strings;
 
+	if (strings_max > 2 * (BOX_ARGS_MAX + 1))
+		strings_max = 2 * (BOX_ARGS_MAX + 1);
+	binds = calloc(1, BOX_BINDS_MAX * sizeof(*binds) + strings_max * sizeof(char *));
 	if (!binds)
 		return -ENOMEM;
+	strings = (const char **)(binds + BOX_BINDS_MAX);
 	store->memory = binds;
-	n = take_count(r, BOX_ARGS_MAX, 5);
-	store->spec.argv = take_args(r, strings, n);
-	store->spec.envp = take_args(r, strings + n + 1, take_count(r, BOX_ARGS_MAX, 5));
+	store->spec.argv = take_args(r, &strings);
+	store->spec.envp = take_args(r, &strings);
 	store->spec.binds = binds;
-	store->spec.n_binds = take_count(r, BOX_BINDS_MAX, 9);
+	store->spec.n_binds = take_number(r, BOX_BINDS_MAX);
 	for (size_t i = 0; i < store->spec.n_binds; i++) {
-		binds[i].writable = take_u32(r) != 0;
-		binds[i].path = take_string(r);
+		binds[i].writable = take_number(r, 1) != 0;
+		binds[i].path = take_text(r);
 	}
 	return 0;
 }
 
 int spec_decode(const void *bytes, size_t size, struct spec_store *ret_store)
 {
-	struct reader r = { .bytes = bytes, .left = size };
+	struct reader r = { .at = bytes, .end = (const char *)bytes + size };
 	struct spec_store store = { 0 };
 	int error;
 
-	if (size > BOX_SPEC_BYTES_MAX || take_u32(&r) != SPEC_MAGIC)
+	if (size == 0 || size > BOX_SPEC_BYTES_MAX || r.end[-1] != '\0' ||
+	    strcmp(take_text(&r), SPEC_MAGIC) != 0)
 		return -EINVAL;
 	take_scalars(&r, &store.spec);
 	error = take_tables(&r, &store);
-	if (!error && (r.bad || r.left || spec_validate(&store.spec)))
+	if (!error && (r.bad || r.at != r.end || spec_validate(&store.spec)))
 		error = -EINVAL;
 	if (error) {
 		spec_done(&store);
@@ -296,16 +222,15 @@ int spec_decode(const void *bytes, size_t size, struct spec_store *ret_store)
 
 void spec_defaults(struct box_spec *spec)
 {
-	if (!spec->grace_us)
-		spec->grace_us = 2000000;
-	if (!spec->leak_grace_us)
-		spec->leak_grace_us = 200000;
-	if (!spec->pids)
-		spec->pids = 4096;
+	spec->grace_us = spec->grace_us ?: 2000000;
+	spec->leak_grace_us = spec->leak_grace_us ?: 200000;
+	spec->pids = spec->pids ?: 4096;
 }
 
 void spec_done(struct spec_store *store)
 {
 	free(store->memory);
+	if (store->mapping)
+		munmap(store->mapping, store->mapped_bytes);
 	*store = (struct spec_store){ 0 };
 }

@@ -19,6 +19,8 @@ enum {
 struct spec_store {
 	struct box_spec spec;
 	void *memory;
+	void *mapping; /* of the bytes, where proto.c mapped them */
+	size_t mapped_bytes;
 };
 
 /* Checks every bound of `spec`. Returns NULL when it is good, else the name of the first bad field.
@@ -38,7 +40,7 @@ int spec_decode(const void *bytes, size_t size, struct spec_store *ret_store);
 /* Puts the documented default where a number is zero and zero does not mean "none". */
 void spec_defaults(struct box_spec *spec);
 
-/* Frees the arrays of a store; accepts a zeroed one. */
+/* Lets go of what a store holds; accepts a zeroed one. */
 void spec_done(struct spec_store *store);
 
 #endif

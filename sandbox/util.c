@@ -8,9 +8,11 @@
 #include "sandbox/util.h"
 
 #include <limits.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/signalfd.h>
 #include <time.h>
 
 void util_assert_fail(const char *what, const char *file, int line)
@@ -35,12 +37,16 @@ void util_free(void *pointer)
 	free(*(void **)pointer);
 }
 
-int util_take_fd(int *fd)
+int util_watch_children(void)
 {
-	int taken = *fd;
+	sigset_t child;
+	int fd;
 
-	*fd = -1;
-	return taken;
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	sigprocmask(SIG_SETMASK, &child, NULL);
+	fd = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+	return fd < 0 ? -errno : fd;
 }
 
 uint64_t util_now_us(void)
@@ -52,18 +58,44 @@ uint64_t util_now_us(void)
 	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-int util_write_file(int dirfd, const char *path, const char *text)
+static int open_formatted(int flags, const char *format, va_list args)
 {
-	AUTO_CLOSE int fd = openat(dirfd, path, O_WRONLY | O_CLOEXEC);
-	size_t length = strlen(text);
+	char path[PATH_MAX];
+	int n = vsnprintf(path, sizeof(path), format, args);
+	int fd;
+
+	if (n < 0 || (size_t)n >= sizeof(path))
+		return -ENAMETOOLONG;
+	fd = open(path, flags | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+int util_open(int flags, const char *format, ...)
+{
+	va_list args;
+	int fd;
+
+	va_start(args, format);
+	fd = open_formatted(flags, format, args);
+	va_end(args);
+	return fd;
+}
+
+int util_write_file(const char *text, const char *format, ...)
+{
+	AUTO_CLOSE int fd = -1;
+	va_list args;
 	ssize_t n;
 
+	va_start(args, format);
+	fd = open_formatted(O_WRONLY, format, args);
+	va_end(args);
 	if (fd < 0)
-		return -errno;
-	n = write(fd, text, length);
+		return fd;
+	n = write(fd, text, strlen(text));
 	if (n < 0)
 		return -errno;
-	return (size_t)n == length ? 0 : -EIO;
+	return (size_t)n == strlen(text) ? 0 : -EIO;
 }
 
 ssize_t util_read_fd(int fd, char *buf, size_t size)
@@ -84,11 +116,15 @@ ssize_t util_read_fd(int fd, char *buf, size_t size)
 	return (ssize_t)have;
 }
 
-ssize_t util_read_file(int dirfd, const char *path, char *buf, size_t size)
+ssize_t util_read_file(char *buf, size_t size, const char *format, ...)
 {
-	AUTO_CLOSE int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC);
+	AUTO_CLOSE int fd = -1;
+	va_list args;
 
-	return fd < 0 ? -errno : util_read_fd(fd, buf, size);
+	va_start(args, format);
+	fd = open_formatted(O_RDONLY, format, args);
+	va_end(args);
+	return fd < 0 ? fd : util_read_fd(fd, buf, size);
 }
 
 /* Digits at *text up to max; *text is moved behind them. */
@@ -116,12 +152,11 @@ int util_parse_u64(const char *text, uint64_t max, uint64_t *ret_value)
 	uint64_t value;
 	int r = take_digits(&text, max, &value);
 
-	if (r < 0)
-		return r;
-	if (*text)
-		return -EINVAL;
-	*ret_value = value;
-	return 0;
+	if (r == 0 && *text)
+		r = -EINVAL;
+	if (r == 0)
+		*ret_value = value;
+	return r;
 }
 
 bool util_next_number(const char **text, uint64_t *ret_value)
@@ -216,26 +251,21 @@ bool util_path_below(const char *path, const char *dir)
 {
 	size_t length = strlen(dir);
 
-	if (length == 1)
-		return true;
-	return strncmp(path, dir, length) == 0 && (path[length] == '\0' || path[length] == '/');
+	return length == 1 ||
+	       (strncmp(path, dir, length) == 0 && (path[length] == '\0' || path[length] == '/'));
 }
 
 uint64_t util_find_counter(const char *text, const char *key)
 {
 	size_t length = strlen(key);
+	uint64_t value;
 
-	for (const char *line = text; *line;) {
-		const char *end = line + strcspn(line, "\n");
+	for (const char *at = strstr(text, key); at; at = strstr(at + length, key)) {
+		const char *digits = at + length + 1;
 
-		if (strncmp(line, key, length) == 0 && line[length] == ' ') {
-			const char *digits = line + length + 1;
-			uint64_t value;
-
-			if (take_digits(&digits, UINT64_MAX, &value) == 0)
-				return value;
-		}
-		line = *end ? end + 1 : end;
+		if ((at == text || at[-1] == '\n') && at[length] == ' ' &&
+		    take_digits(&digits, UINT64_MAX, &value) == 0)
+			return value;
 	}
 	return 0;
 }

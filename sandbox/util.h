@@ -30,18 +30,24 @@ void util_close(int *fd);
 /* Frees *(void **)pointer. For AUTO_FREE. */
 void util_free(void *pointer);
 
-/* Returns *fd and leaves -1 behind: hands an fd over to another owner. */
-int util_take_fd(int *fd);
+/* Blocks SIGCHLD, and no other signal, here and in what is forked from here. Returns a signal fd
+ * for it that never blocks, or -errno. */
+int util_watch_children(void);
 
 /* Monotonic time in microseconds. */
 uint64_t util_now_us(void);
 
-/* Writes `text` whole to the existing file `path` below `dirfd` in one write. 0 or -errno. */
-int util_write_file(int dirfd, const char *path, const char *text);
+/* Opens the file that a printf format names, with O_CLOEXEC. Returns the fd or -errno. */
+int util_open(int flags, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Reads at most size - 1 bytes of `path` into buf and ends them with NUL. Returns the length or
- * -errno. */
-ssize_t util_read_file(int dirfd, const char *path, char *buf, size_t size);
+/* Writes `text` whole, in one write, to the existing file that a format names. 0 or -errno. */
+int util_write_file(const char *text, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Reads at most size - 1 bytes of the file that a format names into buf and ends them with NUL.
+ * Returns the length or -errno. */
+ssize_t util_read_file(char *buf, size_t size, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
 /* Reads an open proc or cgroup file from its start, as util_read_file does. Returns the length or
  * -errno. */

@@ -19,6 +19,7 @@ void watch_start(struct watch *watch, const struct box_spec *spec, uint64_t now_
 {
 	*watch = (struct watch){
 		.stage = WATCH_RUNNING,
+		.asked_us = now_us,
 		.wall_us = spec->wall_us,
 		.grace_us = spec->grace_us,
 		.due_us = spec->wall_us ? now_us + spec->wall_us : UINT64_MAX,
@@ -73,78 +74,71 @@ enum watch_action watch_tick(struct watch *watch, uint64_t now_us, uint64_t star
 	return end(watch, BOX_CAUSE_KILLED, now_us);
 }
 
-static void record_status(const struct watch_facts *facts, struct box_result *result)
+static void record_status(const struct watch *watch, const struct slate *slate,
+			  struct box_result *result)
 {
-	const struct slate *slate = facts->slate;
-	int status = slate->ended || slate->end_us ? slate->status : facts->init_status;
-
-	if (WIFSIGNALED(status))
-		result->term_signal = WTERMSIG(status);
+	if (WIFSIGNALED(slate->status))
+		result->term_signal = WTERMSIG(slate->status);
 	else
-		result->exit_code = WEXITSTATUS(status);
-	if (facts->watch->stage != WATCH_RUNNING)
-		result->cause = facts->watch->reason;
-	else if (WIFSIGNALED(status))
-		result->cause = facts->oom ? BOX_CAUSE_OOM : BOX_CAUSE_SIGNAL;
+		result->exit_code = WEXITSTATUS(slate->status);
+	if (watch->stage != WATCH_RUNNING)
+		result->cause = watch->reason;
+	else if (WIFSIGNALED(slate->status))
+		result->cause = result->oom ? BOX_CAUSE_OOM : BOX_CAUSE_SIGNAL;
 	else
 		result->cause = BOX_CAUSE_EXIT;
 }
 
 /* The payload never ran. Killed on the way counts as killed; a full cgroup as out of memory. */
-static void record_failure(const struct watch_facts *facts, struct box_result *result)
+static void record_failure(const struct watch *watch, const struct slate *slate,
+			   struct box_result *result)
 {
-	const struct slate *slate = facts->slate;
-
 	result->setup_errno = slate->error;
 	util_copy(result->setup_step, sizeof(result->setup_step), slate_step_name(slate->step));
 	util_copy(result->setup_object, sizeof(result->setup_object), slate->object);
 	if (slate->refused)
 		result->cause = BOX_CAUSE_REFUSED;
-	else if (!slate->error && facts->watch->stage != WATCH_RUNNING)
-		result->cause = facts->watch->reason;
-	else if (!slate->error && facts->oom)
+	else if (!slate->error && watch->stage != WATCH_RUNNING)
+		result->cause = watch->reason;
+	else if (!slate->error && result->oom)
 		result->cause = BOX_CAUSE_OOM;
 	else
 		result->cause = BOX_CAUSE_SETUP;
 }
 
 /* Processor time of the cgroup, split as the reaped processes' own was. */
-static void record_cpu(const struct watch_facts *facts, struct box_result *result)
+static void record_cpu(const struct slate *slate, uint64_t cpu_us, struct box_result *result)
 {
-	uint64_t user = facts->slate->user_us, system = facts->slate->system_us;
-	uint64_t total = user + system;
+	uint64_t user = slate->user_us, total = user + slate->system_us;
 
-	if (facts->cpu_us > total && total) {
-		user = (uint64_t)((double)facts->cpu_us * (double)user / (double)total);
-		system = facts->cpu_us - user;
-	} else if (facts->cpu_us > total) {
-		user = facts->cpu_us;
+	if (cpu_us > total) {
+		user = total ? (uint64_t)((double)cpu_us * (double)user / (double)total) : cpu_us;
+		total = cpu_us;
 	}
 	result->user_us = user;
-	result->system_us = system;
+	result->system_us = total - user;
 }
 
-void watch_record(const struct watch_facts *facts, struct box_result *ret_result)
+static uint64_t between(uint64_t from_us, uint64_t to_us)
 {
-	const struct slate *slate = facts->slate;
-	struct box_result result = { .oom = facts->oom,
-				     .pids_limit = facts->pids_limit,
-				     .leftovers = slate->leftovers };
-	uint64_t end_us = slate->end_us ? slate->end_us : facts->now_us;
+	return to_us > from_us ? to_us - from_us : 0;
+}
 
+void watch_record(const struct watch *watch, const struct slate *slate,
+		  const struct cg_slot_usage *usage, struct box_result *result)
+{
+	result->oom = usage->oom;
+	result->pids_limit = usage->pids_limit;
+	result->leftovers = slate->leftovers;
 	if (slate->start_us) {
-		record_status(facts, &result);
-		result.wall_us = end_us > slate->start_us ? end_us - slate->start_us : 0;
-		result.setup_us = (uint32_t)(slate->start_us > facts->asked_us
-						     ? slate->start_us - facts->asked_us
-						     : 0);
+		record_status(watch, slate, result);
+		result->wall_us = between(slate->start_us, slate->end_us);
+		result->setup_us = (uint32_t)between(watch->asked_us, slate->start_us);
 	} else {
-		record_failure(facts, &result);
+		record_failure(watch, slate, result);
 	}
-	record_cpu(facts, &result);
+	record_cpu(slate, usage->cpu_us, result);
 	/* The group's peak is less what it held before, which the run may have pushed out. */
-	result.peak_bytes = facts->peak_bytes > slate->maxrss_bytes ? facts->peak_bytes
-								    : slate->maxrss_bytes;
-	util_copy(result.degraded, sizeof(result.degraded), facts->degraded);
-	*ret_result = result;
+	result->peak_bytes = usage->peak_bytes > slate->maxrss_bytes ? usage->peak_bytes
+								     : slate->maxrss_bytes;
 }

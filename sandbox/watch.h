@@ -5,6 +5,7 @@
 #define PADDOCK_SANDBOX_WATCH_H
 
 #include "sandbox/box.h"
+#include "sandbox/cg_slot.h"
 #include "sandbox/slate.h"
 
 /*
@@ -28,22 +29,9 @@ struct watch {
 	enum box_cause reason; /* TIMEOUT or KILLED once stage is not RUNNING */
 	uint64_t due_us;       /* when to tick next; UINT64_MAX: never */
 	uint64_t setup_due_us; /* a payload that has not started by then never will */
+	uint64_t asked_us;
 	uint64_t wall_us;
 	uint64_t grace_us;
-};
-
-/* What the keeper knows when all is over. */
-struct watch_facts {
-	const struct slate *slate;
-	const struct watch *watch;
-	int init_status; /* wait status of init; 0 for a bare run */
-	bool oom;
-	bool pids_limit;
-	uint64_t cpu_us;     /* 0: no cgroup, the slate's sums hold */
-	uint64_t peak_bytes; /* 0: unknown */
-	uint64_t asked_us;   /* when the request came */
-	uint64_t now_us;
-	const char *degraded;
 };
 
 /* Starts the clock of a run asked for at now_us. */
@@ -55,7 +43,9 @@ void watch_ask(struct watch *watch, uint64_t now_us, uint64_t grace_us);
 /* What to do at now_us; start_us is when the payload started, 0 when it has not. */
 enum watch_action watch_tick(struct watch *watch, uint64_t now_us, uint64_t start_us);
 
-/* The record. Its id is the caller's to set. */
-void watch_record(const struct watch_facts *facts, struct box_result *ret_result);
+/* The record of a run that is over: all but its id, its slot and what was dropped. The end is on
+ * the slate even where init died before it could note it. */
+void watch_record(const struct watch *watch, const struct slate *slate,
+		  const struct cg_slot_usage *usage, struct box_result *result);
 
 #endif

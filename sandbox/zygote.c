@@ -6,120 +6,66 @@
  * milliseconds when the last was long ago), children of the keeper (which gets their end and usage
  * from wait4). Bare payloads are its own children, see off.c.
  *
- *     fresh --first boxed spawn--> ready (template, user namespace)     each SPAWN: ready -> ready
+ *     new --first boxed SPAWN--> ready (user namespace, template, spare)
+ *     ready --SPAWN--> used (a run has the spare) --NEXT, or the next SPAWN--> ready
  *
- * Invariants: it never runs anything of the payload; what it prepared for one run it forgets before
- * the next; an ordinary user's zygote enters an outer user namespace first and is then boxed for
- * good.
+ * Invariants: it never runs anything of the payload; what one run had, no other gets, but for the
+ * network of the named mode `reuse`; an ordinary user's zygote enters an outer user namespace first
+ * and is then boxed for good, and no zygote comes back to the host's network.
  */
 #include "sandbox/zygote.h"
 
 #include <limits.h>
 #include <linux/close_range.h>
-#include <pwd.h>
+#include <linux/keyctl.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "sandbox/env.h"
-#include "sandbox/fds.h"
 #include "sandbox/init.h"
-#include "sandbox/mount.h"
 #include "sandbox/ns.h"
 #include "sandbox/off.h"
-#include "sandbox/priv.h"
 #include "sandbox/proto.h"
-#include "sandbox/spec.h"
 #include "sandbox/util.h"
 
-enum { SOCK_FD = FDS_FLOOR + 1 };
+enum { SOCK_FD = PROTO_NULL_FD + 1 };
+
+/* What a run needs and does not depend on it is made ahead, while nobody waits. */
+enum spare {
+	SPARE_NONE, /* of networks: the host's */
+	SPARE_FRESH,
+	SPARE_USED, /* a run had it */
+};
 
 struct zygote {
 	struct zygote_slot slot;
 	int sock;
 	int signal_fd;
+	int host_fd; /* our own mount namespace, where we are between two calls */
 	int template_fd;
 	int userns_fd;
+	struct apply apply; /* all but what differs between runs; its mounts are the spare's */
+	enum spare mounts;
+	enum spare network;	       /* we are in it, and so is what we clone */
+	enum box_network last_network; /* of the last boxed run */
+	struct filter filter;	       /* of the last boxed run */
 	bool can_set_groups;
 	struct ids_map uids; /* payload ids to ours */
 	struct ids_map gids;
 };
 
-static bool is_dir(const char *path)
-{
-	struct stat st;
-
-	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
-static int read_map(const char *path, struct ids_map *ret_map)
-{
-	char text[1024];
-	ssize_t n = util_read_file(AT_FDCWD, path, text, sizeof(text));
-
-	return n < 0 ? (int)n : ids_parse(text, ret_map);
-}
-
-/* The user's name and home by the password file (a static program has no name service), else by the
- * environment. */
-static void find_user(struct zygote_host *host)
-{
-	FILE *file = fopen("/etc/passwd", "re");
-	const struct passwd *entry;
-	const char *home = getenv("HOME");
-
-	while (file && (entry = fgetpwent(file)))
-		if (entry->pw_uid == host->uid) {
-			util_copy(host->name, sizeof(host->name), entry->pw_name);
-			home = entry->pw_dir;
-			break;
-		}
-	util_copy(host->home, sizeof(host->home), util_path_ok(home) ? home : "/nonexistent");
-	if (file)
-		fclose(file);
-}
-
-int zygote_host_init(struct zygote_host *host, int null_fd)
-{
-	int n, r;
-
-	*host = (struct zygote_host){ .uid = getuid(), .gid = getgid(), .null_fd = null_fd };
-	host->root = geteuid() == 0 && priv_has("cap_sys_admin") && priv_has("cap_setuid");
-	n = getgroups(ZYGOTE_GROUPS_MAX, host->groups);
-	host->n_groups = n > 0 ? (size_t)n : 0;
-	r = read_map("/proc/self/uid_map", &host->own_uids);
-	if (r == 0)
-		r = read_map("/proc/self/gid_map", &host->own_gids);
-	if (r < 0)
-		return r;
-	find_user(host);
-	host->layout = (struct layout_host){
-		.uid = host->uid,
-		.home = host->home,
-		.has_home_dir = is_dir("/home"),
-		.has_root_dir = is_dir("/root"),
-		.has_var_tmp = is_dir("/var/tmp"),
-		.home_is_dir = is_dir(host->home),
-	};
-	for (int level = BOX_LEVEL_STRICT; level < BOX_LEVEL_MAX && r == 0; level++)
-		r = filter_compile((enum box_level)level, &host->filters[level]);
-	return r;
-}
-
 /* The outer namespace of an ordinary user, or a range of ids of our own as root. */
 static int choose_ids(struct zygote *z, uint32_t *ret_subids)
 {
-	const struct zygote_host *host = z->slot.host;
+	const struct host *host = z->slot.host;
 	int r;
 
 	if (host->root) {
-		ids_for_root(host->uid, z->slot.slot, &host->own_uids, &z->uids);
-		ids_for_root(host->gid, z->slot.slot, &host->own_gids, &z->gids);
+		ids_for_root(host->uid, host->first_slot + z->slot.slot, &host->own_uids, &z->uids);
+		ids_for_root(host->gid, host->first_slot + z->slot.slot, &host->own_gids, &z->gids);
 		*ret_subids = IDS_PER_SLOT;
 		return 0;
 	}
@@ -134,49 +80,140 @@ static int choose_ids(struct zygote *z, uint32_t *ret_subids)
 /* Once per zygote. What fails here is this host's fault: the request is refused. */
 static int prepare(struct zygote *z)
 {
+	const struct host *host = z->slot.host;
 	struct slate *slate = z->slot.slate;
 	uint32_t subids = 0;
 	int r;
 
-	if (z->template_fd >= 0)
+	if (z->host_fd >= 0)
 		return 0;
+	/* The user's keys are not the payload's. */
+	syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
 	slate_at(slate, SLATE_USERNS, "user namespace of the slot");
-	if (z->userns_fd < 0) {
-		r = choose_ids(z, &subids);
-		if (r == 0)
-			r = z->userns_fd = ns_make_user(&z->uids, &z->gids, subids == 0);
-		if (r < 0)
-			return slate_fail(slate, r);
-		z->can_set_groups = subids > 0;
-	}
-	r = mount_template(slate);
+	r = choose_ids(z, &subids);
+	if (r == 0)
+		r = z->userns_fd = ns_make_user(&z->uids, &z->gids, subids == 0);
 	if (r < 0)
-		return r;
-	z->template_fd = r;
+		return slate_fail(slate, r);
+	z->can_set_groups = subids > 0;
+	z->apply = (struct apply){
+		.mnt_fd = -1,
+		.scratch_fd = -1,
+		.idmap_fd = host->root ? z->userns_fd : -1,
+		.user_xattr = !host->root,
+		.uid = ids_outside(&z->uids, host->uid),
+		.gid = ids_outside(&z->gids, host->gid),
+		.tty_gid = ids_outside(&z->gids, 5),
+	};
+	z->host_fd = util_open(O_RDONLY, "/proc/self/ns/mnt");
+	if (z->host_fd < 0)
+		return slate_fail(slate, z->host_fd);
+	z->template_fd = apply_template(slate);
+	if (z->template_fd < 0)
+		return z->template_fd;
+	if (setns(z->host_fd, CLONE_NEWNS) < 0)
+		return slate_fail(slate, -errno);
 	/* From here on nothing writes our maps: neither we nor an init need to be readable through
 	 * /proc. */
 	prctl(PR_SET_DUMPABLE, 0);
 	return 0;
 }
 
-static unsigned long clone_flags(const struct box_spec *spec)
+/* In a copy of the template; its /proc is still the host's. */
+static int make_base(struct zygote *z, struct slate *slate)
 {
-	unsigned long flags = CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+	struct layout layout;
+	struct apply base = z->apply;
+	int r;
 
-	return spec->network == BOX_NETWORK_HOST ? flags : flags | CLONE_NEWNET;
+	layout_plan_base(&z->slot.host->layout, z->network != SPARE_NONE, &layout);
+	base.layout = &layout;
+	base.slate = slate;
+	r = apply_base(&base);
+	z->apply.scratch_fd = base.scratch_fd;
+	if (r < 0)
+		return r;
+	z->apply.mnt_fd = util_open(O_RDONLY, "/proc/self/ns/mnt");
+	return z->apply.mnt_fd < 0 ? slate_fail(slate, z->apply.mnt_fd) : 0;
+}
+
+/* The mounts of a run that is over are held by fd, so that the grace period of their unmount, up to
+ * tens of milliseconds on a busy machine, is waited for here and not at the run's end. */
+static void drop_mounts(struct zygote *z)
+{
+	util_close(&z->apply.scratch_fd);
+	util_close(&z->apply.mnt_fd);
+	z->mounts = SPARE_NONE;
+}
+
+/* A mount namespace with the base. After a failure we may be in the wrong one and must end. */
+static int make_mounts(struct zygote *z, struct slate *slate)
+{
+	int r;
+
+	if (z->mounts == SPARE_FRESH)
+		return 0;
+	drop_mounts(z);
+	slate_at(slate, SLATE_MOUNT, "/");
+	if (setns(z->template_fd, CLONE_NEWNS) < 0 || unshare(CLONE_NEWNS) < 0)
+		return slate_fail(slate, -errno);
+	r = make_base(z, slate);
+	if (r == 0 && setns(z->host_fd, CLONE_NEWNS) < 0)
+		r = slate_fail(slate, -errno);
+	if (r == 0)
+		z->mounts = SPARE_FRESH;
+	return r;
+}
+
+/* Moves us into a network namespace nothing has run in, or, with `reuse`, into any that is not the
+ * host's. */
+static int make_network(struct zygote *z, bool reuse, struct slate *slate)
+{
+	int r;
+
+	if (z->network == SPARE_FRESH || (reuse && z->network == SPARE_USED))
+		return 0;
+	/* The mounts have a /sys of the network they were made in. */
+	drop_mounts(z);
+	slate_at(slate, SLATE_NETWORK, "network namespace");
+	if (unshare(CLONE_NEWNET) < 0)
+		return slate_fail(slate, -errno);
+	slate_at(slate, SLATE_NETWORK, "lo");
+	r = ns_loopback();
+	if (r < 0)
+		return slate_fail(slate, r);
+	z->network = SPARE_FRESH;
+	return 0;
+}
+
+static bool has_loopback(enum box_network network)
+{
+	return network == BOX_NETWORK_LOOPBACK || network == BOX_NETWORK_REUSE;
+}
+
+/* Fresh mounts, and the network the spec asks for. 0 or -errno with the slate filled. */
+static int make_spare(struct zygote *z, enum box_network network, struct slate *slate)
+{
+	int r = 0;
+
+	if (has_loopback(network))
+		r = make_network(z, network == BOX_NETWORK_REUSE, slate);
+	return r < 0 ? r : make_mounts(z, slate);
 }
 
 /*
  * The sandbox's init as the keeper's child. CLONE_PARENT_SETTID puts its pid on the slate before it
  * runs, so that the keeper can kill it without having heard from us.
  */
-static int clone_init(struct zygote *z, const struct init *init)
+static int clone_init(struct zygote *z, struct apply *apply, struct payload *payload)
 {
-	struct slate *slate = z->slot.slate;
-	unsigned long flags = clone_flags(init->payload->spec) | CLONE_PARENT |
-			      CLONE_PARENT_SETTID | SIGCHLD;
+	struct slate *slate = payload->slate;
+	unsigned long flags = CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP |
+			      CLONE_PARENT | CLONE_PARENT_SETTID | SIGCHLD;
 	pid_t pid;
 
+	if (payload->spec->network == BOX_NETWORK_NONE)
+		flags |= CLONE_NEWNET;
 	slate_at(slate, SLATE_CLONE, "namespaces");
 	pid = (pid_t)syscall(SYS_clone, flags, NULL, &slate->init_pid, NULL, NULL);
 	if (pid < 0) {
@@ -185,77 +222,58 @@ static int clone_init(struct zygote *z, const struct init *init)
 		return slate_fail(slate, -errno);
 	}
 	if (pid == 0)
-		init_run(init);
+		init_run(apply, payload, ids_outside(&z->uids, IDS_INIT),
+			 ids_outside(&z->gids, IDS_INIT));
 	return 0;
 }
 
 /* Everything init needs, built on our stack; its copy of our memory keeps it. */
 static int run_boxed(struct zygote *z, struct payload *payload)
 {
-	const struct zygote_host *host = z->slot.host;
 	const struct box_spec *spec = payload->spec;
 	struct layout layout;
-	struct env env = { 0 };
-	struct payload_identity identity = {
-		.userns_fd = z->userns_fd,
-		.uid = host->uid,
-		.gid = host->gid,
-		.groups = host->groups,
-		.n_groups = host->root ? host->n_groups : 0,
-		.set_groups = z->can_set_groups,
-		.count_processes = z->slot.count_processes,
-		.prefer_for_oom = spec->memory_bytes != 0,
-		.filter = &host->filters[spec->level],
-	};
-	struct apply apply = {
-		.layout = &layout,
-		.slate = z->slot.slate,
-		.template_fd = z->template_fd,
-		.idmap_fd = host->root ? z->userns_fd : -1,
-		.user_xattr = !host->root,
-		.uid = ids_outside(&z->uids, host->uid),
-		.gid = ids_outside(&z->gids, host->gid),
-		.tty_gid = ids_outside(&z->gids, 5),
-	};
-	struct init init = {
-		.apply = &apply,
-		.payload = payload,
-		.uid = ids_outside(&z->uids, IDS_INIT),
-		.gid = ids_outside(&z->gids, IDS_INIT),
-	};
+	AUTO_FREE const char **envp = NULL;
+	struct apply apply = z->apply;
 	int r;
 
-	layout_plan(spec, &host->layout, &layout);
-	r = env_make(spec->envp, &layout, &env);
+	slate_at(payload->slate, SLATE_FILTER, "compile");
+	r = filter_compile(&z->filter, spec->level, spec->grants);
 	if (r < 0)
-		return slate_fail(z->slot.slate, r);
+		return slate_fail(payload->slate, r);
+	layout_plan_run(spec, &z->slot.host->layout, &layout);
+	envp = env_make(spec->envp, &layout);
+	if (!envp)
+		return slate_fail(payload->slate, -ENOMEM);
+	apply.layout = &layout;
+	apply.slate = payload->slate;
 	payload->cwd = layout.cwd;
-	payload->envp = env.envp;
-	payload->identity = &identity;
-	r = clone_init(z, &init);
-	env_done(&env);
+	payload->envp = envp;
+	payload->userns_fd = z->userns_fd;
+	payload->filter = &z->filter;
+	payload->set_groups = z->can_set_groups;
+	payload->count_processes = z->slot.count_processes;
+	r = clone_init(z, &apply, payload);
+	z->mounts = SPARE_USED;
+	if (has_loopback(spec->network))
+		z->network = SPARE_USED;
+	z->last_network = spec->network;
 	return r;
-}
-
-static void tell_done(const struct zygote *z, uint64_t id)
-{
-	struct proto_head head = { .magic = PROTO_MAGIC, .kind = PROTO_RESULT, .id = id };
-
-	/* The keeper reads whenever it runs; if it is gone, so are we at the next receive. */
-	(void)!send(z->sock, &head, sizeof(head), MSG_NOSIGNAL);
 }
 
 /* One spec with its fds. Returns whether the keeper must be told (no init lives that would tell it
  * by its death). */
-static bool run_spec(struct zygote *z, const struct box_spec *spec, struct fds_packet *packet)
+static bool run_spec(struct zygote *z, const struct box_spec *spec,
+		     const struct proto_packet *packet)
 {
 	struct payload payload = {
+		.host = z->slot.host,
 		.spec = spec,
 		.cwd = spec->cwd ? spec->cwd : spec->workspace_path,
 		.envp = spec->envp,
 		.fds = packet->fds,
-		.n_fds = packet->n_fds,
-		.null_fd = z->slot.host->null_fd,
+		/* The last one may be the spec's own. */
+		.n_fds = packet->n_fds - (packet->head.argument > PROTO_INLINE_MAX),
+		.userns_fd = -1,
 		.slate = z->slot.slate,
 	};
 
@@ -265,54 +283,62 @@ static bool run_spec(struct zygote *z, const struct box_spec *spec, struct fds_p
 		off_run(&payload, z->sock, z->signal_fd);
 		return true;
 	}
-	if (prepare(z) < 0) {
+	if (prepare(z) < 0 || make_spare(z, spec->network, z->slot.slate) < 0) {
 		z->slot.slate->refused = 1;
 		return true;
 	}
 	return run_boxed(z, &payload) < 0;
 }
 
-static void serve(struct zygote *z, const struct proto_head *head, struct fds_packet *packet)
+static void serve(struct zygote *z, struct proto_packet *packet)
 {
 	struct slate *slate = z->slot.slate;
 	struct spec_store store = { 0 };
-	struct proto_spec spec = { .size = 0 };
 	bool tell = true;
-	int r = proto_open_spec(head, packet, &spec);
+	int r;
 
 	slate_at(slate, SLATE_SPEC, NULL);
+	r = proto_decode(packet, &store);
 	if (r == 0)
-		r = spec_decode(spec.bytes, head->argument, &store);
-	if (spec.size)
-		util_close(&packet->fds[--packet->n_fds]);
-	if (r < 0) {
-		slate_fail(slate, r);
-	} else {
-		spec_defaults(&store.spec);
 		tell = run_spec(z, &store.spec, packet);
-	}
-	fds_close(packet->fds, packet->n_fds);
+	else
+		slate_fail(slate, r);
+	proto_close(packet);
 	spec_done(&store);
-	proto_close_spec(&spec);
+	/* The keeper reads whenever it runs; if it is gone, so are we at the next receive. */
 	if (tell)
-		tell_done(z, head->id);
+		(void)proto_tell(z->sock, 0, PROTO_RESULT, packet->head.id, 0);
 	/* Half prepared is no state to serve from; the keeper starts another one. */
-	if (slate->refused && z->template_fd < 0)
+	if (slate->refused && z->mounts == SPARE_NONE)
+		_exit(1);
+}
+
+/* The last run is over: undoes what it had, tells the keeper if it waits for that, and makes ready
+ * for the next one. What fails here fails again, and is told, when it is needed. */
+static void get_ready(struct zygote *z, const struct proto_head *head)
+{
+	struct slate slate = { 0 };
+
+	if (z->mounts == SPARE_USED)
+		drop_mounts(z);
+	if (head->argument)
+		(void)proto_tell(z->sock, 0, PROTO_RESULT, head->id, 0);
+	if (z->host_fd >= 0 && make_spare(z, z->last_network, &slate) < 0)
 		_exit(1);
 }
 
 static void run(struct zygote *z)
 {
-	static unsigned char buffer[PROTO_INLINE_MAX];
-	struct proto_head head;
-	struct fds_packet packet;
+	static struct proto_packet packet;
 
-	while (proto_receive(z->sock, 0, &head, buffer, &packet) == 1) {
+	while (proto_receive(z->sock, 0, &packet) == 1) {
 		/* A KILL for a run that is over already needs nothing. */
-		if (head.kind == PROTO_SPAWN)
-			serve(z, &head, &packet);
+		if (packet.head.kind == PROTO_SPAWN)
+			serve(z, &packet);
 		else
-			fds_close(packet.fds, packet.n_fds);
+			proto_close(&packet);
+		if (packet.head.kind == PROTO_NEXT)
+			get_ready(z, &packet.head);
 	}
 }
 
@@ -320,21 +346,18 @@ static void run(struct zygote *z)
  * Of the keeper's descriptors only /dev/null and our own socket stay: another slot's socket held
  * here would hide the keeper's death from that slot, the owner's would hide ours from the owner.
  */
-static void shed(int sock, int null_fd)
-{
-	BOX_ASSERT(null_fd == FDS_FLOOR);
-	if (dup3(sock, SOCK_FD, O_CLOEXEC) < 0 || dup3(null_fd, PROTO_FD, O_CLOEXEC) < 0)
-		_exit(1);
-	close_range(SOCK_FD + 1, UINT_MAX, 0);
-}
-
 static void become(const struct zygote_slot *slot, int sock)
 {
-	struct zygote z = { .slot = *slot, .sock = SOCK_FD, .template_fd = -1, .userns_fd = -1 };
+	struct zygote z = {
+		.slot = *slot, .sock = SOCK_FD, .host_fd = -1, .template_fd = -1, .userns_fd = -1
+	};
 
-	shed(sock, slot->host->null_fd);
-	z.signal_fd = off_prepare();
-	if (z.signal_fd < 0)
+	if (dup3(sock, SOCK_FD, O_CLOEXEC) < 0 || dup3(PROTO_NULL_FD, PROTO_FD, O_CLOEXEC) < 0)
+		_exit(1);
+	close_range(SOCK_FD + 1, UINT_MAX, 0);
+	z.signal_fd = util_watch_children();
+	/* Orphans of bare payloads come to us. */
+	if (z.signal_fd < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
 		_exit(1);
 	run(&z);
 	_exit(0);
@@ -342,22 +365,20 @@ static void become(const struct zygote_slot *slot, int sock)
 
 pid_t zygote_start(const struct zygote_slot *slot, int *ret_sock)
 {
-	int pair[2];
+	int pair[2], error;
 	pid_t pid;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
 	pid = fork();
-	if (pid < 0) {
-		int r = -errno;
-
-		close(pair[0]);
-		close(pair[1]);
-		return r;
-	}
+	error = errno;
 	if (pid == 0)
 		become(slot, pair[1]);
 	close(pair[1]);
+	if (pid < 0) {
+		close(pair[0]);
+		return -error;
+	}
 	*ret_sock = pair[0];
 	return pid;
 }

@@ -559,6 +559,24 @@ static enum shard_how how_of(const struct attempt *a, const struct box_result *r
 	return SHARD_NOT_STARTED;
 }
 
+/* "CALL (N times; allow it with …), …" of what was refused, in the payload's arena. */
+static struct str refused_text(struct attempt *a, const struct box_result *result)
+{
+	struct buf buf;
+	buf_init(&buf, LIMIT_NAME_BYTES);
+	for (size_t i = 0; i < BOX_REFUSALS_MAX && result->refusals[i].count; i++) {
+		const struct box_refusal *r = &result->refusals[i];
+		buf_printf(&buf, "%s%s (%" PRIu32 " time%s; allow it with %s %s)", i ? ", " : "",
+			   r->call, r->count, r->count == 1 ? "" : "s",
+			   r->grant ? "--grant" : "--sandbox",
+			   r->grant ? box_grant_name(r->grant) : box_level_name(r->level));
+	}
+	struct str text = { .data = arena_copy(&a->payload.arena, buf_str(&buf)) };
+	text.len = text.data ? buf.len : 0;
+	buf_done(&buf);
+	return text;
+}
+
 static void end_step(struct attempt *a, const struct box_result *result)
 {
 	struct buf file;
@@ -571,6 +589,7 @@ static void end_step(struct attempt *a, const struct box_result *result)
 		.wall_us = result->wall_us,
 		.cpu_us = result->user_us + result->system_us,
 		.peak_bytes = result->peak_bytes,
+		.refused = refused_text(a, result),
 	};
 	if (end.how != SHARD_CANCELLED)
 		a->ops->finish(a->parser, &how);

@@ -3,7 +3,7 @@
  * outfit.c - environment and sandbox of a payload.
  *
  * A sandbox shows the host's system folders and hides what is private: /home, /root, /run, /tmp and
- * /var/tmp. A program or working directory below one of those is shown by a read-only bind, unless
+ * /var. A program or working directory below one of those is shown by a read-only bind, unless
  * the workspace holds it already. A bind costs a mount per process, so nothing visible anyway is
  * bound. Not for files: scratch.c writes them.
  */
@@ -123,7 +123,7 @@ static bool is_below(const char *path, const char *folder)
 
 static bool is_hidden(const char *path)
 {
-	static const char *const hidden[] = { "/home", "/root", "/run", "/tmp", "/var/tmp" };
+	static const char *const hidden[] = { "/home", "/root", "/run", "/tmp", "/var" };
 	for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++)
 		if (is_below(path, hidden[i]) && strcmp(path, hidden[i]) != 0)
 			return true;
@@ -178,6 +178,7 @@ int outfit_box(const struct outfit *outfit, const struct adapt_command *command,
 		.workspace = (enum box_workspace)program->workspace_mode,
 		.network = (enum box_network)program->network,
 		.best_effort = program->best_effort,
+		.grants = program->level == BOX_LEVEL_OFF ? 0 : (unsigned)program->grants,
 		.slot = outfit->slot,
 		.workspace_path = text_or_null(program->workspace),
 		.cwd = command->cwd ? command->cwd : text_or_null(program->cwd),

@@ -386,6 +386,23 @@ static void late_text(const struct shard *shard, const struct shard_end *end, ch
 		 str_format_duration(after, sizeof(after), limit_us));
 }
 
+/* A refusal of the sandbox may be why; it need not be. */
+static void add_refused(struct shard *shard, const struct shard_end *end,
+			struct shard_verdict *verdict)
+{
+	struct buf *text = &shard->held.message;
+	if (!end->refused.len || verdict->outcome == OUTCOME_PASS ||
+	    verdict->outcome == OUTCOME_LEAK)
+		return;
+	if (verdict->message.data != text->data) {
+		buf_clear(text);
+		buf_put_str(text, verdict->message);
+	}
+	buf_printf(text, "%sthe sandbox refused %.*s", text->len ? "; " : "",
+		   STR_ARG(end->refused));
+	verdict->message = buf_str(text);
+}
+
 /*
  * A process of one case that the kind judges by its exit, or whose verdict the end of the process
  * decides.
@@ -421,6 +438,7 @@ static void end_single(struct shard *shard, const struct shard_end *end, uint64_
 		verdict.outcome = OUTCOME_LEAK;
 		verdict.message = str_of(text);
 	}
+	add_refused(shard, end, &verdict);
 	verdict.duration_us = held->is_set && held->duration_us ? held->duration_us : end->wall_us;
 	verdict.cpu_us = end->cpu_us;
 	verdict.peak_bytes = end->peak_bytes;

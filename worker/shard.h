@@ -38,6 +38,9 @@ struct shard_end {
 	uint32_t leftovers; /* processes it left behind, dead by now */
 	uint64_t wall_us, cpu_us, peak_bytes;
 	struct str reason; /* NOT_STARTED */
+	/* What the sandbox refused it, in words; goes with what is not a pass of a process of one
+	 * case. */
+	struct str refused;
 };
 
 /* A verdict to tell. Views are valid during the call only. */

@@ -80,6 +80,42 @@ static int find_programs(const struct verbs_call *call, struct request *request,
 	return code;
 }
 
+/* Adds the bits of "NAME,..." as the wire has them. */
+static int add_grants(const char *names, uint64_t *grants, struct err *err)
+{
+	static const char *const known[] = { "ptrace", "io_uring", "userfaultfd", "perf",
+					     "userns" };
+	enum { KNOWN = sizeof(known) / sizeof(known[0]) };
+	while (*names) {
+		size_t i = 0, n = strcspn(names, ",");
+		while (i < KNOWN && (strlen(known[i]) != n || memcmp(known[i], names, n) != 0))
+			i++;
+		if (i == KNOWN) {
+			err_set(err, -EINVAL,
+				"--grant: there is no \"%.*s\"; it takes ptrace, io_uring, "
+				"userfaultfd, perf and userns",
+				n < 80 ? (int)n : 80, names);
+			return EXIT_CODE_USAGE;
+		}
+		*grants |= UINT64_C(1) << i;
+		names += n + (names[n] == ',');
+	}
+	return 0;
+}
+
+static int find_grants(const struct conf *conf, uint64_t *ret_grants, struct err *err)
+{
+	size_t n;
+	const char *const *lists = conf_list(conf, OPTIONS_GRANT, &n);
+	uint64_t grants = 0;
+	int code = 0;
+	for (size_t i = 0; i < n && code == 0; i++)
+		code = add_grants(lists[i], &grants, err);
+	if (code == 0)
+		*ret_grants = grants;
+	return code;
+}
+
 static void limit_program(const struct conf *conf, struct msg_program *program)
 {
 	if (!program->timeout_us)
@@ -288,6 +324,7 @@ int request_make(const struct verbs_call *call, struct request *ret_request, str
 {
 	struct request *request = ret_request;
 	struct msg_submit *submit = &request->submit;
+	uint64_t grants = 0;
 	*request = (struct request){ 0 };
 	choose_order(call->conf, submit);
 	submit->deadline_us = conf_u64(call->conf, OPTIONS_GLOBAL_TIMEOUT);
@@ -297,14 +334,17 @@ int request_make(const struct verbs_call *call, struct request *ret_request, str
 	code = code ? code : select_cases(call, request, err);
 	code = code ? code : take_overrides(call, request, err);
 	code = code ? code : select_failed(call, request, err);
+	code = code ? code : find_grants(call->conf, &grants, err);
 	if (code || request->nothing)
 		return code;
 	choose_suites(call, request);
 	code = find_programs(call, request, err);
 	if (code)
 		return code;
-	for (size_t i = 0; i < request->found.len; i++)
+	for (size_t i = 0; i < request->found.len; i++) {
 		limit_program(call->conf, &request->found.items[i]);
+		request->found.items[i].grants = grants;
+	}
 	submit->programs = request->found.items;
 	submit->n_programs = request->found.len;
 	return describe(call, request) < 0 ? no_memory(err) : 0;

@@ -1,203 +1,381 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * box_bench.c - starts N payloads through a keeper, as fast as its slots allow or paced, and prints
- * what it cost.
+ * box_bench.c - what a sandbox costs beside bwrap, start by start in the same minutes: every round
+ * starts one of each row in turn. Prints a table, the bars of the sandbox, and JSON.
  *
- * Usage: box_bench [-n COUNT] [-s SLOTS] [-l LEVEL] [-p PACE_MS] [-w WORKSPACE] [-m MEMORY_MB] --
- * CMD [ARG...] Output: one JSON object: wall and processor time per start, median and p99 of
- * request to result, in microseconds. Processor time is the keeper's, its zygotes', the payloads'
- * and ours: everything this process waited for.
+ * Usage: box_bench BOX ROUNDS JSON-FILE          BOX: an absolute path to paddock-box
+ *        box_bench --crowd N                     be N processes that will not go (the payload of a
+ * row)
+ *
+ * The payload is busybox's `true`, static, so that loading libraries hides nothing. Times are from
+ * request to result (a keeper's) or from posix_spawn to wait (a command's), in microseconds.
  */
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "sandbox/box.h"
 
-enum { COUNT_MAX = 100000, SLOTS_MAX = 64 };
+enum { ROUNDS_MAX = 10000, AT_ONCE = 2, SETTLE_MS = 3, PACE_MS = 100, CROWD = 400 };
+#define BALLAST_BYTES (256u << 20)
+#define DEADLINE_US   3000000u
 
-struct options {
-	long count;
-	long slots;
-	long pace_ms;
-	long memory_mb;
-	int level;
-	const char *workspace;
-	char **argv;
+static const char *const payload[] = { "/bin/busybox", "true", NULL };
+static const char *const bwrap[] = {
+	"bwrap", "--unshare-all", "--unshare-user", "--ro-bind", "/",
+	"/",	 "--tmpfs",	  "/tmp",	    "--proc",	 "/proc",
+	"--dev", "/dev",	  "/bin/busybox",   "true",	 NULL,
+};
+static const char *oneshot[] = { NULL, "--", "/bin/busybox", "true", NULL };
+
+enum row_kind { FRESH, REUSE, BWRAP, ONESHOT, BARE, ROWS };
+
+static const struct row {
+	const char *name;
+	enum box_network network; /* of a keeper's row */
+	const char *const *argv;  /* of a command's */
+} rows[ROWS] = {
+	[FRESH] = { "keeper, fresh network", BOX_NETWORK_LOOPBACK, NULL },
+	[REUSE] = { "keeper, reuse", BOX_NETWORK_REUSE, NULL },
+	[BWRAP] = { "bwrap", BOX_NETWORK_MAX, bwrap },
+	[ONESHOT] = { "paddock-box, one-shot", BOX_NETWORK_MAX, oneshot },
+	[BARE] = { "no sandbox", BOX_NETWORK_MAX, payload },
 };
 
-static uint64_t now_us(void)
+struct series {
+	double us[ROUNDS_MAX];
+	size_t n;
+};
+
+static double now_us(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+	return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
+}
+
+static void die(const char *what, const char *why)
+{
+	fprintf(stderr, "box_bench: %s: %s\n", what, why);
+	exit(1);
 }
 
 static int by_value(const void *a, const void *b)
 {
-	uint64_t x = *(const uint64_t *)a;
-	uint64_t y = *(const uint64_t *)b;
+	double x = *(const double *)a, y = *(const double *)b;
 
 	return x < y ? -1 : x > y;
 }
 
-static long number(const char *text, long max)
+/* The value below which `part` of the series lies; sorts it. */
+static double quantile(struct series *s, double part)
 {
-	char *end;
-	long value = strtol(text, &end, 10);
-
-	if (*end || value < 0 || value > max) {
-		fprintf(stderr, "box_bench: not a number up to %ld: %s\n", max, text);
-		exit(2);
-	}
-	return value;
+	qsort(s->us, s->n, sizeof(s->us[0]), by_value);
+	return s->us[(size_t)((double)(s->n - 1) * part)];
 }
 
-static void parse(int argc, char **argv, struct options *options)
-{
-	int c;
-
-	*options = (struct options){ .count = 300, .slots = 1, .level = BOX_LEVEL_DEFAULT };
-	while ((c = getopt(argc, argv, "n:s:l:p:w:m:")) != -1) {
-		if (c == 'n')
-			options->count = number(optarg, COUNT_MAX);
-		else if (c == 's')
-			options->slots = number(optarg, SLOTS_MAX);
-		else if (c == 'p')
-			options->pace_ms = number(optarg, 10000);
-		else if (c == 'm')
-			options->memory_mb = number(optarg, 1 << 20);
-		else if (c == 'w')
-			options->workspace = optarg;
-		else if (c == 'l')
-			options->level = box_level_parse(optarg);
-		else
-			exit(2);
-	}
-	options->argv = argv + optind;
-	if (options->level < 0 || options->slots < 1 || !*options->argv) {
-		fputs("box_bench: a level, slots and a command are needed\n", stderr);
-		exit(2);
-	}
-}
-
-static void start(struct box *box, const struct options *options, unsigned slot, uint64_t id)
+static void ask(struct box *box, enum box_network network, unsigned slot,
+		const struct box_spec *more)
 {
 	static const int stdio[] = { 0, 1, 2 };
-	struct box_spec spec = {
-		.level = (enum box_level)options->level,
-		.slot = slot,
-		.workspace_path = options->workspace,
-		.argv = (const char *const *)options->argv,
-		.envp = (const char *const *)environ,
-		.memory_bytes = (uint64_t)options->memory_mb << 20,
-		.wall_us = 60000000,
-	};
-	int r = box_spawn(box, id, &spec, stdio, 3);
-
-	if (r < 0) {
-		fprintf(stderr, "box_bench: box_spawn: %s\n", strerror(-r));
-		exit(1);
-	}
-}
-
-static void receive(struct box *box, struct box_result *result)
-{
-	struct pollfd pfd = { .fd = box_fd(box), .events = POLLIN };
+	struct box_spec spec = more ? *more : (struct box_spec){ .argv = payload };
 	int r;
 
-	while ((r = box_receive(box, result)) == 0)
+	spec.level = BOX_LEVEL_DEFAULT;
+	spec.network = network;
+	spec.slot = slot;
+	spec.envp = (const char *const *)environ;
+	spec.memory_bytes = 256 << 20;
+	if (!spec.wall_us)
+		spec.wall_us = 60000000;
+	r = box_spawn(box, slot + 1, &spec, stdio, 3);
+	if (r < 0)
+		die("box_spawn", strerror(-r));
+}
+
+/* Waits for one result; it must be of a payload that went well, unless `any`. */
+static struct box_result receive(struct box *box, bool any)
+{
+	struct pollfd pfd = { .fd = box_fd(box), .events = POLLIN };
+	struct box_result result;
+	int r;
+
+	while ((r = box_receive(box, &result)) == 0)
 		poll(&pfd, 1, -1);
-	if (r < 0 || result->cause != BOX_CAUSE_EXIT || result->exit_code != 0) {
-		fprintf(stderr, "box_bench: payload ended with %s, step %s %s: %s\n",
-			r < 0 ? "a dead keeper" : box_cause_name(result->cause),
-			r < 0 ? "" : result->setup_step, r < 0 ? "" : result->setup_object,
-			r < 0 ? "" : strerror(result->setup_errno));
-		exit(1);
-	}
+	if (r < 0)
+		die("box_receive", "the keeper died");
+	if (!any && (result.cause != BOX_CAUSE_EXIT || result.exit_code != 0))
+		die(result.setup_step,
+		    result.setup_errno ? strerror(result.setup_errno) : "the payload failed");
+	return result;
 }
 
-/* Keeps every slot busy until `count` payloads ended; times[i] is from request to result. */
-static void drive(struct box *box, const struct options *options, long count, uint64_t *times)
+static void spawn(const char *const *argv)
 {
-	uint64_t asked[SLOTS_MAX];
-	uint64_t owner[SLOTS_MAX];
-	long started = 0;
-	long ended = 0;
+	pid_t pid;
+	int r = posix_spawnp(&pid, argv[0], NULL, NULL, (char *const *)argv, environ);
 
-	for (; started < options->slots && started < count; started++) {
-		asked[started] = now_us();
-		owner[started] = (uint64_t)started + 1;
-		start(box, options, (unsigned)started, owner[started]);
+	if (r != 0)
+		die(argv[0], strerror(r));
+}
+
+static void await(const char *const *argv)
+{
+	int status;
+
+	if (waitpid(-1, &status, 0) < 0 || status != 0)
+		die(argv[0], "failed");
+}
+
+static void one(struct box *box, enum row_kind kind, struct series *series)
+{
+	const struct row *row = &rows[kind];
+	double begin = now_us();
+
+	if (row->argv) {
+		spawn(row->argv);
+		await(row->argv);
+	} else {
+		ask(box, row->network, kind == FRESH ? 0 : 1, NULL);
+		receive(box, false);
 	}
-	while (ended < count) {
-		struct box_result result;
-		unsigned slot = 0;
+	series->us[series->n++] = now_us() - begin;
+}
 
-		receive(box, &result);
-		while (owner[slot] != result.id)
-			slot++;
-		times[ended++] = now_us() - asked[slot];
-		if (started == count) {
-			owner[slot] = 0;
-			continue;
+/* Starts per second with AT_ONCE of them at a time. */
+static double rate(struct box *box, enum row_kind kind, int count)
+{
+	const struct row *row = &rows[kind];
+	double begin = now_us();
+
+	for (int started = 0, ended = 0; ended < count;) {
+		unsigned slot = (unsigned)started;
+
+		if (started - ended == AT_ONCE || started == count) {
+			if (row->argv)
+				await(row->argv);
+			else
+				slot = (unsigned)receive(box, false).id - 1;
+			if (++ended > count - AT_ONCE || started == count)
+				continue;
 		}
-		if (options->pace_ms)
-			poll(NULL, 0, (int)options->pace_ms);
-		asked[slot] = now_us();
-		owner[slot] = (uint64_t)++started;
-		start(box, options, slot, owner[slot]);
+		if (row->argv)
+			spawn(row->argv);
+		else
+			ask(box, row->network, slot, NULL);
+		started++;
 	}
+	return count / (now_us() - begin) * 1e6;
 }
 
-static double cpu_us(void)
+/* ---- the rows ---- */
+
+struct bar {
+	const char *what;
+	double figure, limit;
+	bool at_least;
+};
+
+static struct bar bars[16];
+static size_t n_bars;
+
+static void bar(const char *what, double figure, double limit, bool at_least)
 {
-	double sum = 0;
+	bars[n_bars++] = (struct bar){ what, figure, limit, at_least };
+}
 
-	for (int who = RUSAGE_CHILDREN; who <= RUSAGE_SELF; who++) {
-		struct rusage usage;
+static void singles(struct box *box, int rounds)
+{
+	static struct series s[ROWS];
+	double median[ROWS];
 
-		getrusage((__rusage_who_t)who, &usage);
-		sum += (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1e6;
-		sum += (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
+	for (int i = 0; i < rounds; i++)
+		for (int kind = 0; kind < ROWS; kind++) {
+			/* What one row does after its end is not the next one's. */
+			poll(NULL, 0, SETTLE_MS);
+			one(box, (enum row_kind)kind, &s[kind]);
+		}
+	for (int kind = 0; kind < ROWS; kind++)
+		median[kind] = quantile(&s[kind], 0.5);
+	printf("%-24s %9s %9s %9s %7s\n", "one at a time", "median", "p90", "p99", "ratio");
+	for (int kind = 0; kind < ROWS; kind++)
+		printf("%-24s %9.0f %9.0f %9.0f %7.2f\n", rows[kind].name, median[kind],
+		       quantile(&s[kind], 0.9), quantile(&s[kind], 0.99),
+		       median[kind] / median[BWRAP]);
+	bar("fresh / bwrap", median[FRESH] / median[BWRAP], 0.40, false);
+	bar("reuse / bwrap", median[REUSE] / median[BWRAP], 0.25, false);
+	bar("one-shot / bwrap", median[ONESHOT] / median[BWRAP], 0.8, false);
+	bar("p99 / median, fresh", quantile(&s[FRESH], 0.99) / median[FRESH], 3, false);
+	bar("p99 / median, reuse", quantile(&s[REUSE], 0.99) / median[REUSE], 3, false);
+}
+
+static void paced(struct box *box, int rounds)
+{
+	static struct series fresh, peer;
+
+	for (int i = 0; i < rounds; i++) {
+		poll(NULL, 0, PACE_MS);
+		one(box, FRESH, &fresh);
+		poll(NULL, 0, PACE_MS);
+		one(box, BWRAP, &peer);
 	}
-	return sum;
+	printf("\n%d ms apart              %9.0f           bwrap %9.0f\n", PACE_MS,
+	       quantile(&fresh, 0.5), quantile(&peer, 0.5));
+	bar("paced / bwrap", quantile(&fresh, 0.5) / quantile(&peer, 0.5), 0.5, false);
+}
+
+static void sustained(struct box *box, int count)
+{
+	static struct series s[ROWS];
+	enum { BLOCKS = 5 };
+
+	for (int kind = 0; kind < ROWS; kind++)
+		s[kind].n = 0;
+	for (int block = 0; block < BLOCKS; block++)
+		for (int kind = FRESH; kind <= BWRAP; kind++)
+			s[kind].us[s[kind].n++] = rate(box, (enum row_kind)kind, count);
+	printf("\nper second, %d at once    fresh %.0f   reuse %.0f   bwrap %.0f\n", AT_ONCE,
+	       quantile(&s[FRESH], 0.5), quantile(&s[REUSE], 0.5), quantile(&s[BWRAP], 0.5));
+	bar("sustained fresh / bwrap", quantile(&s[FRESH], 0.5) / quantile(&s[BWRAP], 0.5), 2.5,
+	    true);
+	bar("sustained reuse / bwrap", quantile(&s[REUSE], 0.5) / quantile(&s[BWRAP], 0.5), 5,
+	    true);
+}
+
+/* The owner small, then large, in turn. */
+static void heavy(struct box *box, int rounds)
+{
+	static struct series light, loaded;
+
+	for (int block = 0; block < 4; block++) {
+		void *ballast = MAP_FAILED;
+
+		if (block % 2) {
+			ballast = mmap(NULL, BALLAST_BYTES, PROT_READ | PROT_WRITE,
+				       MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+			if (ballast == MAP_FAILED)
+				die("mmap", strerror(errno));
+		}
+		for (int i = 0; i < rounds; i++)
+			one(box, FRESH, block % 2 ? &loaded : &light);
+		if (block % 2)
+			munmap(ballast, BALLAST_BYTES);
+	}
+	printf("\nowner small %.0f, with 256 MB more %.0f\n", quantile(&light, 0.5),
+	       quantile(&loaded, 0.5));
+	bar("+256 MB in the owner", quantile(&loaded, 0.5) / quantile(&light, 0.5), 1.1, false);
+}
+
+/* A payload of processes that ignore TERM and fork, past its deadline. */
+static void crowd(struct box *box)
+{
+	static const char *self_argv[] = { "/proc/self/exe", "--crowd", "400", NULL };
+	char path[4096];
+	struct box_bind bind = { .path = path };
+	struct box_spec spec = { .binds = &bind,
+				 .n_binds = 1,
+				 .wall_us = DEADLINE_US,
+				 .grace_us = 1000,
+				 .leak_grace_us = 1000 };
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	struct box_result result;
+	double begin = now_us();
+
+	if (n < 0)
+		die("readlink", strerror(errno));
+	path[n] = '\0';
+	self_argv[0] = path;
+	spec.argv = self_argv;
+	ask(box, BOX_NETWORK_LOOPBACK, 0, &spec);
+	result = receive(box, true);
+	double late_us = now_us() - begin - DEADLINE_US - result.setup_us;
+
+	if (result.cause != BOX_CAUSE_TIMEOUT)
+		die("crowd", "it ended before its deadline");
+	printf("\n%d processes that will not go: over %.0f ms after the deadline\n", CROWD,
+	       late_us / 1000);
+	bar("crowd, ms past the deadline", late_us / 1000, 150, false);
+}
+
+static int be_crowd(int n)
+{
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGCHLD, SIG_IGN);
+	for (int i = 0; i < n - 1; i++) {
+		pid_t pid = fork();
+
+		if (pid != 0)
+			continue;
+		/* Half of them have children without end. */
+		while (i % 2)
+			if (fork() == 0)
+				_exit(0);
+		for (;;)
+			pause();
+	}
+	for (;;)
+		pause();
+}
+
+static bool judge(const char *json, int rounds)
+{
+	FILE *out = fopen(json, "w");
+	bool all = true;
+
+	if (!out)
+		die(json, strerror(errno));
+	fprintf(out, "{\"rounds\":%d,\"bars\":[", rounds);
+	puts("");
+	for (size_t i = 0; i < n_bars; i++) {
+		const struct bar *b = &bars[i];
+		bool met = b->at_least ? b->figure >= b->limit : b->figure <= b->limit;
+
+		printf("bar: %-28s %7.3f, at %s %.2f: %s\n", b->what, b->figure,
+		       b->at_least ? "least" : "most", b->limit, met ? "met" : "NOT MET");
+		fprintf(out, "%s{\"bar\":\"%s\",\"figure\":%.4f,\"limit\":%.2f,\"met\":%s}",
+			i ? "," : "", b->what, b->figure, b->limit, met ? "true" : "false");
+		all = all && met;
+	}
+	fputs("]}\n", out);
+	fclose(out);
+	return all;
 }
 
 int main(int argc, char **argv)
 {
-	static uint64_t times[COUNT_MAX];
 	struct box_error err;
-	struct options options;
 	struct box *box;
-	uint64_t warm[SLOTS_MAX];
-	uint64_t begin, wall;
-	char program[4096];
-	const char *bin = getenv("PADDOCK_BIN");
+	int rounds;
 
-	parse(argc, argv, &options);
-	snprintf(program, sizeof(program), "%s/paddock-box", bin ? bin : ".");
-	if (box_open(program, (unsigned)options.slots, &box, &err) < 0) {
-		fprintf(stderr, "box_bench: %s\n", err.text);
-		return 1;
+	if (argc == 3 && strcmp(argv[1], "--crowd") == 0)
+		return be_crowd((int)strtol(argv[2], NULL, 10));
+	rounds = argc == 4 ? (int)strtol(argv[2], NULL, 10) : 0;
+	if (rounds < 10 || rounds > ROUNDS_MAX / 4) {
+		fputs("usage: box_bench BOX ROUNDS JSON-FILE   (10 rounds at least)\n", stderr);
+		return 2;
 	}
-	drive(box, &options, options.slots, warm);
-	begin = now_us();
-	drive(box, &options, options.count, times);
-	wall = now_us() - begin;
+	oneshot[0] = argv[1];
+	if (box_open(argv[1], AT_ONCE, &box, &err) < 0)
+		die("box_open", err.text);
+	sustained(box, 2 * AT_ONCE);
+	n_bars = 0;
+	puts("");
+	singles(box, rounds);
+	sustained(box, rounds);
+	heavy(box, rounds / 2);
+	paced(box, rounds / 5);
+	crowd(box);
 	box_close(box);
-	qsort(times, (size_t)options.count, sizeof(*times), by_value);
-	printf("{\"count\":%ld,\"slots\":%ld,\"wall_us\":%" PRIu64 ",\"median_us\":%" PRIu64
-	       ",\"p90_us\":%" PRIu64 ",\"p99_us\":%" PRIu64 ",\"cpu_us\":%.0f}\n",
-	       options.count, options.slots, wall / (uint64_t)options.count,
-	       times[options.count / 2], times[options.count * 9 / 10],
-	       times[options.count * 99 / 100], cpu_us() / (double)options.count);
-	return 0;
+	return judge(argv[3], rounds) ? 0 : 1;
 }

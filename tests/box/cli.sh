@@ -76,12 +76,11 @@ fi
 if "$box" --memory 64M -- true 2>/dev/null; then
 	groups() { find /sys/fs/cgroup -maxdepth 6 -type d -name "paddock-*-$1-*" 2>/dev/null | wc -l; }
 	"$box" --memory 64M -- sleep 1000.25 &
-	pid=$!
+	keeper=$!
 	for _ in $(seq 500); do pgrep -f '^sleep 1000.25$' >/dev/null && break; sleep 0.01; done
-	keeper=$(pgrep -P $pid | head -1)
 	expect "groups of a keeper" 1 "$([ "$(groups "$keeper")" -gt 0 ] && echo 1)"
-	kill -KILL $pid "$keeper"
-	wait $pid 2>/dev/null
+	kill -KILL "$keeper"
+	wait "$keeper" 2>/dev/null
 	for _ in $(seq 500); do pgrep -f '^sleep 1000.25$' >/dev/null || break; sleep 0.01; done
 	expect "nothing of a dead keeper lives" "" "$(pgrep -f '^sleep 1000.25$')"
 	"$box" --memory 64M -- true

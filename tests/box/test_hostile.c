@@ -5,6 +5,7 @@
  * deed, level, and what was found.
  *
  * ctest: timeout=120
+ * ctest: lock=hostile
  */
 #include <fcntl.h>
 #include <setjmp.h>

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # ctest: timeout=300
+# ctest: lock=hostile
 #
 # The box tests again as an ordinary user without any right: once with subordinate ids (newuidmap), once with none. The
 # account exists only in a private mount namespace of this script.
@@ -25,7 +26,7 @@ mkdir "$work/bin" "$work/fixtures" "$work/home" "$work/with" "$work/without"
 cp "$PADDOCK_BIN/paddock-box" "$work/bin/"
 cp "$PADDOCK_FIXTURES/boxprobe" "$PADDOCK_FIXTURES/hostile" "$work/fixtures/"
 chown $uid:$uid "$work/home"
-tests="isolation workspace end limits off hostile hostile_ends"
+tests="isolation workspace end limits off refusals hostile hostile_ends"
 for name in $tests; do
 	cp "${PADDOCK_BOX_TESTS:-$PADDOCK_BUILD/tests/box}/$name" "$work/bin/"
 done

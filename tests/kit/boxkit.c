@@ -143,7 +143,8 @@ static int has_argument(const char *pid, const char *word)
 	return 0;
 }
 
-int boxkit_count_processes(const char *word)
+/* Counts them; *ret_last is the last one seen. */
+static int find_processes(const char *word, pid_t *ret_last)
 {
 	DIR *proc = opendir("/proc");
 	const struct dirent *entry;
@@ -151,10 +152,29 @@ int boxkit_count_processes(const char *word)
 
 	assert_non_null(proc);
 	while ((entry = readdir(proc)))
-		if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9')
-			n += has_argument(entry->d_name, word);
+		if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' &&
+		    has_argument(entry->d_name, word)) {
+			*ret_last = (pid_t)strtol(entry->d_name, NULL, 10);
+			n++;
+		}
 	closedir(proc);
 	return n;
+}
+
+int boxkit_count_processes(const char *word)
+{
+	pid_t last;
+
+	return find_processes(word, &last);
+}
+
+pid_t boxkit_await_process(const char *word)
+{
+	pid_t pid = -1;
+
+	for (int i = 0; i < 500 && find_processes(word, &pid) == 0; i++)
+		poll(NULL, 0, 10);
+	return pid;
 }
 
 int boxkit_await_gone(const char *word)

@@ -47,6 +47,10 @@ void boxkit_expect(const struct boxkit *kit, const char *expected);
 /* How many processes of the host have `word` as one of their arguments. */
 int boxkit_count_processes(const char *word);
 
+/* The process of the host that has `word` as an argument, waited for up to five seconds; -1: none.
+ */
+pid_t boxkit_await_process(const char *word);
+
 /* Wait up to five seconds until no process has `word` as an argument; returns how many are left. */
 int boxkit_await_gone(const char *word);
 

@@ -47,8 +47,8 @@ static void try_all(const char *const *patterns, int flags, struct probe_tally *
 
 static void write_host(void)
 {
-	static const char *const folders[] = { "/etc",	"/usr", "/usr/bin", "/var", "/opt",
-					       "/boot", "/",	"/srv",	    "/lib", "/mnt" };
+	static const char *const folders[] = { "/etc", "/usr", "/usr/bin", "/opt", "/boot",
+					       "/",    "/srv", "/lib",	   "/mnt" };
 	struct probe_tally tally = { .open = "" };
 
 	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++)
@@ -59,8 +59,8 @@ static void write_host(void)
 /* These may be written to: the caller looks whether it sees any of it. */
 static void write_private(void)
 {
-	static const char *const folders[] = { "/tmp", "/var/tmp", "/dev/shm", "/run",
-					       "/run/lock" };
+	static const char *const folders[] = { "/tmp",	   "/var", "/var/tmp",
+					       "/dev/shm", "/run", "/run/lock" };
 	const char *home = getenv("HOME");
 	struct probe_tally tally = { .open = "" };
 

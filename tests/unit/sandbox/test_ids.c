@@ -86,12 +86,15 @@ static void maps_read_and_write(void **state)
 	assert_int_equal(ids_parse("", &map), -EINVAL);
 	assert_int_equal(ids_parse("0 1", &map), -EINVAL);
 	assert_int_equal(ids_parse("a b c\n", &map), -EINVAL);
+	assert_int_equal(ids_parse("0 1 2\nx", &map), -EINVAL);
+	assert_int_equal(ids_parse("0 1 4294967296\n", &map), -EINVAL);
 }
 
 static void subordinate_ids_are_found_by_name_or_number(void **state)
 {
 	static const char text[] =
-		"# comment\nroot:1:2\nannie:100:5\nann:100000:65536\n1000:7:8\nbad:x:y\n";
+		"# comment\nroot:1:2\nannie:100:5\nann:100000:65536\n1000:7:8\nbad:x:y\n"
+		"cut:\n9:1\nwide:4294967296:1\n";
 	uint32_t start, count;
 
 	(void)state;
@@ -101,7 +104,9 @@ static void subordinate_ids_are_found_by_name_or_number(void **state)
 	assert_int_equal(ids_find_sub(text, "", 1000, &start, &count), 0);
 	assert_int_equal(start, 7);
 	assert_int_equal(ids_find_sub(text, "nobody", 9, &start, &count), -ENOENT);
-	assert_int_equal(ids_find_sub(text, "bad", 9, &start, &count), -ENOENT);
+	assert_int_equal(ids_find_sub(text, "bad", 8, &start, &count), -ENOENT);
+	assert_int_equal(ids_find_sub(text, "cut", 8, &start, &count), -ENOENT);
+	assert_int_equal(ids_find_sub(text, "wide", 8, &start, &count), -ENOENT);
 }
 
 int main(void)

@@ -13,7 +13,7 @@ static const struct layout_host root_host = { .uid = 0,
 					      .home = "/root",
 					      .has_home_dir = true,
 					      .has_root_dir = true,
-					      .has_var_tmp = true,
+					      .has_var_dir = true,
 					      .home_is_dir = true };
 static const struct box_bind binds[] = { { "/run/thing", true }, { "/srv/data", false } };
 
@@ -39,7 +39,7 @@ static void everything_opened_is_attached_once(void **state)
 		int attached[LAYOUT_OPS_MAX] = { 0 };
 
 		spec.workspace = (enum box_workspace)mode;
-		layout_plan(&spec, &root_host, &layout);
+		layout_plan_run(&spec, &root_host, &layout);
 		for (int i = 0; i < layout.n; i++)
 			if (layout.ops[i].kind == LAYOUT_ATTACH) {
 				int from = layout.ops[i].from;
@@ -54,28 +54,20 @@ static void everything_opened_is_attached_once(void **state)
 	}
 }
 
-static void the_order_hides_first(void **state)
+static void the_base_hides_first(void **state)
 {
-	struct box_spec spec = { .level = BOX_LEVEL_DEFAULT,
-				 .workspace_path = "/root/project",
-				 .binds = binds,
-				 .n_binds = 2 };
 	struct layout layout;
-	int run, last_show = -1, first_attach = -1;
+	int last_show = -1;
 
 	(void)state;
-	layout_plan(&spec, &root_host, &layout);
+	layout_plan_base(&root_host, true, &layout);
 	assert_int_equal(layout.ops[0].kind, LAYOUT_SCRATCH);
-	run = find(&layout, LAYOUT_SHOW, "/run");
-	for (int i = 0; i < layout.n; i++) {
+	assert_int_equal(find(&layout, LAYOUT_ATTACH, NULL), -1);
+	assert_true(find(&layout, LAYOUT_SYS, NULL) > 0);
+	for (int i = 0; i < layout.n; i++)
 		if (layout.ops[i].kind == LAYOUT_SHOW)
 			last_show = i;
-		if (layout.ops[i].kind == LAYOUT_ATTACH && first_attach < 0)
-			first_attach = i;
-	}
-	assert_int_equal(run, last_show);
-	assert_true(first_attach > last_show);
-	assert_true(find(&layout, LAYOUT_OVERLAY, NULL) < run || layout.ops[0].path == NULL);
+	assert_int_equal(find(&layout, LAYOUT_SHOW, "/run"), last_show);
 }
 
 static void homes_are_found(void **state)
@@ -90,7 +82,7 @@ static void homes_are_found(void **state)
 		{ "/home/user", true, "/home/user", "home/user" },
 		{ "/home/user", false, "/home/user", "home/user" },
 		{ "/tmp/x/home", true, "/tmp/x/home", "tmp/x/home" },
-		{ "/var/lib/thing", true, "/var/lib/thing", "ownhome" },
+		{ "/var/lib/thing", true, "/var/lib/thing", "var/lib/thing" },
 		{ "/nonexistent", false, "/run/home", "run/home" },
 		{ "/", true, "/run/home", "run/home" },
 	};
@@ -103,16 +95,18 @@ static void homes_are_found(void **state)
 
 		host.home = table[i].home;
 		host.home_is_dir = table[i].is_dir;
-		layout_plan(&spec, &host, &layout);
+		layout_plan_base(&host, false, &layout);
 		assert_string_equal(layout.home, table[i].expected);
 		assert_string_equal(layout.home_in_scratch, table[i].scratch);
 		assert_true(find(&layout, LAYOUT_DIR, table[i].scratch) >= 0);
+		layout_plan_run(&spec, &host, &layout);
+		assert_string_equal(layout.home, table[i].expected);
 	}
 	spec.home = "/somewhere";
 	{
 		struct layout layout;
 
-		layout_plan(&spec, &root_host, &layout);
+		layout_plan_run(&spec, &root_host, &layout);
 		assert_string_equal(layout.home, "");
 	}
 }
@@ -123,32 +117,33 @@ static void sizes_and_start_follow_the_spec(void **state)
 	struct layout layout;
 
 	(void)state;
-	layout_plan(&spec, &root_host, &layout);
-	assert_int_equal(layout.ops[0].bytes, 2ull << 30);
+	layout_plan_run(&spec, &root_host, &layout);
+	assert_int_equal(find(&layout, LAYOUT_RESIZE, NULL), -1);
 	assert_string_equal(layout.cwd, "/tmp");
 	spec.memory_bytes = 100;
 	spec.workspace_path = "/w";
-	layout_plan(&spec, &root_host, &layout);
+	layout_plan_run(&spec, &root_host, &layout);
+	assert_int_equal(layout.ops[0].kind, LAYOUT_RESIZE);
 	assert_int_equal(layout.ops[0].bytes, 50);
 	assert_string_equal(layout.cwd, "/w");
 	spec.tmp_bytes = 7;
 	spec.cwd = "/w/sub";
-	layout_plan(&spec, &root_host, &layout);
+	layout_plan_run(&spec, &root_host, &layout);
+	assert_int_equal(layout.ops[0].kind, LAYOUT_RESIZE);
 	assert_int_equal(layout.ops[0].bytes, 7);
 	assert_string_equal(layout.cwd, "/w/sub");
 }
 
 static void what_the_host_has_not_is_left_out(void **state)
 {
-	struct box_spec spec = { .level = BOX_LEVEL_DEFAULT };
 	struct layout_host host = { .uid = 1000, .home = "/nonexistent" };
 	struct layout layout;
 
 	(void)state;
-	layout_plan(&spec, &host, &layout);
+	layout_plan_base(&host, false, &layout);
 	assert_int_equal(find(&layout, LAYOUT_SHOW, "/home"), -1);
 	assert_int_equal(find(&layout, LAYOUT_SHOW, "/root"), -1);
-	assert_int_equal(find(&layout, LAYOUT_SHOW, "/var/tmp"), -1);
+	assert_int_equal(find(&layout, LAYOUT_SHOW, "/var"), -1);
 	assert_true(find(&layout, LAYOUT_SHOW, "/tmp") > 0);
 	assert_string_equal(layout.runtime_dir, "/run/user/1000");
 }
@@ -157,7 +152,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(everything_opened_is_attached_once),
-		cmocka_unit_test(the_order_hides_first),
+		cmocka_unit_test(the_base_hides_first),
 		cmocka_unit_test(homes_are_found),
 		cmocka_unit_test(sizes_and_start_follow_the_spec),
 		cmocka_unit_test(what_the_host_has_not_is_left_out),

@@ -62,27 +62,21 @@ static void a_request_ends_it_at_once(void **state)
 	assert_int_equal(watch.reason, BOX_CAUSE_KILLED);
 }
 
-static struct box_result record(struct slate *slate, enum watch_stage stage, bool oom,
-				int init_status)
+static struct box_result record(const struct slate *slate, enum watch_stage stage, bool oom)
 {
-	struct watch watch = { .stage = stage, .reason = BOX_CAUSE_TIMEOUT };
-	struct watch_facts facts = { .slate = slate,
-				     .watch = &watch,
-				     .oom = oom,
-				     .init_status = init_status,
-				     .asked_us = 10,
-				     .now_us = 500,
-				     .degraded = "" };
-	struct box_result result;
+	struct watch watch = { .stage = stage, .reason = BOX_CAUSE_TIMEOUT, .asked_us = 10 };
+	struct cg_slot_usage usage = { .oom = oom };
+	struct box_result result = { .id = 7 };
 
-	watch_record(&facts, &result);
+	watch_record(&watch, slate, &usage, &result);
+	assert_int_equal(result.id, 7);
 	return result;
 }
 
 static void causes_come_from_facts(void **state)
 {
-	struct slate slate = { .start_us = 20, .end_us = 120, .ended = 1, .status = 3 << 8 };
-	struct box_result result = record(&slate, WATCH_RUNNING, false, 0);
+	struct slate slate = { .start_us = 20, .end_us = 120, .status = 3 << 8 };
+	struct box_result result = record(&slate, WATCH_RUNNING, false);
 
 	(void)state;
 	assert_int_equal(result.cause, BOX_CAUSE_EXIT);
@@ -90,28 +84,38 @@ static void causes_come_from_facts(void **state)
 	assert_int_equal(result.wall_us, 100);
 	assert_int_equal(result.setup_us, 10);
 	slate.status = SIGSEGV;
-	assert_int_equal(record(&slate, WATCH_RUNNING, false, 0).cause, BOX_CAUSE_SIGNAL);
-	assert_int_equal(record(&slate, WATCH_RUNNING, true, 0).cause, BOX_CAUSE_OOM);
-	assert_int_equal(record(&slate, WATCH_KILLED, true, 0).cause, BOX_CAUSE_TIMEOUT);
+	assert_int_equal(record(&slate, WATCH_RUNNING, false).cause, BOX_CAUSE_SIGNAL);
+	assert_int_equal(record(&slate, WATCH_RUNNING, true).cause, BOX_CAUSE_OOM);
+	assert_int_equal(record(&slate, WATCH_KILLED, true).cause, BOX_CAUSE_TIMEOUT);
+	assert_int_equal(record(&slate, WATCH_RUNNING, true).term_signal, SIGSEGV);
 	slate.status = 137 << 8;
-	assert_int_equal(record(&slate, WATCH_RUNNING, false, 0).cause, BOX_CAUSE_EXIT);
+	assert_int_equal(record(&slate, WATCH_RUNNING, false).cause, BOX_CAUSE_EXIT);
 }
 
-static void an_init_that_died_first_still_gives_a_record(void **state)
+static void the_group_knows_more_than_what_was_reaped(void **state)
 {
-	struct slate slate = { .start_us = 20 };
-	struct box_result result = record(&slate, WATCH_RUNNING, true, SIGKILL);
+	struct slate slate = { .start_us = 20, .end_us = 120, .user_us = 30, .system_us = 10 };
+	struct cg_slot_usage usage = { .cpu_us = 80, .peak_bytes = 4096 };
+	struct watch watch = { .asked_us = 10 };
+	struct box_result result = { 0 };
 
 	(void)state;
-	assert_int_equal(result.cause, BOX_CAUSE_OOM);
-	assert_int_equal(result.term_signal, SIGKILL);
-	assert_int_equal(result.wall_us, 480);
+	watch_record(&watch, &slate, &usage, &result);
+	assert_int_equal(result.user_us, 60);
+	assert_int_equal(result.system_us, 20);
+	assert_int_equal(result.peak_bytes, 4096);
+	slate.maxrss_bytes = 8192;
+	usage.cpu_us = 0;
+	watch_record(&watch, &slate, &usage, &result);
+	assert_int_equal(result.user_us, 30);
+	assert_int_equal(result.system_us, 10);
+	assert_int_equal(result.peak_bytes, 8192);
 }
 
 static void what_never_ran_says_why(void **state)
 {
 	struct slate slate = { .step = SLATE_CHDIR, .error = ENOENT, .object = "/x" };
-	struct box_result result = record(&slate, WATCH_RUNNING, false, 0);
+	struct box_result result = record(&slate, WATCH_RUNNING, false);
 
 	(void)state;
 	assert_int_equal(result.cause, BOX_CAUSE_SETUP);
@@ -119,10 +123,10 @@ static void what_never_ran_says_why(void **state)
 	assert_string_equal(result.setup_object, "/x");
 	assert_int_equal(result.setup_errno, ENOENT);
 	slate.refused = 1;
-	assert_int_equal(record(&slate, WATCH_RUNNING, false, 0).cause, BOX_CAUSE_REFUSED);
+	assert_int_equal(record(&slate, WATCH_RUNNING, false).cause, BOX_CAUSE_REFUSED);
 	slate = (struct slate){ .step = SLATE_MOUNT };
-	assert_int_equal(record(&slate, WATCH_KILLED, false, SIGKILL).cause, BOX_CAUSE_TIMEOUT);
-	assert_int_equal(record(&slate, WATCH_RUNNING, true, SIGKILL).cause, BOX_CAUSE_OOM);
+	assert_int_equal(record(&slate, WATCH_KILLED, false).cause, BOX_CAUSE_TIMEOUT);
+	assert_int_equal(record(&slate, WATCH_RUNNING, true).cause, BOX_CAUSE_OOM);
 }
 
 int main(void)
@@ -132,7 +136,7 @@ int main(void)
 		cmocka_unit_test(no_deadline_is_never_due),
 		cmocka_unit_test(a_request_ends_it_at_once),
 		cmocka_unit_test(causes_come_from_facts),
-		cmocka_unit_test(an_init_that_died_first_still_gives_a_record),
+		cmocka_unit_test(the_group_knows_more_than_what_was_reaped),
 		cmocka_unit_test(what_never_ran_says_why),
 	};
 

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What a level refuses is named, counted, lifted by its grant, and is what libseccomp makes of the
+ * table. */
+#include <errno.h>
+#include <linux/filter.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "sandbox/filter.h"
+#include "tests/kit/boxkit.h"
+
+static struct boxkit kit;
+
+static int open_kit(void **state)
+{
+	(void)state;
+	boxkit_open(&kit, 1);
+	return 0;
+}
+
+static int close_kit(void **state)
+{
+	(void)state;
+	boxkit_close(&kit);
+	return 0;
+}
+
+static const struct box_refusal *find(const char *call)
+{
+	for (size_t i = 0; i < BOX_REFUSALS_MAX && kit.result.refusals[i].count; i++)
+		if (strcmp(kit.result.refusals[i].call, call) == 0)
+			return &kit.result.refusals[i];
+	return NULL;
+}
+
+static void probe(enum box_level level, unsigned grants, const char *name)
+{
+	const char *argv[] = { boxkit_probe(), name, NULL };
+	struct box_bind bind = { .path = boxkit_probe() };
+	struct box_spec spec = boxkit_spec(argv);
+
+	spec.level = level;
+	spec.grants = grants;
+	spec.binds = &bind;
+	spec.n_binds = 1;
+	boxkit_run(&kit, &spec);
+}
+
+static void a_refusal_is_named_and_counted(void **state)
+{
+	(void)state;
+	probe(BOX_LEVEL_DEFAULT, 0, "bpf");
+	assert_int_equal(kit.result.cause, BOX_CAUSE_EXIT);
+	assert_non_null(find("bpf"));
+	assert_int_equal(find("bpf")->count, 1);
+	assert_int_equal(find("bpf")->grant, 0);
+	assert_int_equal(find("bpf")->level, BOX_LEVEL_OFF);
+	boxkit_sh(&kit, "true");
+	assert_int_equal(kit.result.refusals[0].count, 0);
+}
+
+static void a_grant_lifts_it(void **state)
+{
+	(void)state;
+	probe(BOX_LEVEL_DEFAULT, 0, "io_uring");
+	assert_non_null(find("io_uring_setup"));
+	assert_int_equal(find("io_uring_setup")->grant, BOX_GRANT_IO_URING);
+	probe(BOX_LEVEL_DEFAULT, BOX_GRANT_IO_URING, "io_uring");
+	assert_null(find("io_uring_setup"));
+	probe(BOX_LEVEL_STRICT, 0, "ptrace-child");
+	assert_non_null(find("ptrace"));
+	probe(BOX_LEVEL_STRICT, BOX_GRANT_PTRACE, "ptrace-child");
+	assert_null(find("ptrace"));
+}
+
+/* Threads and children start by clone3 first and fall back: that is no news. */
+static void everyday_fallbacks_are_not_told(void **state)
+{
+	(void)state;
+	boxkit_sh(&kit, "for i in 1 2 3; do /bin/true; done");
+	assert_int_equal(kit.result.refusals[0].count, 0);
+}
+
+/* Processes that do nothing but refused calls: all counted, the deadline holds, none is left. */
+static void a_flood_of_refusals_ends_in_time(void **state)
+{
+	const char *argv[] = { boxkit_probe(), "refused-flood", NULL };
+	struct box_bind bind = { .path = boxkit_probe() };
+	struct box_spec spec = boxkit_spec(argv);
+
+	(void)state;
+	spec.binds = &bind;
+	spec.n_binds = 1;
+	spec.wall_us = 700000;
+	spec.grace_us = 1000;
+	boxkit_run(&kit, &spec);
+	assert_int_equal(kit.result.cause, BOX_CAUSE_TIMEOUT);
+	assert_non_null(find("keyctl"));
+	assert_in_range(find("keyctl")->count, 1000, UINT32_MAX);
+	boxkit_sh(&kit, "echo fine");
+	boxkit_expect(&kit, "fine\n");
+}
+
+/* One that outlives its parent and is in the middle of a refused call is answered, not left over.
+ */
+static void a_child_is_answered_after_the_payload_is_gone(void **state)
+{
+	(void)state;
+	probe(BOX_LEVEL_DEFAULT, 0, "refused-orphan");
+	assert_int_equal(kit.result.cause, BOX_CAUSE_EXIT);
+	assert_int_equal(kit.result.leftovers, 0);
+	assert_non_null(find("keyctl"));
+}
+
+/* Reads the program back from a running payload, as only a very capable root may. */
+static void what_is_loaded_is_what_was_compiled(void **state)
+{
+	static struct sock_filter loaded[FILTER_INSNS_MAX];
+	struct filter compiled = { 0 };
+	const char *argv[] = { "/bin/sleep", "19.125", NULL };
+	static const int fds[] = { 0, 1, 2 };
+	struct box_spec spec = boxkit_spec(argv);
+	pid_t pid;
+	long n;
+
+	(void)state;
+	assert_int_equal(box_spawn(kit.box, 1, &spec, fds, 3), 0);
+	pid = boxkit_await_process("19.125");
+	assert_true(pid > 0);
+	n = ptrace(PTRACE_SEIZE, pid, 0, 0);
+	if (n == 0)
+		n = ptrace(PTRACE_INTERRUPT, pid, 0, 0) < 0 || waitpid(pid, NULL, 0) != pid ? -1
+											    : 0;
+	if (n == 0)
+		n = ptrace(PTRACE_SECCOMP_GET_FILTER, pid, 0, loaded);
+	int error = errno;
+
+	assert_int_equal(box_kill(kit.box, 1, 0), 0);
+	while (box_receive(kit.box, &kit.result) == 0)
+		(void)waitpid(pid, NULL, WNOHANG);
+	if (n < 0 && (error == EACCES || error == EPERM))
+		skip();
+	assert_int_equal(filter_compile(&compiled, BOX_LEVEL_DEFAULT, 0), 0);
+	assert_int_equal(n, compiled.n);
+	assert_memory_equal(loaded, compiled.program, compiled.n * sizeof(loaded[0]));
+	filter_done(&compiled);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_refusal_is_named_and_counted),
+		cmocka_unit_test(a_grant_lifts_it),
+		cmocka_unit_test(everyday_fallbacks_are_not_told),
+		cmocka_unit_test(a_flood_of_refusals_ends_in_time),
+		cmocka_unit_test(a_child_is_answered_after_the_payload_is_gone),
+		cmocka_unit_test(what_is_loaded_is_what_was_compiled),
+	};
+
+	return cmocka_run_group_tests(tests, open_kit, close_kit);
+}
