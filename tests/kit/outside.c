@@ -7,7 +7,6 @@
 #include "tests/kit/outside.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/keyctl.h>

@@ -14,7 +14,6 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -273,9 +272,11 @@ static void open_by_handle(void)
 	} handle = { .head.handle_bytes = 128 };
 	int mount_id, fd;
 
-	if (name_to_handle_at(AT_FDCWD, "/etc/passwd", &handle.head, &mount_id, 0) < 0)
-		memset(&handle.bytes, 0, 8), handle.head.handle_bytes = 8,
-					     handle.head.handle_type = 1;
+	/* Where names are not told either, one is guessed. */
+	if (name_to_handle_at(AT_FDCWD, "/etc/passwd", &handle.head, &mount_id, 0) < 0) {
+		handle.head.handle_bytes = 8;
+		handle.head.handle_type = 1;
+	}
 	fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	probe_tell(open_by_handle_at(fd, &handle.head, O_RDONLY | O_CLOEXEC));
 }

@@ -6,16 +6,11 @@
  */
 #include "tests/box/hostile/probe.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/quota.h>
 #include <signal.h>
-#include <stdint.h>
-#include <string.h>
 #include <sys/fanotify.h>
 #include <sys/klog.h>
-#include <sys/mount.h>
-#include <sys/reboot.h>
 #include <sys/resource.h>
 #include <sys/swap.h>
 #include <sys/syscall.h>
