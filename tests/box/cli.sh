@@ -57,13 +57,12 @@ print(all(set(a) == {"ok", "how", "fix"} and (a["ok"] or a["fix"]) for a in answ
 expect "version" 1 "$("$box" --version | grep -c '^paddock-box [0-9]')"
 
 # Ctrl-C ends it, with its grace.
-"$box" -- sh -c 'trap "echo bye; exit 0" TERM; while :; do sleep 0.01; done' >out &
+"$box" -- sh -c 'trap "echo bye; exit 0" TERM; echo ready; while :; do sleep 0.01; done' >out &
 pid=$!
-for _ in $(seq 500); do grep -q . /proc/$pid/task/$pid/children 2>/dev/null && break; sleep 0.01; done
-sleep 0.3
+for _ in $(seq 3000); do grep -q ready out && break; sleep 0.01; done
 kill -TERM $pid
 wait $pid
-expect "a signal is passed on" bye "$(cat out)"
+expect "a signal is passed on" "ready bye" "$(xargs <out)"
 
 # Every option of the help is in the manual page, and the other way round.
 if [ -f "$PADDOCK_SOURCE/deploy/man/paddock-box.1" ]; then
