@@ -4,7 +4,7 @@
  * neighbours' share, to leave traps. Each test is one SCENARIO of hostile/catalogue.def, at every
  * level, and asserts on the record.
  *
- * It takes for a moment what others may need, too.
+ * It takes for a moment what others of the same user may need, too.
  *
  * ctest: timeout=120
  * ctest: serial
@@ -24,7 +24,6 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -419,26 +418,6 @@ static const char *outside_has_watchers(void)
 		return "watchers";
 	close(fd);
 	return NULL;
-}
-
-static const char *outside_has_terminals(void)
-{
-	unsigned long context = 0;
-	int fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-
-	if (fd < 0)
-		return "terminals";
-	close(fd);
-	if (syscall(SYS_io_setup, 16, &context) < 0)
-		return errno == ENOSYS ? NULL : "requests";
-	syscall(SYS_io_destroy, context);
-	return NULL;
-}
-
-static void the_machine_is_shared_out(void **state)
-{
-	(void)state;
-	share("the_machine_is_shared_out", "need-machine", outside_has_terminals);
 }
 
 static void buffers_are_not_shared(void **state)
