@@ -92,7 +92,7 @@ boot() {
 	timeout 280 qemu-system-x86_64 -accel tcg,thread=multi -cpu max,-cx16 -m 1G -smp 2 -nodefaults -no-user-config \
 		-display none -serial stdio -no-reboot -kernel "$cache/kernel/vmlinuz" -initrd "$work/initrd" \
 		-drive "file=$work/disk,if=virtio,format=raw,cache=unsafe" \
-		-append "console=ttyS0 quiet panic=-1 tsc=reliable" </dev/null 2>&1 | tr -d '\r' | tee "$work/console"
+		-append "console=ttyS0 quiet panic=-1 tsc=reliable no_timer_check" </dev/null 2>&1 | tr -d '\r' | tee "$work/console"
 }
 
 [ -f "$cache/kernel/vmlinuz" ] || unpack_kernel

@@ -188,12 +188,10 @@ static void put_files(struct outside *o, const char *program)
 	format(o->homefile, sizeof(o->homefile), "%s/%s-file", home ? home : "", o->word);
 	if (home && make_file(o->homefile))
 		add_fact(o, "homefile", o->homefile);
-	o->locked = open("/usr/bin/env", O_RDONLY | O_CLOEXEC);
-	/* When somebody else holds the lock already, that is as good. */
-	if (o->locked >= 0) {
-		(void)flock(o->locked, LOCK_EX | LOCK_NB);
-		add_fact(o, "locked", "/usr/bin/env");
-	}
+	/* A file both sides have, and nobody else. */
+	o->locked = open(program, O_RDONLY | O_CLOEXEC);
+	if (o->locked >= 0 && flock(o->locked, LOCK_EX | LOCK_NB) == 0)
+		add_fact(o, "locked", program);
 }
 
 static void put_ipc(struct outside *o)

@@ -46,7 +46,7 @@ cache_root()
 	if [ -n "${PADDOCK_SUITES_CACHE:-}" ]; then
 		echo "$PADDOCK_SUITES_CACHE"
 	elif [ "$(id -u)" = 0 ]; then
-		echo /var/cache/paddock-suites
+		echo /srv/paddock-suites
 	else
 		echo "${XDG_CACHE_HOME:-$HOME/.cache}/paddock-suites"
 	fi
@@ -94,7 +94,7 @@ oracle_key()
 	{
 		id -u
 		uname -r
-		[ "${#PACKAGES[@]}" = 0 ] || dpkg-query -W "${PACKAGES[@]}"
+		[ "${#PACKAGES[@]}" = 0 ] || dpkg-query -W # any: what is there decides what skips
 		find "$KIT" -type f ! -name compare.py ! -name lib.sh ! -name README.md -print0 |
 			sort -z | xargs -0 cat "$0"
 		echo "quick=$QUICK"
