@@ -141,8 +141,10 @@ struct box_result {
 	uint64_t user_us;   /* processor time of everything inside */
 	uint64_t system_us;
 	uint64_t peak_bytes; /* peak memory of everything inside; 0: unknown here */
-	uint32_t setup_us;   /* from request to exec of the payload */
-	int setup_errno;     /* SETUP, REFUSED */
+	uint64_t read_bytes; /* from disks, and to them, by what ended by itself */
+	uint64_t written_bytes;
+	uint32_t setup_us; /* from request to exec of the payload */
+	int setup_errno;   /* SETUP, REFUSED */
 	char setup_step[32];
 	char setup_object[256];
 	char degraded[128]; /* controls that best_effort dropped, comma separated; "" none */

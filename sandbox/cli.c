@@ -167,6 +167,7 @@ static int fill_defaults(struct cli *cli, struct box_error *err)
 
 int cli_parse(int argc, char **argv, struct cli *ret_cli, struct box_error *err)
 {
+	static const char *const nothing[] = { "true", NULL };
 	int at = 1, r = 0;
 
 	*ret_cli = (struct cli){
@@ -174,14 +175,14 @@ int cli_parse(int argc, char **argv, struct cli *ret_cli, struct box_error *err)
 	};
 	while (r == 0 && at < argc && strncmp(argv[at], "--", 2) == 0 && argv[at][2])
 		r = take_option(argc, argv, &at, ret_cli, err);
-	if (r < 0 || ret_cli->verb != CLI_RUN)
+	if (r < 0 || (ret_cli->verb != CLI_RUN && ret_cli->verb != CLI_EXPLAIN))
 		return r;
 	if (at < argc && strcmp(argv[at], "--") == 0)
 		at++;
 	ret_cli->spec.binds = ret_cli->binds;
-	ret_cli->spec.argv = (const char *const *)argv + at;
+	ret_cli->spec.argv = at < argc ? (const char *const *)argv + at : nothing;
 	ret_cli->spec.envp = (const char *const *)environ;
-	if (at >= argc) {
+	if (at >= argc && ret_cli->verb == CLI_RUN) {
 		util_print(err->text, sizeof(err->text),
 			   "run a command: none was given; paddock-box [OPTIONS] -- CMD [ARG...]");
 		return -EINVAL;

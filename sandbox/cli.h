@@ -11,6 +11,7 @@ enum cli_verb {
 	CLI_RUN,
 	CLI_SERVE,
 	CLI_PROBE,
+	CLI_EXPLAIN,
 	CLI_HELP,
 	CLI_VERSION,
 };

@@ -66,13 +66,12 @@ static const struct rule rules[] = {
 	{ #call, " " #bits, argument, bits, bits, levels, error, grant },
 #define EQUAL(call, argument, value, levels, error, grant) \
 	{ #call, " " #value, argument, UINT32_MAX, value, levels, error, grant },
+#define MODE(call, argument)                       \
+	FLAG(call, argument, S_ISUID, 1, EPERM, 0) \
+	FLAG(call, argument, S_ISGID, 1, EPERM, 0)
 #define RARE(bits, levels) \
 	{ "socket", " of a rare family", 0, bits, bits, levels, EAFNOSUPPORT, 0 },
 #include "sandbox/profiles.def"
-#undef DENY
-#undef FLAG
-#undef EQUAL
-#undef RARE
 };
 
 static int numbers[ARRAY_LEN(rules)]; /* of their calls, once there is a filter */
@@ -265,6 +264,15 @@ int filter_answer(const struct filter *filter, int fd)
 	/* A caller that was killed meanwhile needs none. */
 	(void)ioctl(fd, SECCOMP_IOCTL_NOTIF_SEND, &answer);
 	return rule;
+}
+
+void filter_explain(enum box_level level, unsigned grants, FILE *out)
+{
+	const struct filter filter = { .level = level, .grants = grants };
+
+	for (size_t i = 0; i < ARRAY_LEN(rules); i++)
+		if (level == BOX_LEVEL_OFF || !applies(&filter, &rules[i]))
+			fprintf(out, "  %s%s\n", rules[i].name, rules[i].what);
 }
 
 int filter_error(int rule)

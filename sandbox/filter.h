@@ -4,6 +4,8 @@
 #ifndef PADDOCK_SANDBOX_FILTER_H
 #define PADDOCK_SANDBOX_FILTER_H
 
+#include <stdio.h>
+
 #include "sandbox/box.h"
 
 struct seccomp_data;
@@ -40,6 +42,9 @@ int filter_load(const struct filter *filter);
  * -errno: -ENOENT the caller is gone. Blocks unless the descriptor is readable.
  */
 int filter_answer(const struct filter *filter, int fd);
+
+/* Writes, in words, what any level refuses and a filter of `level` and `grants` does not. */
+void filter_explain(enum box_level level, unsigned grants, FILE *out);
 
 /* The rule of `filter` that refuses a call, or -ENOENT. */
 int filter_find(const struct filter *filter, const struct seccomp_data *data);

@@ -21,6 +21,7 @@
 #include <sys/wait.h>
 
 #include "sandbox/priv.h"
+#include "sandbox/proto.h"
 #include "sandbox/util.h"
 
 enum {
@@ -138,7 +139,10 @@ void init_run(struct apply *apply, struct payload *payload, uint32_t uid, uint32
 	struct slate *slate = payload->slate;
 	pid_t pid;
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* A keeper that was gone before this would never be missed. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ||
+	    poll(&(struct pollfd){ .fd = PROTO_KEEPER_FD }, 1, 0) != 0)
+		_exit(1);
 	sigaction(SIGCHLD, &wake, NULL);
 	if (apply_run(apply) < 0)
 		_exit(1);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "sandbox/cli.h"
+#include "sandbox/filter.h"
 #include "sandbox/probe.h"
 #include "sandbox/result.h"
 #include "sandbox/serve.h"
@@ -36,6 +37,26 @@ static int run(const struct cli *cli)
 	return result_exit_code(&result);
 }
 
+/* What a sandbox of these options leaves open; what it does not say is closed. */
+static int explain(const struct box_spec *spec)
+{
+	static const char *const writes[] = { "a private copy of", "the host's own", "nothing of" };
+	static const char *const networks[] = { "loopback", "none", "the host's", "used again" };
+
+	puts("reads: the host's files that this user may read, but /tmp, /var, /home, /root, /run");
+	if (spec->workspace_path)
+		printf("writes: %s %s\n", writes[spec->workspace], spec->workspace_path);
+	for (size_t i = 0; i < spec->n_binds; i++)
+		printf("%s: the host's own %s\n", spec->binds[i].writable ? "writes" : "reads",
+		       spec->binds[i].path);
+	printf("network: %s\n", networks[spec->network]);
+	printf("not limited:%s%s%s\n", spec->memory_bytes ? "" : " memory",
+	       spec->cpu_milli ? "" : " processors", spec->wall_us ? "" : " time");
+	puts("calls that some level or the lack of a grant would refuse:");
+	filter_explain(spec->level, spec->grants, stdout);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct box_error err;
@@ -47,6 +68,7 @@ int main(int argc, char **argv)
 	}
 	switch (cli.verb) {
 	case CLI_SERVE: return cli.slots ? serve_run((unsigned)cli.slots) : RESULT_EXIT_USAGE;
+	case CLI_EXPLAIN: return explain(&cli.spec);
 	case CLI_PROBE: return probe_run(cli.json);
 	case CLI_HELP: cli_help(stdout); return 0;
 	case CLI_VERSION: printf("paddock-box %s\n", serve_build()); return 0;

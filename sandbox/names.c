@@ -34,17 +34,12 @@ static const char *const cause_names[BOX_CAUSE_MAX] = {
 /* By the number of the bit. */
 static const char *const grant_names[] = { "ptrace", "io_uring", "userfaultfd", "perf", "userns" };
 
-static int find_part(const char *const *names, int n, const char *name, size_t length)
+static int find(const char *const *names, int n, const char *name, size_t length)
 {
 	for (int i = 0; i < n; i++)
 		if (strlen(names[i]) == length && memcmp(names[i], name, length) == 0)
 			return i;
 	return -EINVAL;
-}
-
-static int find(const char *const *names, int n, const char *name)
-{
-	return find_part(names, n, name, strlen(name));
 }
 
 const char *box_level_name(enum box_level level)
@@ -61,17 +56,17 @@ const char *box_cause_name(enum box_cause cause)
 
 int box_level_parse(const char *name)
 {
-	return find(level_names, BOX_LEVEL_MAX, name);
+	return find(level_names, BOX_LEVEL_MAX, name, strlen(name));
 }
 
 int box_workspace_parse(const char *name)
 {
-	return find(workspace_names, BOX_WORKSPACE_MAX, name);
+	return find(workspace_names, BOX_WORKSPACE_MAX, name, strlen(name));
 }
 
 int box_network_parse(const char *name)
 {
-	return find(network_names, BOX_NETWORK_MAX, name);
+	return find(network_names, BOX_NETWORK_MAX, name, strlen(name));
 }
 
 const char *box_grant_name(enum box_grant grant)
@@ -86,7 +81,7 @@ int box_grants_parse(const char *names)
 
 	for (size_t n; *names; names += n + (names[n] == ',')) {
 		n = strcspn(names, ",");
-		int bit = find_part(grant_names, ARRAY_LEN(grant_names), names, n);
+		int bit = find(grant_names, ARRAY_LEN(grant_names), names, n);
 
 		if (bit < 0)
 			return bit;

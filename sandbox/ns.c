@@ -69,24 +69,52 @@ static int leave_chroot(void)
 	return ns_pivot(tree);
 }
 
-/* A child lives in it until its maps are written and it was opened. */
+/* In the child: makes the namespace as an id of the slot, and says how that went. */
+static void be_user(uint32_t owner, int ready)
+{
+	int error = 0;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* Another id is not dumpable, and then its maps are not ours to write. */
+	if (owner != 0 && (setresuid(owner, owner, owner) < 0 || prctl(PR_SET_DUMPABLE, 1) < 0))
+		error = errno;
+	if (!error && unshare(CLONE_NEWUSER) < 0)
+		error = errno;
+	if (write(ready, &error, sizeof(error)) != sizeof(error))
+		_exit(1);
+	for (;;)
+		pause();
+}
+
+/*
+ * A child lives in it until its maps are written and it was opened. What the kernel counts by user
+ * (watches, pipe buffers, namespaces) it also counts for whoever made the namespace: as root that
+ * is the slot's id, not root, whom all slots and half the host would share.
+ */
 static int make_user(const struct ids_map *uids, const struct ids_map *gids, bool deny_setgroups)
 {
-	pid_t pid = (pid_t)syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, NULL, NULL, NULL, NULL);
-	int fd;
+	uint32_t owner = geteuid() == 0 ? uids->extents[0].outside : 0;
+	int ready[2], error = EIO, fd;
+	pid_t pid;
 
-	if (pid < 0)
+	if (pipe2(ready, O_CLOEXEC) < 0)
 		return -errno;
-	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		for (;;)
-			pause();
-	}
-	fd = write_maps(pid, uids, gids, deny_setgroups);
+	pid = fork();
+	if (pid == 0)
+		be_user(owner, ready[1]);
+	close(ready[1]);
+	if (pid > 0)
+		(void)!read(ready[0], &error, sizeof(error));
+	close(ready[0]);
+	fd = pid < 0 ? -EAGAIN : -error;
+	if (fd == 0)
+		fd = write_maps(pid, uids, gids, deny_setgroups);
 	if (fd == 0)
 		fd = util_open(O_RDONLY, "/proc/%d/ns/user", (int)pid);
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
+	if (pid > 0) {
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+	}
 	return fd;
 }
 

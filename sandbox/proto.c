@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* proto.c - packets with descriptors over a socket, and where the spec of a request is: in its
- * packet, or in a memfd. Not for what is in it: see spec.c. */
+/* proto.c - packets with descriptors over a socket, the spec of a request in one of them. Not for
+ * what is in it: see spec.c. */
 #include "sandbox/proto.h"
 
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 
 #include "sandbox/util.h"
 
@@ -13,14 +13,6 @@ union control {
 	struct cmsghdr head;
 	char bytes[CMSG_SPACE((BOX_FDS_MAX + 1) * sizeof(int))];
 };
-
-/* How long the packet of a head is. */
-static size_t length_of(const struct proto_head *head)
-{
-	bool has_spec = head->kind == PROTO_SPAWN && head->argument <= PROTO_INLINE_MAX;
-
-	return sizeof(*head) + (has_spec ? head->argument : 0);
-}
 
 /* Moves the descriptors of a received message into the packet; the control buffer holds no more
  * than that. */
@@ -41,7 +33,7 @@ static void collect(struct msghdr *message, struct proto_packet *packet)
 int proto_receive(int sock, int flags, struct proto_packet *ret_packet)
 {
 	struct proto_head *head = &ret_packet->head;
-	struct iovec iov = { ret_packet, offsetof(struct proto_packet, fds) };
+	struct iovec iov = { head, sizeof(*head) };
 	union control control;
 	struct msghdr message = { .msg_iov = &iov,
 				  .msg_iovlen = 1,
@@ -58,8 +50,7 @@ int proto_receive(int sock, int flags, struct proto_packet *ret_packet)
 	collect(&message, ret_packet);
 	if (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
 		r = -EMSGSIZE;
-	else if (n < (ssize_t)sizeof(*head) || head->magic != PROTO_MAGIC ||
-		 (size_t)n != length_of(head))
+	else if (n != (ssize_t)sizeof(*head) || head->magic != PROTO_MAGIC)
 		r = -EPROTO;
 	if (r < 0)
 		proto_close(ret_packet);
@@ -80,7 +71,7 @@ static int transmit(int sock, int flags, const struct msghdr *message)
 
 int proto_send(int sock, const struct proto_packet *packet)
 {
-	struct iovec iov = { (void *)packet, length_of(&packet->head) };
+	struct iovec iov = { (void *)&packet->head, sizeof(packet->head) };
 	union control control = { 0 };
 	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
 	size_t bytes = packet->n_fds * sizeof(int);
@@ -111,23 +102,6 @@ void proto_close(struct proto_packet *packet)
 		util_close(&packet->fds[i]);
 }
 
-/* Puts the spec in and seals it, so that the keeper may map it without fearing a change. */
-static int fill_memfd(int fd, const char *bytes, size_t size)
-{
-	size_t done = 0;
-
-	while (done < size) {
-		ssize_t n = write(fd, bytes + done, size - done);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		done += n > 0 ? (size_t)n : 0;
-	}
-	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) < 0)
-		return -errno;
-	return 0;
-}
-
 int proto_encode(const struct box_spec *spec, uint64_t id, const int *fds, size_t n_fds,
 		 int *ret_memfd, struct proto_packet *ret_packet)
 {
@@ -138,51 +112,33 @@ int proto_encode(const struct box_spec *spec, uint64_t id, const int *fds, size_
 	BOX_ASSERT(n_fds <= BOX_FDS_MAX);
 	if (r < 0)
 		return r;
+	*ret_memfd = memfd_create("box-spec", MFD_CLOEXEC);
+	if (*ret_memfd < 0 || write(*ret_memfd, bytes, size) != (ssize_t)size)
+		return errno ? -errno : -ENOSPC;
 	ret_packet->head = (struct proto_head){ PROTO_MAGIC, PROTO_SPAWN, id, size };
-	ret_packet->n_fds = n_fds;
 	for (size_t i = 0; i < n_fds; i++)
 		ret_packet->fds[i] = fds[i];
-	if (size <= PROTO_INLINE_MAX) {
-		memcpy(ret_packet->bytes, bytes, size);
-		return 0;
-	}
-	*ret_memfd = memfd_create("box-spec", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	ret_packet->fds[ret_packet->n_fds++] = *ret_memfd;
-	return *ret_memfd < 0 ? -errno : fill_memfd(*ret_memfd, bytes, size);
-}
-
-/* Sealed, so that neither its size nor its bytes change while it is mapped. */
-static bool is_sealed(int fd, size_t size)
-{
-	const int wanted = F_SEAL_SHRINK | F_SEAL_WRITE;
-	int seals = fcntl(fd, F_GET_SEALS);
-	struct stat st;
-
-	return seals >= 0 && (seals & wanted) == wanted && fstat(fd, &st) == 0 &&
-	       (uint64_t)st.st_size == size;
+	ret_packet->fds[n_fds] = *ret_memfd;
+	ret_packet->n_fds = n_fds + 1;
+	return 0;
 }
 
 int proto_decode(const struct proto_packet *packet, struct spec_store *store)
 {
-	const void *bytes = packet->bytes;
 	size_t size = packet->head.argument;
-	int r;
+	char *bytes;
+	int r = -EPROTO;
 
-	if (size > PROTO_INLINE_MAX) {
-		int fd = packet->n_fds ? packet->fds[packet->n_fds - 1] : -1;
-
-		if (size > BOX_SPEC_BYTES_MAX || !is_sealed(fd, size))
-			return -EPROTO;
-		bytes = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
-		if (bytes == MAP_FAILED)
-			return -errno;
-	}
-	r = spec_decode(bytes, size, store);
+	if (packet->n_fds == 0 || size > BOX_SPEC_BYTES_MAX)
+		return -EPROTO;
+	bytes = malloc(size + 1);
+	if (!bytes)
+		return -ENOMEM;
+	/* A copy of our own, which nobody changes while we read it. */
+	if (pread(packet->fds[packet->n_fds - 1], bytes, size, 0) == (ssize_t)size)
+		r = spec_decode(bytes, size, store);
 	if (r == 0)
 		spec_defaults(&store->spec);
-	if (bytes != packet->bytes) {
-		store->mapping = (void *)bytes;
-		store->mapped_bytes = size;
-	}
+	store->bytes = bytes;
 	return r;
 }

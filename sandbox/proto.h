@@ -4,10 +4,10 @@
  * (hello proves it), so they are plain structs. Each is one SOCK_SEQPACKET packet:
  *
  *   keeper -> owner   HELLO, then one RESULT (head + struct box_result) per accepted SPAWN
- *   owner -> keeper   SPAWN (head + encoded spec + the payload's fds), KILL (argument: grace_us)
+ *   owner -> keeper   SPAWN (head, the payload's fds, the spec), KILL (argument: grace_us)
  *   keeper -> zygote  SPAWN as it came, KILL (argument: a signal), NEXT; what they mean: zygote.h
  *
- * A spec longer than PROTO_INLINE_MAX travels in a sealed memfd, the last fd.
+ * The spec is in a memfd, the last of the fds.
  */
 #ifndef PADDOCK_SANDBOX_PROTO_H
 #define PADDOCK_SANDBOX_PROTO_H
@@ -20,7 +20,7 @@ enum {
 	/* /dev/null. Zygotes hold all below, too, so that a received fd is never one of a payload's
 	 * numbers. */
 	PROTO_NULL_FD = 10,
-	PROTO_INLINE_MAX = 64 << 10, /* well below the default socket buffer */
+	PROTO_KEEPER_FD = 11, /* a zygote's socket to its keeper */
 	PROTO_BUILD_MAX = 64,
 };
 
@@ -53,7 +53,6 @@ struct proto_result {
 /* What an owner asks for. */
 struct proto_packet {
 	struct proto_head head;
-	char bytes[PROTO_INLINE_MAX]; /* the spec, unless it is in a memfd */
 	int fds[BOX_FDS_MAX + 1];
 	size_t n_fds;
 };
@@ -75,16 +74,15 @@ int proto_tell(int sock, int flags, enum proto_kind kind, uint64_t id, uint64_t 
 void proto_close(struct proto_packet *packet);
 
 /*
- * Makes a SPAWN packet of a valid spec. A spec too long for it goes into *ret_memfd, which the
- * caller closes, on failure, too, when it is not -1. 0 or -errno.
+ * Makes a SPAWN packet of a valid spec, which goes into *ret_memfd: the caller closes it, on
+ * failure, too, when it is not -1. 0 or -errno.
  */
 int proto_encode(const struct box_spec *spec, uint64_t id, const int *fds, size_t n_fds,
 		 int *ret_memfd, struct proto_packet *ret_packet);
 
 /*
- * Decodes the spec of a SPAWN packet, which must outlive it, into a zeroed store, and puts the
- * defaults in. A memfd stays in the packet. 0, or -errno for one that is not good. Either way the
- * caller calls spec_done.
+ * Decodes the spec of a SPAWN packet into a zeroed store, and puts the defaults in. 0, or -errno
+ * for one that is not good. Either way the caller calls spec_done.
  */
 int proto_decode(const struct proto_packet *packet, struct spec_store *store);
 

@@ -39,6 +39,8 @@ void result_json(const struct box_result *r, FILE *out)
 		r->wall_us, r->user_us);
 	fprintf(out, ",\"system_us\":%" PRIu64 ",\"peak_bytes\":%" PRIu64 ",\"setup_us\":%u",
 		r->system_us, r->peak_bytes, r->setup_us);
+	fprintf(out, ",\"read_bytes\":%" PRIu64 ",\"written_bytes\":%" PRIu64, r->read_bytes,
+		r->written_bytes);
 	fputs(",\"setup_step\":", out);
 	result_json_string(r->setup_step, out);
 	fputs(",\"setup_object\":", out);

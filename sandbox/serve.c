@@ -140,13 +140,12 @@ static void on_terminal(struct keeper *k)
 
 static int open_terminal(void)
 {
+	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 	sigset_t set;
 
 	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGQUIT);
+	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
+		sigaddset(&set, numbers[i]);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	return signalfd(-1, &set, SFD_CLOEXEC);
 }
@@ -291,8 +290,7 @@ int serve_once(const struct box_spec *spec, struct box_result *ret_result)
 	struct slot slot;
 	struct keeper k = { .n_slots = 1, .slots = &slot, .shared.once = true };
 	struct box_spec full = *spec;
-	AUTO_CLOSE int memfd = -1;
-	int fds[3] = { -1, -1, -1 };
+	int memfd, fds[3];
 	int r = start(&k);
 
 	for (int i = 0; i < 3 && r >= 0; i++)
@@ -309,8 +307,7 @@ int serve_once(const struct box_spec *spec, struct box_result *ret_result)
 		turn(&k);
 	*ret_result = slot.result;
 	stop(&k);
-	for (int i = 0; i < 3; i++)
-		close(fds[i]);
+	proto_close(&packet);
 	close(k.terminal_fd);
 	return r;
 }

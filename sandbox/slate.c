@@ -51,6 +51,9 @@ void slate_usage(struct slate *slate, const struct rusage *before)
 	slate->user_us = since(&now.ru_utime, &before->ru_utime);
 	slate->system_us = since(&now.ru_stime, &before->ru_stime);
 	slate->maxrss_bytes = (uint64_t)now.ru_maxrss * 1024;
+	/* In blocks of 512 bytes, whatever the disk's are. */
+	slate->read_bytes = (uint64_t)(now.ru_inblock - before->ru_inblock) * 512;
+	slate->written_bytes = (uint64_t)(now.ru_oublock - before->ru_oublock) * 512;
 }
 
 void slate_refused(struct slate *slate, int rule)

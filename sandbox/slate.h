@@ -58,8 +58,10 @@ struct slate {
 	uint64_t system_us;
 	uint64_t maxrss_bytes;	/* of the largest one */
 	uint64_t scratch_bytes; /* left in the private files */
-	char object[256];	/* what the failing step worked on */
-	struct slate_refused {	/* calls the filter refused */
+	uint64_t read_bytes;	/* from disks, and to them */
+	uint64_t written_bytes;
+	char object[256];      /* what the failing step worked on */
+	struct slate_refused { /* calls the filter refused */
 		int rule;
 		uint32_t count;
 	} calls[BOX_REFUSALS_MAX]; /* in order of first sight; count 0 ends them */

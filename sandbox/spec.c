@@ -230,7 +230,6 @@ void spec_defaults(struct box_spec *spec)
 void spec_done(struct spec_store *store)
 {
 	free(store->memory);
-	if (store->mapping)
-		munmap(store->mapping, store->mapped_bytes);
+	free(store->bytes);
 	*store = (struct spec_store){ 0 };
 }

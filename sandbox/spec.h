@@ -19,8 +19,7 @@ enum {
 struct spec_store {
 	struct box_spec spec;
 	void *memory;
-	void *mapping; /* of the bytes, where proto.c mapped them */
-	size_t mapped_bytes;
+	void *bytes; /* of what it was decoded from, where they are ours */
 };
 
 /* Checks every bound of `spec`. Returns NULL when it is good, else the name of the first bad field.

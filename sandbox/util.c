@@ -58,7 +58,8 @@ uint64_t util_now_us(void)
 	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-static int open_formatted(int flags, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static int open_formatted(int flags, const char *format,
+								va_list args)
 {
 	char path[PATH_MAX];
 	int n = vsnprintf(path, sizeof(path), format, args);

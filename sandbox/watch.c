@@ -130,6 +130,8 @@ void watch_record(const struct watch *watch, const struct slate *slate,
 	result->oom = usage->oom;
 	result->pids_limit = usage->pids_limit;
 	result->leftovers = slate->leftovers;
+	result->read_bytes = slate->read_bytes;
+	result->written_bytes = slate->written_bytes;
 	if (slate->start_us) {
 		record_status(watch, slate, result);
 		result->wall_us = between(slate->start_us, slate->end_us);

@@ -31,8 +31,6 @@
 #include "sandbox/proto.h"
 #include "sandbox/util.h"
 
-enum { SOCK_FD = PROTO_NULL_FD + 1 };
-
 /* What a run needs and does not depend on it is made ahead, while nobody waits. */
 enum spare {
 	SPARE_NONE, /* of networks: the host's */
@@ -271,8 +269,7 @@ static bool run_spec(struct zygote *z, const struct box_spec *spec,
 		.cwd = spec->cwd ? spec->cwd : spec->workspace_path,
 		.envp = spec->envp,
 		.fds = packet->fds,
-		/* The last one may be the spec's own. */
-		.n_fds = packet->n_fds - (packet->head.argument > PROTO_INLINE_MAX),
+		.n_fds = packet->n_fds - 1, /* the last one is the spec */
 		.userns_fd = -1,
 		.slate = z->slot.slate,
 	};
@@ -348,13 +345,16 @@ static void run(struct zygote *z)
  */
 static void become(const struct zygote_slot *slot, int sock)
 {
-	struct zygote z = {
-		.slot = *slot, .sock = SOCK_FD, .host_fd = -1, .template_fd = -1, .userns_fd = -1
-	};
+	struct zygote z = { .slot = *slot,
+			    .sock = PROTO_KEEPER_FD,
+			    .host_fd = -1,
+			    .template_fd = -1,
+			    .userns_fd = -1 };
 
-	if (dup3(sock, SOCK_FD, O_CLOEXEC) < 0 || dup3(PROTO_NULL_FD, PROTO_FD, O_CLOEXEC) < 0)
+	if (dup3(sock, PROTO_KEEPER_FD, O_CLOEXEC) < 0 ||
+	    dup3(PROTO_NULL_FD, PROTO_FD, O_CLOEXEC) < 0)
 		_exit(1);
-	close_range(SOCK_FD + 1, UINT_MAX, 0);
+	close_range(PROTO_KEEPER_FD + 1, UINT_MAX, 0);
 	z.signal_fd = util_watch_children();
 	/* Orphans of bare payloads come to us. */
 	if (z.signal_fd < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)

@@ -54,6 +54,15 @@ expect "probe is JSON" True "$("$box" --probe --json | python3 -c '
 import json, sys
 answers = json.load(sys.stdin)
 print(all(set(a) == {"ok", "how", "fix"} and (a["ok"] or a["fix"]) for a in answers.values()))')"
+"$box" --explain --level strict --rw "$work" --network host >open
+expect "explain: network" "network: the host's" "$(grep ^network open)"
+expect "explain: writes" "writes: the host's own $work" "$(grep "own $work" open)"
+expect "explain: strict leaves no ptrace" 0 "$(grep -c '^  ptrace' open)"
+expect "explain: a grant does" 1 "$("$box" --explain --level strict --grant ptrace | grep -c '^  ptrace')"
+code "a grant that is none" 2 --grant everything -- true
+mkdir -p real/sub && ln -s real link
+code "a link on the way to what may be written" 105 --rw "$work/link/sub" -- true
+expect "and the cure is named" 1 "$(grep -c 'without symbolic links' err)"
 expect "version" 1 "$("$box" --version | grep -c '^paddock-box [0-9]')"
 
 # Ctrl-C ends it, with its grace.

@@ -230,6 +230,36 @@ static void network_kinds_differ(void **state)
 	assert_string_not_equal(kit.out, ours);
 }
 
+/* The inode of the network a run was in. */
+static unsigned long network_of(enum box_network network)
+{
+	const char *argv[] = { "/bin/readlink", "/proc/self/ns/net", NULL };
+	struct box_spec spec = boxkit_spec(argv);
+	const char *number;
+
+	spec.network = network;
+	boxkit_run(&kit, &spec);
+	assert_int_equal(kit.result.exit_code, 0);
+	number = strchr(kit.out, '[');
+	assert_non_null(number);
+	return strtoul(number + 1, NULL, 10);
+}
+
+/* Only the mode that is named for it uses a network again, and nobody else gets it then. */
+static void networks_serve_one_run(void **state)
+{
+	unsigned long first = network_of(BOX_NETWORK_LOOPBACK);
+	unsigned long second = network_of(BOX_NETWORK_LOOPBACK);
+	unsigned long reused = network_of(BOX_NETWORK_REUSE);
+	unsigned long again = network_of(BOX_NETWORK_REUSE);
+	unsigned long fresh = network_of(BOX_NETWORK_LOOPBACK);
+
+	(void)state;
+	assert_int_not_equal(first, second);
+	assert_int_equal(reused, again);
+	assert_int_not_equal(fresh, again);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -245,6 +275,7 @@ int main(void)
 		cmocka_unit_test(killing_all_hits_only_itself),
 		cmocka_unit_test(strict_takes_more_and_permissive_less),
 		cmocka_unit_test(network_kinds_differ),
+		cmocka_unit_test(networks_serve_one_run),
 	};
 
 	return cmocka_run_group_tests(tests, open_kit, close_kit);
