@@ -385,10 +385,7 @@ static int run_op(struct apply *apply, int i)
 {
 	const struct layout_op *op = &apply->layout->ops[i];
 
-	slate_at(apply->slate, SLATE_MOUNT,
-		 op->path     ? op->path
-		 : op->source ? op->source
-			      : LAYOUT_SCRATCH_AT);
+	slate_at(apply->slate, SLATE_MOUNT, op->path);
 	switch (op->kind) {
 	case LAYOUT_SCRATCH: return mount_scratch(apply, op);
 	case LAYOUT_RESIZE: return resize_scratch(apply, op->bytes);

@@ -26,7 +26,6 @@
 #include <linux/magic.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -78,10 +77,11 @@ static void print_name(char *buf, size_t size, uint64_t pidns, uint64_t pid, uin
 /* It is ours when we would have written it so. */
 bool cg_parse_name(const char *name, uint64_t *ret_pidns, uint64_t *ret_pid, uint64_t *ret_start)
 {
+	const char *at = name + strcspn(name, "-");
 	char again[96];
 
-	if (sscanf(name, "paddock-%" SCNu64 "-%" SCNu64 "-%" SCNu64, ret_pidns, ret_pid,
-		   ret_start) != 3)
+	if (!util_next_number(&at, ret_pidns) || !util_next_number(&at, ret_pid) ||
+	    !util_next_number(&at, ret_start))
 		return false;
 	print_name(again, sizeof(again), *ret_pidns, *ret_pid, *ret_start);
 	return strcmp(name, again) == 0 && *ret_pid <= INT_MAX;
@@ -91,20 +91,22 @@ bool cg_parse_name(const char *name, uint64_t *ret_pidns, uint64_t *ret_pid, uin
  * hold anything; 0: no such process, or a dead one. */
 static uint64_t process_start(uint64_t pid, uint64_t *ret_parent)
 {
-	char text[1024], state;
-	const char *fields;
+	char text[1024];
+	const char *state, *at;
 	uint64_t start;
 
 	if (util_read_file(text, sizeof(text), "/proc/%" PRIu64 "/stat", pid) <= 0)
 		return 0;
-	fields = strrchr(text, ')');
-	if (!fields || sscanf(fields,
-			      ") %c %" SCNu64 " %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s"
-			      " %*s %*s %*s %*s %*s %" SCNu64,
-			      &state, ret_parent, &start) != 3)
+	at = strrchr(text, ')');
+	state = at && strlen(at) > 2 ? at + 2 : "Z";
+	at = state + 1;
+	if (!util_next_number(&at, ret_parent))
 		return 0;
+	for (int field = 5; field <= 22; field++)
+		if (!util_next_number(&at, &start))
+			return 0;
 	/* A zombie keeps its place until somebody reaps it, which may be never. */
-	return state == 'Z' || state == 'X' ? 0 : start;
+	return *state == 'Z' || *state == 'X' ? 0 : start;
 }
 
 static uint64_t pid_namespace(void)

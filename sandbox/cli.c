@@ -60,6 +60,7 @@ static int set_enum(int value, unsigned *out)
 
 static int set_workspace(struct cli *cli, const char *value)
 {
+	BOX_ASSERT(value);
 	size_t length = strcspn(value, ":");
 	char mode[16];
 	int r = util_print(mode, sizeof(mode), "%.*s", (int)length, value);

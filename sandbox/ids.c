@@ -126,8 +126,7 @@ int ids_find_sub(const char *text, const char *name, uint32_t id, uint32_t *ret_
 		if (!(strlen(name) == length && memcmp(line, name, length) == 0) &&
 		    !(strlen(by_id) == length && memcmp(line, by_id, length) == 0))
 			continue;
-		if (*at++ != ':' || !take_id(&at, &start) || *at++ != ':' ||
-		    !take_id(&at, &count) || at > end || !count)
+		if (!take_id(&at, &start) || !take_id(&at, &count) || at > end || !count)
 			continue;
 		*ret_start = start;
 		*ret_count = count;

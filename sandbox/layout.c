@@ -146,8 +146,9 @@ static void add_attach(struct layout *layout, int from)
 void layout_plan_base(const struct layout_host *host, bool own_network, struct layout *ret_layout)
 {
 	begin(host, ret_layout);
-	add(ret_layout,
-	    (struct layout_op){ .kind = LAYOUT_SCRATCH, .bytes = LAYOUT_SCRATCH_BYTES });
+	add(ret_layout, (struct layout_op){ .kind = LAYOUT_SCRATCH,
+					    .path = LAYOUT_SCRATCH_AT,
+					    .bytes = LAYOUT_SCRATCH_BYTES });
 	plan_dirs(host, ret_layout);
 	plan_shows(host, ret_layout);
 	if (own_network)
@@ -167,8 +168,9 @@ void layout_plan_run(const struct box_spec *spec, const struct layout_host *host
 		ret_layout->home = "";
 	ret_layout->cwd = spec->cwd ?: spec->workspace_path ?: "/tmp";
 	if (scratch_bytes(spec) != LAYOUT_SCRATCH_BYTES)
-		add(ret_layout,
-		    (struct layout_op){ .kind = LAYOUT_RESIZE, .bytes = scratch_bytes(spec) });
+		add(ret_layout, (struct layout_op){ .kind = LAYOUT_RESIZE,
+						    .path = LAYOUT_SCRATCH_AT,
+						    .bytes = scratch_bytes(spec) });
 	workspace = plan_workspace(spec, ret_layout);
 	for (size_t i = 0; i < spec->n_binds; i++)
 		binds[i] = add(ret_layout,

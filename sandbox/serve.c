@@ -287,7 +287,7 @@ int serve_run(unsigned slots)
 int serve_once(const struct box_spec *spec, struct box_result *ret_result)
 {
 	static struct proto_packet packet;
-	struct slot slot;
+	struct slot slot = { 0 };
 	struct keeper k = { .n_slots = 1, .slots = &slot, .shared.once = true };
 	struct box_spec full = *spec;
 	int memfd, fds[3];

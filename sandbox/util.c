@@ -162,7 +162,7 @@ int util_parse_u64(const char *text, uint64_t max, uint64_t *ret_value)
 
 bool util_next_number(const char **text, uint64_t *ret_value)
 {
-	*text += strspn(*text, " \n");
+	*text += strspn(*text, " \n-:");
 	return take_digits(text, UINT64_MAX, ret_value) == 0;
 }
 

@@ -56,7 +56,8 @@ ssize_t util_read_fd(int fd, char *buf, size_t size);
 /* The whole of `text` as a decimal number up to max. 0, -EINVAL (not a number) or -ERANGE. */
 int util_parse_u64(const char *text, uint64_t max, uint64_t *ret_value);
 
-/* The next number of a list separated by blanks or newlines; *text moves on. False at its end. */
+/* The next number of a list separated by blanks, newlines, dashes or colons; *text moves on. False
+ * at its end. */
 bool util_next_number(const char **text, uint64_t *ret_value);
 
 /* A size: digits with an optional K, M, G or T (powers of 1024). 0, -EINVAL or -ERANGE. */
