@@ -27,6 +27,16 @@ static long try_open(const char *path, int flags)
 	return fd;
 }
 
+/* Whether a folder is on the way to this program, which the caller shows us wherever it lies. */
+static bool is_our_way(const char *path)
+{
+	char self[4096];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	size_t length = strlen(path);
+
+	return n > (ssize_t)length && memcmp(self, path, length) == 0 && self[length] == '/';
+}
+
 /* All that match one of the patterns, at most 64 of each; symbolic links are not followed. */
 static void try_all(const char *const *patterns, int flags, struct probe_tally *tally)
 {
@@ -35,10 +45,12 @@ static void try_all(const char *const *patterns, int flags, struct probe_tally *
 
 		if (glob(*patterns, GLOB_NOSORT, NULL, &found) == 0)
 			for (size_t i = 0; i < found.gl_pathc && i < 64; i++) {
-				long result = try_open(found.gl_pathv[i], flags | O_NOFOLLOW);
+				const char *path = found.gl_pathv[i];
+				bool ours = is_our_way(path);
+				long result = try_open(path, flags | O_NOFOLLOW);
 
-				if (result >= 0 || errno != EISDIR)
-					probe_count(tally, found.gl_pathv[i], result);
+				if (!ours && (result >= 0 || errno != EISDIR))
+					probe_count(tally, path, result);
 			}
 		globfree(&found);
 	}
