@@ -623,6 +623,7 @@ static int describe(struct attempt *a)
 		.assign = &a->assign,
 		.program = program,
 		.worker = a->host->worker,
+		.machine_id = a->host->machine_id,
 		.scratch = scratch,
 		.slot = a->slot,
 	};

@@ -23,8 +23,9 @@ struct attempt_host {
 	struct payload_host payload;
 	struct spool *spool;
 	struct stage *stage;
-	const char *worker; /* name, for the tests' environment */
-	uint64_t closed;    /* attempts closed so far */
+	const char *worker;	/* name, for the tests' environment */
+	const char *machine_id; /* see outfit.h */
+	uint64_t closed;	/* attempts closed so far */
 };
 
 struct attempt;

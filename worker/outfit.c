@@ -195,6 +195,7 @@ int outfit_box(const struct outfit *outfit, const struct adapt_command *command,
 		add_bind(ret_box, outfit->scratch, true);
 		add_bind(ret_box, folder, false);
 		add_bind(ret_box, ret_box->spec.cwd, false);
+		add_bind(ret_box, outfit->machine_id, false);
 		return 0;
 	}
 	if (!ret_box->spec.cwd)

@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 enum {
-	OUTFIT_BINDS = 3, /* scratch, the program's folder, the working directory */
+	OUTFIT_BINDS = 4, /* scratch, the program's folder, the working directory, machine_id */
 };
 
 /* An environment that grows in an arena: items[0..len) and a NULL behind. */
@@ -30,6 +30,7 @@ struct outfit {
 	const struct msg_assign *assign;
 	const struct msg_program *program;
 	const char *worker;
+	const char *machine_id; /* file of this machine's id where only /var has one; NULL: none */
 	const char *scratch;
 	unsigned slot;
 };

@@ -18,6 +18,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { KEEPER_DEATHS_MAX = 5 }; /* of keepers that did not finish a single payload */
 
@@ -58,6 +59,14 @@ static void close_keeper(struct slots *slots)
 	slots->host.payload.spawn.box = NULL;
 }
 
+/* Who this machine is, D-Bus and others ask a file; without systemd it is in /var, which a sandbox
+ * hides. */
+static const char *find_machine_id(void)
+{
+	static const char path[] = "/var/lib/dbus/machine-id";
+	return access("/etc/machine-id", R_OK) < 0 && access(path, R_OK) == 0 ? path : NULL;
+}
+
 int slots_new(const struct slots_options *options, struct slots **ret_slots, struct err *err)
 {
 	ASSERT(options->n > 0 && options->n <= LIMIT_SLOTS);
@@ -68,6 +77,7 @@ int slots_new(const struct slots_options *options, struct slots **ret_slots, str
 		.loop = options->loop,
 		.spool = options->spool,
 		.worker = options->worker,
+		.machine_id = find_machine_id(),
 	};
 	slots->box_program = options->box_program;
 	slots->n = options->n;

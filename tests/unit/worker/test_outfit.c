@@ -188,11 +188,26 @@ static void test_a_bare_payload_starts_in_its_own_folder(void **state)
 	tear_down(&f);
 }
 
+static void test_the_machine_id_is_shown(void **state)
+{
+	struct fixture f;
+	struct outfit_box box;
+	(void)state;
+	set_up(&f, BOX_LEVEL_DEFAULT);
+	f.outfit.machine_id = "/var/lib/dbus/machine-id";
+	assert_int_equal(outfit_box(&f.outfit, &f.command, &f.base, 0, &f.arena, &box), 0);
+	const struct box_bind *last = &box.binds[box.spec.n_binds - 1];
+	assert_string_equal(last->path, "/var/lib/dbus/machine-id");
+	assert_false(last->writable);
+	tear_down(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_variables),
 		cmocka_unit_test(test_a_step_adds_and_removes),
+		cmocka_unit_test(test_the_machine_id_is_shown),
 		cmocka_unit_test(test_many_variables),
 		cmocka_unit_test(test_binds_only_what_is_hidden),
 		cmocka_unit_test(test_a_bare_payload_starts_in_its_own_folder),
