@@ -290,15 +290,14 @@ int serve_once(const struct box_spec *spec, struct box_result *ret_result)
 	struct slot slot = { 0 };
 	struct keeper k = { .n_slots = 1, .slots = &slot, .shared.once = true };
 	struct box_spec full = *spec;
-	int memfd, fds[3];
-	int r = start(&k);
+	int memfd, fds[3], r = start(&k);
 
-	for (int i = 0; i < 3 && r >= 0; i++)
-		r = fds[i] = fcntl(i, F_DUPFD_CLOEXEC, PROTO_NULL_FD);
-	if (r >= 0)
-		r = k.terminal_fd = open_terminal();
+	for (int i = 0; i < 3 && r == 0; i++)
+		r = (fds[i] = fcntl(i, F_DUPFD_CLOEXEC, PROTO_NULL_FD)) < 0 ? -errno : 0;
+	if (r == 0)
+		r = (k.terminal_fd = open_terminal()) < 0 ? -errno : 0;
 	if (r < 0)
-		return errno ? -errno : r;
+		return r;
 	spec_defaults(&full);
 	r = proto_encode(&full, 1, fds, 3, &memfd, &packet);
 	if (r == 0)
