@@ -253,14 +253,18 @@ static int make_parents(const struct apply *apply, int dir, char *path)
 
 static int make_dir(const struct apply *apply, const struct layout_op *op)
 {
-	int dir = apply->scratch_fd, r;
+	int dir = apply->scratch_fd, r = mkdirat(dir, op->path, op->mode);
 	char path[PATH_MAX];
 
-	util_copy(path, sizeof(path), op->path);
-	r = make_parents(apply, dir, path);
-	if (r < 0 || (mkdirat(dir, path, op->mode) < 0 && errno != EEXIST))
-		return r < 0 ? r : -errno;
-	return op->own && fchownat(dir, path, apply->uid, apply->gid, 0) < 0 ? -errno : 0;
+	if (r < 0 && errno == ENOENT) {
+		util_copy(path, sizeof(path), op->path);
+		r = make_parents(apply, dir, path);
+		if (r == 0)
+			r = mkdirat(dir, path, op->mode);
+	}
+	if ((r == 0 || errno == EEXIST) && op->own)
+		r = fchownat(dir, op->path, apply->uid, apply->gid, 0);
+	return r < 0 && errno != EEXIST ? -errno : 0;
 }
 
 static int show(const struct apply *apply, const struct layout_op *op)
@@ -289,13 +293,15 @@ static int dress_upper(const struct apply *apply, int lower)
 	return chmod("upper", st.st_mode & 07777) < 0 ? -errno : 0;
 }
 
-/* The scratch's own folders are covered: overlayfs is told of them as seen from there. */
+/* What is shown below, what is written, what overlayfs needs: folders of the scratch, which is
+ * covered, so it is told of them as seen from there. */
 static int make_overlay(struct apply *apply, int i)
 {
 	AUTO_CLOSE int fs = -1;
 	int fd, r;
 
-	if (fchdir(apply->scratch_fd) < 0)
+	if (fchdir(apply->scratch_fd) < 0 || mkdir("lower", 0700) < 0 || mkdir("upper", 0700) < 0 ||
+	    mkdir("work", 0700) < 0)
 		return -errno;
 	r = attach(apply->fds[i], "lower");
 	if (r == 0)

@@ -108,10 +108,6 @@ static void plan_dirs(const struct layout_host *host, struct layout *layout)
 	add_dir(layout, layout->runtime_dir + 1, 0700, true);
 	if (strchr(layout->home_in_scratch, '/') || strcmp(layout->home_in_scratch, "ownhome") == 0)
 		add_dir(layout, layout->home_in_scratch, 0755, true);
-	/* For an overlay: what it shows below, what it writes, what it needs. */
-	add_dir(layout, "lower", 0700, false);
-	add_dir(layout, "upper", 0700, false);
-	add_dir(layout, "work", 0700, false);
 }
 
 static void plan_shows(const struct layout_host *host, struct layout *layout)

@@ -69,21 +69,15 @@ static int leave_chroot(void)
 	return ns_pivot(tree);
 }
 
-/* In the child: makes the namespace as an id of the slot, and says how that went. */
-static void be_user(uint32_t owner, int ready)
+/* The process that a namespace is of until it was opened. It shares our memory: it may do nothing
+ * that could write there. */
+static int be_user(void *unused)
 {
-	int error = 0;
-
+	(void)unused;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	/* Another id is not dumpable, and then its maps are not ours to write. */
-	if (owner != 0 && (setresuid(owner, owner, owner) < 0 || prctl(PR_SET_DUMPABLE, 1) < 0))
-		error = errno;
-	if (!error && unshare(CLONE_NEWUSER) < 0)
-		error = errno;
-	if (write(ready, &error, sizeof(error)) != sizeof(error))
-		_exit(1);
-	for (;;)
-		pause();
+	while (pause() < 0)
+		;
+	return 0;
 }
 
 /*
@@ -93,20 +87,19 @@ static void be_user(uint32_t owner, int ready)
  */
 static int make_user(const struct ids_map *uids, const struct ids_map *gids, bool deny_setgroups)
 {
-	uint32_t owner = geteuid() == 0 ? uids->extents[0].outside : 0;
-	int ready[2], error = EIO, fd;
-	pid_t pid;
+	static char stack[4096] __attribute__((aligned(16)));
+	uid_t root = geteuid(), owner = root == 0 ? uids->extents[0].outside : root;
+	pid_t pid = -1;
+	int fd;
 
-	if (pipe2(ready, O_CLOEXEC) < 0)
-		return -errno;
-	pid = fork();
-	if (pid == 0)
-		be_user(owner, ready[1]);
-	close(ready[1]);
-	if (pid > 0)
-		(void)!read(ready[0], &error, sizeof(error));
-	close(ready[0]);
-	fd = pid < 0 ? -EAGAIN : -error;
+	if (seteuid(owner) == 0)
+		pid = clone(be_user, stack + sizeof(stack), CLONE_NEWUSER | CLONE_VM | SIGCHLD,
+			    NULL);
+	fd = pid < 0 ? -errno : 0;
+	if (seteuid(root) < 0)
+		fd = -errno;
+	/* Another id is not dumpable, and then its maps are not ours to write. */
+	prctl(PR_SET_DUMPABLE, 1);
 	if (fd == 0)
 		fd = write_maps(pid, uids, gids, deny_setgroups);
 	if (fd == 0)

@@ -133,7 +133,8 @@ static int need_zygote(struct slot *slot, enum slot_kind kind)
 		.host = &slot->shared->host,
 		.slate = slot->slate,
 		.slot = slot->number,
-		.count_processes = !slot->cg || !cg_in(slot->shared->cg, CG_PIDS)->version
+		.count_processes = !slot->cg || !cg_in(slot->shared->cg, CG_PIDS)->version,
+		.once = slot->shared->once,
 	};
 	pid_t pid;
 
@@ -180,7 +181,11 @@ bool slot_child_died(struct slot *slot, pid_t pid, int status)
 		return false;
 	/* Its last word may still be in the socket. */
 	slot_zygote_spoke(slot);
-	drop_zygote(slot);
+	/* Until it has its own life, an init takes the end of this socket for ours. */
+	if (slot->shared->once)
+		slot->zygote = 0;
+	else
+		drop_zygote(slot);
 	if (slot->state == SLOT_CLEARING)
 		slot->state = SLOT_OVER;
 	if (slot->state == SLOT_RUNNING && (slot->off || !slot->slate->init_pid))

@@ -336,6 +336,9 @@ static void run(struct zygote *z)
 			proto_close(&packet);
 		if (packet.head.kind == PROTO_NEXT)
 			get_ready(z, &packet.head);
+		/* What is undone at our end is undone while the payload runs. */
+		if (z->slot.once)
+			return;
 	}
 }
 
