@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * inbox.c - what peers say: each request of each endpoint, told apart from its repetitions and fed
+ * to the core. Nothing is sent from here but refusals, and answers that are known at once.
+ */
+#include "coordinator/serve/state.h"
+
+#include "protocol/base/clock.h"
+#include "protocol/base/log.h"
+#include "protocol/wire/record.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum {
+	STRAYS_US = 20000, /* polls are answered so soon while a worker ends what nobody knows */
+	SUBMIT_BYTES_MAX = 512 << 20, /* of the programs of one run */
+};
+
+static void on_hello(struct server *server, const struct msg_hello *hello, struct chan_peer *peer)
+{
+	struct err err = { 0 };
+	if (hello_check(hello, &err) < 0) {
+		LOG_WARN("hello_refused", "name=%.*s %s", STR_ARG(hello->name), err.text);
+		outbox_refuse(server, &(struct request){ SESSION_CONTROL, peer, 0, 0 },
+			      EXIT_CODE_INCOMPLETE, err.text);
+		return;
+	}
+	struct session *before = session_find(&server->sessions, hello->resume);
+	if (before)
+		server_end_session(server, before, "it said hello again");
+	struct session *session = session_new(&server->sessions, hello, server_random(),
+					      clock_mono_us());
+	if (!session) {
+		outbox_refuse(server, &(struct request){ SESSION_CONTROL, peer, 0, 0 },
+			      EXIT_CODE_INCOMPLETE,
+			      "the coordinator has no room for another peer: end some, or start "
+			      "another coordinator");
+		return;
+	}
+	struct msg_welcome welcome;
+	hello_welcome(&welcome, session->id, SERVER_POLL_US, 0);
+	if (msg_encode(MSG_WELCOME, &welcome, &server->frame, NULL) == 0)
+		outbox_frame(server, SESSION_CONTROL, peer);
+}
+
+/*
+ * The session of a numbered request, when the request is to be worked on now; NULL: it was dealt
+ * with.
+ */
+static struct session *take_request(struct server *server, int lane, uint64_t id, uint64_t seq,
+				    struct chan_peer *peer)
+{
+	struct session *session = session_find(&server->sessions, id);
+	if (!session) {
+		outbox_refuse(server, &(struct request){ lane, peer, id, seq },
+			      EXIT_CODE_INCOMPLETE,
+			      "this session is not known here (any more): say hello again");
+		return NULL;
+	}
+	session->heard_us = clock_mono_us();
+	switch (lane_server_take(&session->lanes[lane], seq)) {
+	case LANE_NEW:
+		chan_server_renew(server->chans[lane], &session->parked[lane], *peer);
+		session->waits[lane] = true;
+		return session;
+	case LANE_PARKED:
+		chan_server_renew(server->chans[lane], &session->parked[lane], *peer);
+		return NULL;
+	case LANE_REPEAT:
+		buf_clear(&server->frame);
+		if (buf_put_str(&server->frame, lane_server_reply(&session->lanes[lane])) == 0)
+			outbox_frame(server, lane, peer);
+		return NULL;
+	case LANE_OLD:
+	case LANE_VERDICT_MAX: break;
+	}
+	chan_server_drop(server->chans[lane], peer);
+	return NULL;
+}
+
+/*
+ * Its first poll, or the first after its lease ran out: it joins once it runs nothing. What it was
+ * ordered to do before is void.
+ */
+static void join(struct server *server, struct session *session, const struct msg_poll *poll)
+{
+	session->worker = 0;
+	session->draining = false;
+	session_drop_orders(session, session->assigns.len, session->cancels.len);
+	if (poll->n_running) {
+		session->answer_by_us = clock_mono_us() + STRAYS_US;
+		for (size_t i = 0; !session->strays_told && i < poll->n_running; i++)
+			outbox_order(session, NULL,
+				     &(struct msg_cancel){
+					     .attempt = poll->running[i].attempt,
+					     .epoch = poll->running[i].epoch,
+					     .reason = STR_LIT("its lease ran out") });
+		session->strays_told = true;
+		return;
+	}
+	session->strays_told = false;
+	session->worker = core_worker_joined(server->core, clock_mono_us(),
+					     &(struct core_worker_spec){
+						     .name = str_of(session->name),
+						     .slots = session->slots,
+						     .tags = session->tags,
+						     .n_tags = session->n_tags });
+	LOG_DEBUG("worker_joined", "name=%s slots=%u", session->name, (unsigned)session->slots);
+}
+
+static void on_poll(struct server *server, const struct msg_poll *poll, struct chan_peer *peer)
+{
+	struct session *session = take_request(server, SESSION_CONTROL, poll->session, poll->seq,
+					       peer);
+	if (!session)
+		return;
+	session->answer_by_us = clock_mono_us() + SERVER_POLL_US;
+	if (!core_worker_ready(server->core, clock_mono_us(), session->worker, poll->free_slots))
+		join(server, session, poll);
+	if (poll->draining && !session->draining) {
+		session->draining = true;
+		core_worker_drain(server->core, clock_mono_us(), session->worker, true);
+	}
+}
+
+static void on_report(struct server *server, const struct msg_report *report,
+		      struct chan_peer *peer)
+{
+	struct session *session = take_request(server, SESSION_DATA, report->session, report->seq,
+					       peer);
+	if (!session)
+		return;
+	struct err err = { 0 };
+	/* One that has to join (again) reports of attempts that were given up: read, not merged. */
+	bool joined = core_worker_ready(server->core, clock_mono_us(), session->worker, 0);
+	for (size_t i = 0; joined && i < report->n_events; i++)
+		if (core_worker_event(server->core, clock_mono_us(), session->worker,
+				      &report->events[i], &err) < 0) {
+			LOG_ERROR("bad_event", "worker=%s %s", session->name, err.text);
+			server_end_session(server, session, "it sent an event that makes no sense");
+			return;
+		}
+	server->receipts_due += !session->receipt_due;
+	session->receipt_due = true;
+}
+
+/* ---- clients ---- */
+
+static int keep_piece(struct session *session, const struct msg_submit *submit, struct err *err)
+{
+	if (session->arena.total_bytes > SUBMIT_BYTES_MAX)
+		return err_set(err, -E2BIG,
+			       "a submission of more than %d MiB: split it, or give its programs a "
+			       "smaller environment",
+			       SUBMIT_BYTES_MAX >> 20);
+	for (size_t i = 0; i < submit->n_programs; i++) {
+		struct msg_program copy;
+		if (record_copy(&msg_record_program, &submit->programs[i], &copy, &session->arena) <
+			    0 ||
+		    VEC_PUSH(&session->programs, copy) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static void on_submit(struct server *server, const struct msg_submit *submit,
+		      struct chan_peer *peer)
+{
+	struct session *session = take_request(server, SESSION_CONTROL, submit->session,
+					       submit->seq, peer);
+	char name[IDS_RUN_BYTES] = "";
+	struct err err = { 0 };
+	if (!session)
+		return;
+	int r = session->run ? err_set(&err, -EEXIST, "this session has a run already")
+			     : keep_piece(session, submit, &err);
+	if (r == 0 && !submit->more) {
+		struct msg_submit whole = *submit;
+		whole.programs = session->programs.items;
+		whole.n_programs = session->programs.len;
+		session->run = runs_start(server, &whole, false, session->id, name, &err);
+		r = session->run ? 0 : -EINVAL;
+	}
+	if (r < 0) {
+		session->waits[SESSION_CONTROL] = false;
+		const struct request request = { SESSION_CONTROL, &session->parked[SESSION_CONTROL],
+						 session->id, submit->seq };
+		outbox_refuse(server, &request, EXIT_CODE_USAGE,
+			      err.text[0] ? err.text
+					  : "the coordinator has no memory for this run");
+		return;
+	}
+	outbox_answer(server, session, SESSION_CONTROL, MSG_ACCEPTED,
+		      &(struct msg_accepted){
+			      .session = session->id, .seq = submit->seq, .run = str_of(name) });
+}
+
+static void on_watch(struct server *server, const struct msg_watch *watch, struct chan_peer *peer)
+{
+	struct session *session = take_request(server, SESSION_DATA, watch->session, watch->seq,
+					       peer);
+	if (!session)
+		return;
+	struct served_run *run = runs_find(server, session->run);
+	session->watch_from = watch->from;
+	session->answer_by_us = clock_mono_us() + SERVER_POLL_US;
+	if (run)
+		feed_forget(&run->feed, watch->from);
+}
+
+static void on_stop(struct server *server, const struct msg_stop *stop, struct chan_peer *peer)
+{
+	struct session *session = take_request(server, SESSION_CONTROL, stop->session, stop->seq,
+					       peer);
+	if (!session)
+		return;
+	outbox_answer(server, session, SESSION_CONTROL, MSG_RECEIPT,
+		      &(struct msg_receipt){ .session = session->id, .seq = stop->seq });
+	if (session->role == HELLO_WORKER)
+		server_end_session(server, session, "it said goodbye");
+	else if (session->run)
+		core_run_stop(server->core, clock_mono_us(), session->run, "stopped by its client",
+			      EXIT_CODE_OK, true);
+}
+
+/* ---- frames ---- */
+
+static void dispatch(struct server *server, int lane, int type, const void *message,
+		     struct chan_peer *peer)
+{
+	if (lane == SESSION_CONTROL && type == MSG_HELLO)
+		on_hello(server, message, peer);
+	else if (lane == SESSION_CONTROL && type == MSG_POLL)
+		on_poll(server, message, peer);
+	else if (lane == SESSION_CONTROL && type == MSG_SUBMIT)
+		on_submit(server, message, peer);
+	else if (lane == SESSION_CONTROL && type == MSG_STOP)
+		on_stop(server, message, peer);
+	else if (lane == SESSION_DATA && type == MSG_REPORT)
+		on_report(server, message, peer);
+	else if (lane == SESSION_DATA && type == MSG_WATCH)
+		on_watch(server, message, peer);
+	else
+		outbox_refuse(server, &(struct request){ lane, peer, 0, 0 }, EXIT_CODE_INCOMPLETE,
+			      "this message is not served at this endpoint");
+}
+
+static void on_frames(struct server *server, int lane)
+{
+	struct str frame;
+	struct chan_peer peer;
+	void *message;
+	int r;
+	while ((r = chan_server_receive(server->chans[lane], &frame, &peer)) > 0) {
+		struct err err = { 0 };
+		arena_clear(&server->arena);
+		int type = msg_decode(frame, &server->arena, &message, &err);
+		if (type < 0) {
+			LOG_WARN("bad_frame", "%s", err.text);
+			outbox_refuse(server, &(struct request){ lane, &peer, 0, 0 },
+				      EXIT_CODE_INCOMPLETE, err.text);
+			continue;
+		}
+		dispatch(server, lane, type, message, &peer);
+	}
+	if (r < 0)
+		LOG_ERROR("receive_failed", "errno=%d (%s)", -r, strerror(-r));
+}
+
+void inbox_control(void *data)
+{
+	on_frames(data, SESSION_CONTROL);
+}
+
+void inbox_data(void *data)
+{
+	on_frames(data, SESSION_DATA);
+}

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * outbox.c - what peers are told: orders, receipts and news, each the answer to a request that is
+ * parked; and refusals.
+ */
+#include "coordinator/serve/state.h"
+
+#include "protocol/base/assert.h"
+#include "protocol/base/clock.h"
+#include "protocol/base/log.h"
+#include "protocol/wire/limits.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum {
+	NEWS_BYTES = 640 << 10, /* of one piece of news: leaves room in the frame */
+	NEWS_EVENTS = 512,
+};
+
+void outbox_frame(struct server *server, int lane, struct chan_peer *peer)
+{
+	int r = chan_server_reply(server->chans[lane], peer, buf_str(&server->frame));
+	if (r < 0 && r != -ESTALE)
+		LOG_WARN("reply_failed", "errno=%d (%s)", -r, strerror(-r));
+}
+
+void outbox_refuse(struct server *server, const struct request *request, enum exit_code code,
+		   const char *text)
+{
+	struct msg_refused refused;
+	hello_refuse(&refused, code, request->session, request->seq, text);
+	if (msg_encode(MSG_REFUSED, &refused, &server->frame, NULL) == 0)
+		outbox_frame(server, request->lane, request->peer);
+}
+
+/*
+ * Answer what waits on a session's lane with `message`, and keep the answer for a repetition.
+ * False: it cannot be encoded, and what it was to tell is lost.
+ */
+bool outbox_answer(struct server *server, struct session *session, int lane, enum msg_type type,
+		   const void *message)
+{
+	struct err err = { 0 };
+	ASSERT(session->waits[lane]);
+	if (msg_encode(type, message, &server->frame, &err) < 0) {
+		LOG_ERROR("encode_failed", "%s", err.text);
+		return false;
+	}
+	if (lane_server_answer(&session->lanes[lane], session->lanes[lane].seq,
+			       buf_str(&server->frame)) < 0)
+		LOG_ERROR("out_of_memory", "keeping a reply");
+	session->waits[lane] = false;
+	outbox_frame(server, lane, &session->parked[lane]);
+	return true;
+}
+
+void outbox_order(struct session *session, const struct msg_assign *assign,
+		  const struct msg_cancel *cancel)
+{
+	if (session_keep_order(session, assign, cancel) < 0)
+		LOG_ERROR("out_of_memory", "keeping an order");
+}
+
+static struct session *session_of_worker(const struct server *server, uint64_t worker)
+{
+	for (size_t i = 0; i < server->sessions.table.len; i++)
+		if (server->sessions.table.items[i] &&
+		    server->sessions.table.items[i]->worker == worker)
+			return server->sessions.table.items[i];
+	return NULL;
+}
+
+void outbox_drain(struct server *server)
+{
+	struct core_action action;
+	while (core_next_action(server->core, &action)) {
+		struct session *session;
+		switch (action.kind) {
+		case CORE_ACTION_ASSIGN:
+		case CORE_ACTION_CANCEL:
+			session = session_of_worker(server, action.worker);
+			if (session)
+				outbox_order(session, action.assign, action.cancel);
+			break;
+		case CORE_ACTION_EVENT: runs_event(server, &action); break;
+		case CORE_ACTION_RUN_DONE: runs_finish(server, &action); break;
+		}
+	}
+}
+
+void outbox_orders(struct server *server, struct session *session)
+{
+	bool drain = server->draining && !session->drain_told;
+	bool something = session->assigns.len || session->cancels.len || drain;
+	if (!session->waits[SESSION_CONTROL] ||
+	    (!something && clock_mono_us() < session->answer_by_us))
+		return;
+	size_t n_cancels = session->cancels.len < LIMIT_ORDERS ? session->cancels.len
+							       : LIMIT_ORDERS;
+	size_t n = session_orders_that_fit(session, n_cancels);
+	struct msg_orders orders = { .session = session->id,
+				     .seq = session->lanes[SESSION_CONTROL].seq,
+				     .assigns = session->assigns.items,
+				     .n_assigns = n,
+				     .cancels = session->cancels.items,
+				     .n_cancels = n_cancels,
+				     .drain = server->draining };
+	if (!outbox_answer(server, session, SESSION_CONTROL, MSG_ORDERS, &orders)) {
+		server_end_session(server, session, "its orders could not be sent");
+		return;
+	}
+	session->drain_told = server->draining;
+	session_drop_orders(session, n, n_cancels);
+}
+
+void outbox_receipt(struct server *server, struct session *session)
+{
+	if (!session->receipt_due)
+		return;
+	session->receipt_due = false;
+	server->receipts_due--;
+	if (session->waits[SESSION_DATA])
+		outbox_answer(server, session, SESSION_DATA, MSG_RECEIPT,
+			      &(struct msg_receipt){ .session = session->id,
+						     .seq = session->lanes[SESSION_DATA].seq });
+}
+
+void outbox_news(struct server *server, struct session *session)
+{
+	struct served_run *run = runs_find(server, session->run);
+	struct msg_run_event events[NEWS_EVENTS];
+	if (session->role != HELLO_CLIENT || !session->waits[SESSION_DATA] || !run)
+		return;
+	size_t n = feed_fetch(&run->feed, session->watch_from, events, NEWS_EVENTS, NEWS_BYTES);
+	bool last = run->done && session->watch_from + n >= run->feed.end;
+	if (!n && !last && clock_mono_us() < session->answer_by_us)
+		return;
+	struct msg_news news = { .session = session->id,
+				 .seq = session->lanes[SESSION_DATA].seq,
+				 .next = session->watch_from + n,
+				 .done = last,
+				 .events = events,
+				 .n_events = n };
+	if (!outbox_answer(server, session, SESSION_DATA, MSG_NEWS, &news))
+		server_end_session(server, session, "its news could not be sent");
+}

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * state.h - the server's structs and what its files offer each other. Private to a server: outside,
+ * everything is behind server.h.
+ *
+ *	inbox.c  -- requests -->  core  -- actions -->  outbox.c (orders), runs.c (events)
+ *	                                                     then commit, then receipts and news
+ */
+#ifndef PADDOCK_SERVE_STATE_H
+#define PADDOCK_SERVE_STATE_H
+
+#include "coordinator/core/core.h"
+#include "coordinator/serve/feed.h"
+#include "coordinator/serve/server.h"
+#include "coordinator/serve/session.h"
+#include "protocol/wire/chan.h"
+#include "protocol/wire/ids.h"
+
+enum {
+	/* parked polls are answered at least so often: below the core's suspicion (5 s) */
+	SERVER_POLL_US = 2000000,
+};
+
+/* A run of the core, and where its events go. */
+struct served_run {
+	uint64_t number; /* the core's; 0: free */
+	char name[IDS_RUN_BYTES];
+	uint64_t stored; /* the store's number */
+	bool in_store, mine, done;
+	int exit_code;
+	uint64_t client;  /* session that watches; 0: none */
+	struct feed feed; /* for the client */
+};
+
+struct server {
+	struct loop *loop;
+	struct server_options options;
+	struct core *core;
+	struct chan_server *chans[SESSION_LANES];
+	struct loop_fd *watches[SESSION_LANES];
+	struct loop_timer *timer;
+	struct sessions sessions;
+	struct {
+		struct served_run *items;
+		size_t len, cap;
+	} runs;
+	struct buf frame;
+	struct arena arena; /* of the message being handled */
+	bool draining, store_failed, commit_due;
+	size_t receipts_due;
+	uint64_t stepped_us; /* the last step; 0: none yet */
+};
+
+/* What is answered: where it came from, and its number when it had one. */
+struct request {
+	int lane;
+	struct chan_peer *peer;
+	uint64_t session, seq;
+};
+
+/* ---- server.c ---- */
+
+/* A number nobody can guess. */
+uint64_t server_random(void);
+
+/* The peer is gone: its worker's attempts are lost, its run is stopped. Frees the session. */
+void server_end_session(struct server *server, struct session *session, const char *why);
+
+/* ---- inbox.c ---- */
+
+/* Take every request that waits at an endpoint. `data` is the server. */
+void inbox_control(void *data);
+void inbox_data(void *data); /* as inbox_control */
+
+/* ---- runs.c ---- */
+
+/* The run with the core's number, or NULL; 0 is none. */
+struct served_run *runs_find(struct server *server, uint64_t number);
+
+/*
+ * Start a run: of this process when `mine`, else of the session `client`. Its number with its name
+ * in ret_name (may be NULL), or 0 with err.
+ */
+uint64_t runs_start(struct server *server, const struct msg_submit *submit, bool mine,
+		    uint64_t client, char *ret_name, struct err *err);
+
+/* An event of a run, or its end, from the core: to the store and to whoever watches. */
+void runs_event(struct server *server, const struct core_action *action);
+void runs_finish(struct server *server, const struct core_action *action); /* as runs_event */
+
+/* Make durable what was given to the store. */
+void runs_commit(struct server *server);
+
+/* ---- outbox.c ---- */
+
+/* Send server->frame to a peer. */
+void outbox_frame(struct server *server, int lane, struct chan_peer *peer);
+
+/* Refuse a request with the exit code its sender should end with. */
+void outbox_refuse(struct server *server, const struct request *request, enum exit_code code,
+		   const char *text);
+
+/*
+ * Answer what waits on a session's lane with `message`, and keep the answer for a repetition.
+ * False: it cannot be encoded, and what it was to tell is lost.
+ */
+bool outbox_answer(struct server *server, struct session *session, int lane, enum msg_type type,
+		   const void *message);
+
+/* Keep an order, one of the two, for its worker's next poll. */
+void outbox_order(struct session *session, const struct msg_assign *assign,
+		  const struct msg_cancel *cancel);
+
+/* Carry out what the core decided: orders are kept, events passed on, runs ended. */
+void outbox_drain(struct server *server);
+
+/* Answer what is parked, when there is something to say or it waited long enough. */
+void outbox_orders(struct server *server, struct session *session);
+void outbox_receipt(struct server *server, struct session *session); /* once all is durable */
+void outbox_news(struct server *server, struct session *session);    /* as outbox_orders */
+
+#endif
