@@ -12,23 +12,99 @@
  * Invariants of the template: everything in it is MS_PRIVATE and read-only; device nodes are binds
  * of a few harmless host nodes; no path of it leads back to a writable host mount.
  *
- * Uses the fd-based mount calls (kernel 5.12 and later), since they need no unmount and no parsing
- * of mountinfo.
+ * Uses the fd-based mount calls, since they need no unmount and no parsing of mountinfo. Before
+ * Linux 5.12 there is no mount_setattr: there a tree gets its flags mount by mount once it is
+ * attached, and an overlay whose files cannot be id-mapped has them given to the payload one by
+ * one.
  */
 #include "sandbox/apply.h"
 
+#include <ftw.h>
 #include <linux/openat2.h>
 #include <sched.h>
+#include <stdio.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 
 #include "sandbox/ns.h"
 #include "sandbox/util.h"
 
+#define TELLS_ALL "/proc/sched_debug"
+
+static bool tells_all; /* the host has it; known from the template on */
+
 static int attach(int fd, const char *path)
 {
 	return move_mount(fd, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH) < 0 ? -errno : 0;
+}
+
+/* A mount point as mountinfo writes it, with blanks and backslashes in octal; ends at the blank. */
+static void unescape(char *text)
+{
+	char *out = text;
+
+	for (; *text && *text != ' '; text++) {
+		bool octal = text[0] == '\\' && text[1] && text[2] && text[3];
+
+		*out++ = octal ? (char)((text[1] - '0') << 6 | (text[2] - '0') << 3 |
+					(text[3] - '0'))
+			       : *text;
+		text += octal ? 3 : 0;
+	}
+	*out = '\0';
+}
+
+/* One mount: what it has stays, or its owner's locks would refuse. One that its path does not lead
+ * to is covered, and nobody inside gets there either. */
+static int restrict_mount(const char *path, unsigned long more)
+{
+	const unsigned long same = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME |
+				   MS_NODIRATIME;
+	struct statvfs has;
+
+	if (statvfs(path, &has) == 0 && mount(NULL, path, NULL,
+					      MS_REMOUNT | MS_BIND | more | (has.f_flag & same) |
+						      (has.f_flag & ST_RELATIME ? MS_RELATIME : 0),
+					      NULL) == 0)
+		return 0;
+	return errno == EINVAL || errno == ENOENT ? 0 : -errno;
+}
+
+/* Makes the tree that was just attached at `path` private and adds flags to it, and to what is
+ * mounted on what has them already. mountinfo lists a tree from its root on. */
+static int restrict_tree(const char *path, unsigned long more)
+{
+	int ids[1024], id, parent, n = 0, r = 0;
+	AUTO_FREE char *line = NULL;
+	struct statx root;
+	size_t size = 0;
+	FILE *mounts;
+
+	if (mount(NULL, path, NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    statx(AT_FDCWD, path, AT_NO_AUTOMOUNT, STATX_MNT_ID, &root) < 0)
+		return -errno;
+	mounts = fopen("/proc/self/mountinfo", "re");
+	while (r == 0 && mounts && getline(&line, &size, mounts) > 0) {
+		int at = 0, i = 0;
+
+		if (sscanf(line, "%d %d %*s %*s %n", &id, &parent, &at) != 2 || !at)
+			continue;
+		while (i < n && ids[i] != parent)
+			i++;
+		if (i == n && (uint64_t)id != root.stx_mnt_id)
+			continue;
+		if (n == (int)ARRAY_LEN(ids))
+			r = -E2BIG;
+		else
+			ids[n++] = id;
+		unescape(line + at);
+		r = r ? r : restrict_mount(line + at, more);
+	}
+	if (mounts)
+		fclose(mounts);
+	return n ? r : -ENOENT;
 }
 
 /* A folder every host has; the new root sits on it for a moment, in our private namespace. */
@@ -73,7 +149,6 @@ static int fill_dev(int dev)
  * see. */
 static int make_dev(void)
 {
-	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
 	AUTO_CLOSE int dev = -1;
 	int r;
 
@@ -86,7 +161,7 @@ static int make_dev(void)
 	r = fill_dev(dev);
 	if (r < 0)
 		return r;
-	return mount_setattr(dev, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0 ? -errno : 0;
+	return restrict_mount(STAGE "/dev", MS_RDONLY);
 }
 
 static int build(struct slate *slate)
@@ -94,16 +169,21 @@ static int build(struct slate *slate)
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |
 					       MOUNT_ATTR_NODEV };
 	AUTO_CLOSE int tree = -1;
+	bool late;
 	int r;
 
 	slate_at(slate, SLATE_TEMPLATE, "/");
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return -errno;
 	tree = open_tree(AT_FDCWD, "/", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
-	if (tree < 0 ||
-	    mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) < 0)
+	if (tree < 0)
+		return -errno;
+	late = mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) < 0;
+	if (late && errno != ENOSYS)
 		return -errno;
 	r = attach(tree, STAGE);
+	if (r == 0 && late)
+		r = restrict_tree(STAGE, MS_RDONLY | MS_NOSUID | MS_NODEV);
 	if (r < 0)
 		return r;
 	slate_at(slate, SLATE_TEMPLATE, "/dev");
@@ -118,6 +198,7 @@ int apply_template(struct slate *slate)
 {
 	int r;
 
+	tells_all = access(TELLS_ALL, F_OK) == 0;
 	slate_at(slate, SLATE_TEMPLATE, "mount namespace");
 	r = unshare(CLONE_NEWNS) < 0 ? -errno : build(slate);
 	if (r == 0)
@@ -154,22 +235,23 @@ static int find_source(const struct layout_op *op)
 /*
  * Shows the files of a detached mount with the payload's numbers, so that what belongs to the
  * invoking user on disk belongs to the payload inside, and the other way round for what it writes.
- * File systems that cannot (overlayfs, some network ones) keep the host's numbers: there only the
- * mode bits for others help.
+ * File systems that cannot (overlayfs, some network ones, all before Linux 5.12) keep the host's
+ * numbers: there only the mode bits for others help, and give_files for a copy-on-write view.
  */
-static void map_ids(int fd, int idmap_fd)
+static bool map_ids(int fd, int idmap_fd)
 {
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)idmap_fd };
 
-	if (idmap_fd >= 0)
-		(void)mount_setattr(fd, "", AT_EMPTY_PATH, &attr, sizeof(attr));
+	return idmap_fd < 0 || mount_setattr(fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) == 0;
 }
 
 static int open_source(struct apply *apply, int i)
 {
 	const struct layout_op *op = &apply->layout->ops[i];
 	bool overlay = op->kind == LAYOUT_OVERLAY;
-	struct mount_attr attr = { .attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV };
+	/* Private: a bind on a folder of a shared workspace would appear outside, too. */
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
+				   .propagation = MS_PRIVATE };
 	AUTO_CLOSE int at = -1;
 	int fd;
 
@@ -183,9 +265,11 @@ static int open_source(struct apply *apply, int i)
 	apply->fds[i] = fd;
 	if (!op->writable || overlay)
 		attr.attr_set |= MOUNT_ATTR_RDONLY;
-	if (mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) < 0)
+	apply->late = mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) < 0;
+	if (apply->late && errno != ENOSYS)
 		return -errno;
-	map_ids(fd, apply->idmap_fd);
+	if (!map_ids(fd, apply->idmap_fd) && overlay)
+		apply->give = true;
 	return 0;
 }
 
@@ -293,6 +377,28 @@ static int dress_upper(const struct apply *apply, int lower)
 	return chmod("upper", st.st_mode & 07777) < 0 ? -errno : 0;
 }
 
+static const struct apply *giver; /* nftw hands nothing on */
+
+static int give_file(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	uid_t uid = st->st_uid == getuid() ? giver->uid : (uid_t)-1;
+	gid_t gid = st->st_gid == getgid() ? giver->gid : (gid_t)-1;
+
+	(void)type, (void)at;
+	return lchown(path, uid, gid) < 0 ? errno : 0;
+}
+
+/* Makes what is the invoking user's in an overlay, where we are, the payload's. Only inodes are
+ * copied; the folder below stays as it is. */
+static int give_files(const struct apply *apply)
+{
+	int r;
+
+	giver = apply;
+	r = nftw(".", give_file, 16, FTW_PHYS);
+	return r < 0 ? -errno : -r;
+}
+
 /* What is shown below, what is written, what overlayfs needs: folders of the scratch, which is
  * covered, so it is told of them as seen from there. */
 static int make_overlay(struct apply *apply, int i)
@@ -320,6 +426,8 @@ static int make_overlay(struct apply *apply, int i)
 		r = fsconfig(fs, FSCONFIG_SET_FLAG, "userxattr", NULL, 0) < 0 ? -errno : 0;
 	else
 		r = set_option(fs, "redirect_dir", "on");
+	if (r == 0 && apply->give)
+		r = set_option(fs, "metacopy", "on");
 	if (r < 0 || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
 		return r < 0 ? r : -errno;
 	fd = fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
@@ -327,7 +435,9 @@ static int make_overlay(struct apply *apply, int i)
 		return -errno;
 	util_close(&apply->fds[i]);
 	apply->fds[i] = fd;
-	return chdir("/") < 0 ? -errno : 0;
+	if (apply->give)
+		r = fchdir(fd) < 0 ? -errno : give_files(apply);
+	return chdir("/") < 0 ? -errno : r;
 }
 
 /* A place to attach to: the folder or file itself when it is there, else made in the private parts
@@ -355,10 +465,14 @@ static int make_point(const struct apply *apply, const char *point, int source)
 
 static int attach_opened(struct apply *apply, const struct layout_op *op)
 {
+	const struct layout_op *opened = &apply->layout->ops[op->from];
 	int r = make_point(apply, op->path, apply->fds[op->from]);
 
 	if (r == 0)
 		r = attach(apply->fds[op->from], op->path);
+	if (r == 0 && apply->late && opened->kind == LAYOUT_OPEN)
+		r = restrict_tree(op->path,
+				  MS_NOSUID | MS_NODEV | (opened->writable ? 0 : MS_RDONLY));
 	util_close(&apply->fds[op->from]);
 	return r;
 }
@@ -373,6 +487,15 @@ static int mount_pts(const struct apply *apply, const char *path)
 		util_print(options, sizeof(options), "newinstance,ptmxmode=0666,mode=0620,gid=%u",
 			   apply->tty_gid);
 	return mount("devpts", path, "devpts", MS_NOSUID | MS_NOEXEC, options) < 0 ? -errno : 0;
+}
+
+/* Before Linux 5.13 everybody may read there what every process of the host is called: covered by a
+ * file that is for root alone. A kernel without it costs no call: this one is asked once. */
+static int mount_proc(const char *path)
+{
+	if (mount("proc", path, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
+		return -errno;
+	return tells_all && mount("/proc/kmsg", TELLS_ALL, NULL, MS_BIND, NULL) < 0 ? -errno : 0;
 }
 
 /* The host's /sys lists its network devices. Within a container that covers part of its own the
@@ -390,6 +513,7 @@ static int mount_sys(void)
 static int run_op(struct apply *apply, int i)
 {
 	const struct layout_op *op = &apply->layout->ops[i];
+	int r;
 
 	slate_at(apply->slate, SLATE_MOUNT, op->path);
 	switch (op->kind) {
@@ -398,14 +522,14 @@ static int run_op(struct apply *apply, int i)
 	case LAYOUT_DIR: return make_dir(apply, op);
 	case LAYOUT_OVERLAY:
 		slate_at(apply->slate, SLATE_WORKSPACE, op->source);
-		return make_overlay(apply, i);
+		r = make_overlay(apply, i);
+		/* No such module, or not for ordinary users: before Linux 5.11. */
+		apply->slate->refused = r == -ENODEV || r == -EPERM;
+		return r;
 	case LAYOUT_SHOW: return show(apply, op);
 	case LAYOUT_ATTACH: return attach_opened(apply, op);
 	case LAYOUT_OPEN: return 0;
-	case LAYOUT_PROC:
-		return mount("proc", op->path, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0
-			       ? -errno
-			       : 0;
+	case LAYOUT_PROC: return mount_proc(op->path);
 	case LAYOUT_LINK:
 		return symlinkat(op->source, apply->scratch_fd, op->path) < 0 ? -errno : 0;
 	case LAYOUT_SYS: return mount_sys();

@@ -16,6 +16,8 @@ struct apply {
 	int idmap_fd;	 /* user namespace for id-mapped mounts; -1: not possible here */
 	bool user_xattr; /* overlayfs must keep its marks in user.* (no CAP_SYS_ADMIN in the first
 			    namespace) */
+	bool late;	 /* what was opened gets its flags when it is attached */
+	bool give;	 /* the files of the overlay are not id-mapped */
 	uint32_t uid;	 /* the payload's ids, in our own numbers */
 	uint32_t gid;
 	uint32_t tty_gid;	 /* IDS_NONE: not mapped */

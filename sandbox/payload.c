@@ -14,7 +14,6 @@
 
 #include <grp.h>
 #include <limits.h>
-#include <linux/close_range.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -27,8 +26,8 @@
 
 enum { STACK_BYTES = 64 << 10 };
 
-/* Makes the payload's fds its 0..n-1 and closes all others at exec; of 0, 1 and 2 the ones not
- * given become /dev/null. */
+/* Makes the payload's fds its 0..n-1 and closes all others; of 0, 1 and 2 the ones not given become
+ * /dev/null. */
 static int install_fds(const struct payload *payload)
 {
 	const unsigned n = (unsigned)payload->n_fds, kept = n < 3 ? 3 : n;
@@ -40,7 +39,7 @@ static int install_fds(const struct payload *payload)
 		if (dup2(fd, (int)i) < 0)
 			return -errno;
 	}
-	return close_range(kept, UINT_MAX, CLOSE_RANGE_CLOEXEC) < 0 ? -errno : 0;
+	return close_range(kept, UINT_MAX, 0) < 0 ? -errno : 0;
 }
 
 static int set_limit(int resource, uint64_t value)

@@ -198,3 +198,23 @@ const char *boxkit_unique_word(void)
 	snprintf(word, sizeof(word), "98765.%d%d", (int)getpid(), n++);
 	return word;
 }
+
+void boxkit_needs(const char *name)
+{
+	char command[4200], line[512], wanted[32];
+	bool refused = false;
+	FILE *answers;
+
+	snprintf(wanted, sizeof(wanted), "NO  %s ", name);
+	snprintf(command, sizeof(command), "%s/paddock-box --probe", getenv("PADDOCK_BIN"));
+	answers = popen(command, "re");
+	assert_non_null(answers);
+	while (fgets(line, sizeof(line), answers))
+		if (strncmp(line, wanted, strlen(wanted)) == 0) {
+			print_message("not on this kernel: %s", line);
+			refused = true;
+		}
+	pclose(answers);
+	if (refused)
+		skip();
+}

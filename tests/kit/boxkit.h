@@ -44,6 +44,10 @@ void boxkit_probe_run(struct boxkit *kit, const char *name, const char *argument
 /* Fail the test unless the payload exited 0 and printed exactly `expected`. */
 void boxkit_expect(const struct boxkit *kit, const char *expected);
 
+/* Skips the test, with the reason, where `name` is a NO of `paddock-box --probe` in the current
+ * folder. */
+void boxkit_needs(const char *name);
+
 /* How many processes of the host have `word` as one of their arguments. */
 int boxkit_count_processes(const char *word);
 
