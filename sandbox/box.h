@@ -201,7 +201,7 @@ int box_spawn(struct box *box, uint64_t id, const struct box_spec *spec, const i
 int box_kill(struct box *box, uint64_t id, uint64_t grace_us);
 
 /* Take one result without blocking. Returns 1 with *ret_result filled, 0 when there is none, -EPIPE
- * when the keeper died. */
+ * when the keeper died, or sent what is no result of a run that was asked for. */
 int box_receive(struct box *box, struct box_result *ret_result);
 
 #endif

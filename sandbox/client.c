@@ -184,6 +184,29 @@ int box_kill(struct box *box, uint64_t id, uint64_t grace_us)
 	return proto_tell(box->fd, 0, PROTO_KILL, id, grace_us);
 }
 
+static bool ends(const char *text, size_t size)
+{
+	return memchr(text, '\0', size) != NULL;
+}
+
+/* Whether a record can be used as box.h says: names in their ranges, strings that end, and truths
+ * that are 0 or 1. */
+static bool is_record(const struct box_result *r)
+{
+	if ((unsigned)r->cause >= BOX_CAUSE_MAX || *(const unsigned char *)&r->oom > 1 ||
+	    *(const unsigned char *)&r->pids_limit > 1 ||
+	    !ends(r->setup_step, sizeof(r->setup_step)) ||
+	    !ends(r->setup_object, sizeof(r->setup_object)) ||
+	    !ends(r->degraded, sizeof(r->degraded)))
+		return false;
+	for (size_t i = 0; i < BOX_REFUSALS_MAX && r->refusals[i].count; i++)
+		if (!ends(r->refusals[i].call, sizeof(r->refusals[i].call)) ||
+		    (unsigned)r->refusals[i].grant > BOX_GRANT_ALL ||
+		    (unsigned)r->refusals[i].level >= BOX_LEVEL_MAX)
+			return false;
+	return true;
+}
+
 int box_receive(struct box *box, struct box_result *ret_result)
 {
 	struct proto_result packet;
@@ -195,7 +218,8 @@ int box_receive(struct box *box, struct box_result *ret_result)
 	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
 		return 0;
 	if (n != (ssize_t)sizeof(packet) || packet.head.magic != PROTO_MAGIC ||
-	    packet.head.kind != PROTO_RESULT || packet.result.slot >= box->slots)
+	    packet.head.kind != PROTO_RESULT || packet.result.slot >= box->slots ||
+	    !box->busy[packet.result.slot] || !is_record(&packet.result))
 		return -EPIPE;
 	box->busy[packet.result.slot] = false;
 	*ret_result = packet.result;

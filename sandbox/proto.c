@@ -14,20 +14,28 @@ union control {
 	char bytes[CMSG_SPACE((BOX_FDS_MAX + 1) * sizeof(int))];
 };
 
-/* Moves the descriptors of a received message into the packet; the control buffer holds no more
- * than that. */
-static void collect(struct msghdr *message, struct proto_packet *packet)
+/* Moves the descriptors of a received message into the packet. False: there was one too many, which
+ * the padding of the control buffer has room for. */
+static bool collect(struct msghdr *message, struct proto_packet *packet)
 {
+	bool fits = true;
+	int fd;
+
 	packet->n_fds = 0;
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
-		size_t bytes = c->cmsg_len - CMSG_LEN(0);
-
 		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
 			continue;
-		BOX_ASSERT(packet->n_fds + bytes / sizeof(int) <= ARRAY_LEN(packet->fds));
-		memcpy(packet->fds + packet->n_fds, CMSG_DATA(c), bytes);
-		packet->n_fds += bytes / sizeof(int);
+		for (size_t at = CMSG_LEN(0); at + sizeof(fd) <= c->cmsg_len; at += sizeof(fd)) {
+			memcpy(&fd, (char *)c + at, sizeof(fd));
+			if (packet->n_fds < ARRAY_LEN(packet->fds)) {
+				packet->fds[packet->n_fds++] = fd;
+			} else {
+				fits = false;
+				close(fd);
+			}
+		}
 	}
+	return fits;
 }
 
 int proto_receive(int sock, int flags, struct proto_packet *ret_packet)
@@ -40,19 +48,23 @@ int proto_receive(int sock, int flags, struct proto_packet *ret_packet)
 				  .msg_control = control.bytes,
 				  .msg_controllen = sizeof(control.bytes) };
 	ssize_t n;
+	bool fits;
 	int r = 1;
 
 	do
 		n = recvmsg(sock, &message, flags | MSG_CMSG_CLOEXEC);
 	while (n < 0 && errno == EINTR);
-	if (n <= 0)
-		return n < 0 ? -errno : 0;
-	collect(&message, ret_packet);
-	if (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
+	if (n < 0)
+		return -errno;
+	fits = collect(&message, ret_packet);
+	/* The end, or an empty packet, which may carry descriptors all the same. */
+	if (n == 0)
+		r = 0;
+	else if (!fits || message.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
 		r = -EMSGSIZE;
 	else if (n != (ssize_t)sizeof(*head) || head->magic != PROTO_MAGIC)
 		r = -EPROTO;
-	if (r < 0)
+	if (r <= 0)
 		proto_close(ret_packet);
 	return r;
 }

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <linux/audit.h>
-#include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <setjmp.h>
@@ -19,37 +18,13 @@
 
 #include <cmocka.h>
 
+#include "tests/kit/bpf.h"
+
 #if defined(__x86_64__)
 #define ARCH AUDIT_ARCH_X86_64
 #else
 #define ARCH AUDIT_ARCH_AARCH64
 #endif
-
-/* Classic BPF as the kernel runs it, for the instructions filters are made of. */
-static unsigned run(const struct filter *filter, const struct seccomp_data *data)
-{
-	const struct sock_filter *code = filter->program;
-	unsigned a = 0;
-
-	for (size_t pc = 0; pc < filter->n; pc++) {
-		const struct sock_filter *i = &code[pc];
-		int taken = 0;
-
-		switch (i->code) {
-		case BPF_LD | BPF_W | BPF_ABS: memcpy(&a, (const char *)data + i->k, 4); continue;
-		case BPF_ALU | BPF_AND | BPF_K: a &= i->k; continue;
-		case BPF_RET | BPF_K: return i->k;
-		case BPF_JMP | BPF_JA: pc += i->k; continue;
-		case BPF_JMP | BPF_JEQ | BPF_K: taken = a == i->k; break;
-		case BPF_JMP | BPF_JGE | BPF_K: taken = a >= i->k; break;
-		case BPF_JMP | BPF_JGT | BPF_K: taken = a > i->k; break;
-		default: fail_msg("instruction %zu: code 0x%x", pc, i->code);
-		}
-		pc += taken ? i->jt : i->jf;
-	}
-	fail_msg("ran off the end");
-	return 0;
-}
 
 /* What a call gets, a refusal that is counted like one that is not; *ret_rule is which one, or -1.
  */
@@ -60,7 +35,7 @@ static unsigned ask_granted(enum box_level level, unsigned grants, const struct 
 	unsigned answer;
 
 	assert_int_equal(filter_compile(&filter, level, grants), 0);
-	answer = run(&filter, data);
+	answer = bpf_run(&filter, data);
 	*ret_rule = -1;
 	if (answer != SECCOMP_RET_USER_NOTIF)
 		return answer;
