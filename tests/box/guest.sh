@@ -3,37 +3,85 @@
 # ctest: timeout=300
 # ctest: label=guest
 #
-# The sandbox on pure cgroup v2, whatever this machine mounts: boots Debian's cloud kernel in an emulated machine with a
-# disk that holds paddock-box, the box tests and what they call, and takes the verdicts from its console. guest/run is
-# what happens inside. Needs no right and no /dev/kvm.
+# guest.sh [KERNEL] - the sandbox on pure cgroup v2, whatever this machine mounts: boots Debian's cloud kernel in an emulated
+# machine with a disk that holds paddock-box, the box tests and what they call, and takes the verdicts from its console.
+# guest/run is what happens inside. Needs no right and no /dev/kvm. KERNEL: 6.1 (what ctest runs), 5.10 or newest (what
+# `tests/check guest` adds).
 # shellcheck source=tests/kit/kit.sh
 . "$(dirname "$0")/../kit/kit.sh"
 guest=$PADDOCK_SOURCE/tests/box/guest
-cache=$PADDOCK_BUILD/tests/guest
+kernel=${1:-6.1}
+cache=$PADDOCK_BUILD/tests/guest/$kernel
 tests=${PADDOCK_BOX_TESTS:-$PADDOCK_BUILD/tests/box}
 export PATH=$PATH:/usr/sbin:/sbin
 
 [ "$(uname -m)" = x86_64 ] || skip "the guest is an x86-64 machine"
-needs qemu-system-x86_64 busybox cpio mke2fs dpkg-deb apt-get
+needs qemu-system-x86_64 busybox cpio mke2fs dpkg-deb apt-get xz
 
-# The newest 6.1 cloud kernel the package archive has, in $kernel.
+# The suites of Debian's archive that may have the kernel, the newest of which is taken; none: what this machine has.
+suites=""
+patience=580
+case $kernel in
+6.1) patience=280 ;;
+5.10) suites=bullseye ;;
+newest) suites="trixie-backports sid" ;;
+*) fail "there is no guest for a kernel '$kernel': 6.1, 5.10 or newest" ;;
+esac
+
+# apt with package lists of our own, of $suites from where this machine has its packages from.
+own_apt() { # PROGRAM ARG...
+	local program=$1
+	shift
+	"$program" -o "Dir::State::lists=$work/lists" -o "Dir::Cache=$work/aptcache" -o Debug::NoLocking=1 \
+		"${own_sources[@]}" "$@"
+}
+own_sources=()
+
+# $suites as the only sources.
+name_sources() {
+	local archive suite
+	archive=$(apt-get indextargets --format '$(RELEASE) $(REPO_URI)' 'Created-By: Packages' |
+		sed -n 's/^[a-z]* \(.*\/debian\/\)$/\1/p' | head -n 1)
+	[ -n "$archive" ] || skip "no archive of Debian is among this machine's package sources"
+	for suite in $suites; do
+		echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $archive $suite main"
+	done >"$work/sources.list"
+	own_sources=(-o "Dir::Etc::sourcelist=$work/sources.list" -o Dir::Etc::sourceparts=/dev/null)
+}
+
+# The packages that make the newest cloud kernel of the lists at hand: since 6.17 it comes in several.
+kernel_packages() { # APT...
+	local version image
+	version=$("$@" apt-cache madison linux-image-cloud-amd64 2>/dev/null | awk '{print $3}' | sort -V | tail -n 1)
+	[ -n "$version" ] || return
+	image=$("$@" apt-cache show "linux-image-cloud-amd64=$version" | grep -o 'linux-image-[0-9][^ ,]*' | head -n 1)
+	echo "$image"
+	"$@" apt-cache show "$image" | sed -n 's/^Depends: //p' | grep -oE 'linux-(binary|modules)-[0-9][^ ,]*'
+}
+
+# The kernel into $cache: its image, and the modules that guest/init loads.
 unpack_kernel() {
-	local package own=(-o "Dir::State::lists=$work/lists" -o "Dir::Cache=$work/aptcache" -o Debug::NoLocking=1)
-	mkdir -p "$work/deb" "$work/lists/partial" "$work/aptcache/archives/partial" && cd "$work/deb" || exit 1
-	package=$(apt-cache depends linux-image-cloud-amd64 2>/dev/null | sed -n 's/^ *Depends: \(linux-image-6\)/\1/p')
-	if [ -z "$package" ] || ! apt-get -qq download "$package" 2>"$work/apt"; then
-		# The machine's package index is missing or old: one of our own.
-		apt-get -qq "${own[@]}" update 2>"$work/apt"
-		package=$(apt-cache "${own[@]}" depends linux-image-cloud-amd64 | sed -n 's/^ *Depends: //p')
-		apt-get -qq "${own[@]}" download "$package" 2>>"$work/apt" ||
+	local packages package module
+	mkdir -p "$work/deb" "$work/lists/partial" "$work/aptcache/archives/partial" "$work/kept" && cd "$work/deb" || exit 1
+	[ -z "$suites" ] || name_sources
+	[ -n "$suites" ] || mapfile -t packages < <(kernel_packages env)
+	if [ -z "${packages[*]-}" ] || ! apt-get -qq download "${packages[@]}" 2>"$work/apt"; then
+		# The machine's package index is missing or old, or not of the suite that is wanted: one of our own.
+		own_apt apt-get -qq update 2>"$work/apt"
+		mapfile -t packages < <(kernel_packages own_apt)
+		[ -n "${packages[*]-}" ] && own_apt apt-get -qq download "${packages[@]}" 2>>"$work/apt" ||
 			skip "the kernel package cannot be had: $(tail -n 1 "$work/apt")"
 	fi
-	dpkg-deb -x linux-image-*.deb "$work/kernel" || fail "the kernel package cannot be unpacked"
-	mkdir -p "$cache" && rm -rf "$cache/kernel" && mkdir "$work/kept" &&
-		cp "$work"/kernel/boot/vmlinuz-* "$work/kept/vmlinuz" &&
-		find "$work/kernel/lib/modules" -name '*.ko' -path '*/virtio/*' -exec cp {} "$work/kept/" \; &&
-		find "$work/kernel/lib/modules" \( -name virtio_blk.ko -o -name overlay.ko \) -exec cp {} "$work/kept/" \; &&
-		mv "$work/kept" "$cache/kernel" || fail "the kernel cannot be kept in $cache"
+	for package in *.deb; do
+		dpkg-deb -x "$package" "$work/kernel" || fail "the kernel package cannot be unpacked"
+	done
+	find "$work/kernel" -name 'vmlinuz*' -type f -exec cp {} "$work/kept/vmlinuz" \;
+	[ -f "$work/kept/vmlinuz" ] || fail "there is no kernel in ${packages[*]}"
+	for module in virtio virtio_ring virtio_pci{_legacy_dev,_modern_dev,} virtio_blk overlay; do
+		find "$work/kernel" \( -name "$module.ko" -o -name "$module.ko.xz" \) -exec cp {} "$work/kept/" \;
+	done
+	find "$work/kept" -name '*.xz' -exec xz -d {} + || fail "the modules of the kernel cannot be unpacked"
+	mkdir -p "${cache%/*}" && rm -rf "$cache" && mv "$work/kept" "$cache" || fail "the kernel cannot be kept in $cache"
 	cd "$work" || exit 1
 }
 
@@ -81,7 +129,7 @@ make_disk() {
 }
 
 make_initramfs() {
-	mkdir -p "$work/initramfs"/{bin,modules,proc,dev,root} && cp "$cache"/kernel/*.ko "$work/initramfs/modules/" &&
+	mkdir -p "$work/initramfs"/{bin,modules,proc,dev,root} && cp "$cache"/*.ko "$work/initramfs/modules/" &&
 		cp "$(command -v busybox)" "$work/initramfs/bin/busybox" &&
 		install -m 755 "$guest/init" "$work/initramfs/init" &&
 		(cd "$work/initramfs" && find . | cpio --quiet -o -H newc >"$work/initrd") || fail "cannot make the initramfs"
@@ -89,16 +137,16 @@ make_initramfs() {
 
 # Without cx16: newer kernels trip over it under emulation. The console is cut at the first boot: a panic reboots.
 boot() {
-	timeout 280 qemu-system-x86_64 -accel tcg,thread=multi -cpu max,-cx16 -m 1G -smp 2 -nodefaults -no-user-config \
-		-display none -serial stdio -no-reboot -kernel "$cache/kernel/vmlinuz" -initrd "$work/initrd" \
+	timeout "$patience" qemu-system-x86_64 -accel tcg,thread=multi -cpu max,-cx16 -m 1G -smp 2 -nodefaults -no-user-config \
+		-display none -serial stdio -no-reboot -kernel "$cache/vmlinuz" -initrd "$work/initrd" \
 		-drive "file=$work/disk,if=virtio,format=raw,cache=unsafe" \
-		-append "console=ttyS0 quiet panic=-1 tsc=reliable no_timer_check" </dev/null 2>&1 | tr -d '\r' | tee "$work/console"
+		-append "console=ttyS0 quiet panic=-1 tsc=reliable no_timer_check" </dev/null 2>&1 | sed -u 's|\r||g' | tee "$work/console"
 }
 
-[ -f "$cache/kernel/vmlinuz" ] || unpack_kernel
+[ -f "$cache/vmlinuz" ] || unpack_kernel
 make_disk
 make_initramfs
 boot
 ran=$(grep -c -E '^(not )?ok [0-9]+ - ' "$work/console")
 grep -q "^1\.\.$ran$" "$work/console" || fail "the guest stopped after $ran checks"
-! grep -q '^not ok ' "$work/console" || fail "$(grep -c '^not ok ' "$work/console") of $ran checks failed on cgroup v2"
+! grep -q '^not ok ' "$work/console" || fail "$(grep -c '^not ok ' "$work/console") of $ran checks failed on cgroup v2, $(sed -n 's/^# \(Linux [^,]*\),.*/\1/p' "$work/console")"

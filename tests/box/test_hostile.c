@@ -69,9 +69,11 @@ static void become_box(const char *input, const char *probe, int level)
 		_exit(99);
 	(void)ioctl(in, TIOCSCTTY, 0);
 	snprintf(path, sizeof(path), "%s/paddock-box", getenv("PADDOCK_BIN"));
-	execl(path, path, "--level", box_level_name(hostile_levels[level]), "--bind",
-	      hostile.program, "--", hostile.program, probe, outside_facts(hostile.outside)[0],
-	      (char *)NULL);
+	/* Not copy-on-write, which ordinary users do not get everywhere: see tests of workspaces.
+	 */
+	execl(path, path, "--level", box_level_name(hostile_levels[level]), "--workspace",
+	      "readonly", "--bind", hostile.program, "--", hostile.program, probe,
+	      outside_facts(hostile.outside)[0], (char *)NULL);
 	_exit(98);
 }
 

@@ -13,6 +13,7 @@
 #include <mqueue.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -20,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mount.h>
 #include <sys/msg.h>
 #include <sys/prctl.h>
 #include <sys/sem.h>
@@ -232,6 +234,17 @@ static pid_t start_bystander(void)
 		pause();
 }
 
+/*
+ * Mounts of our own for the keeper to start from, which propagate among themselves as the host's
+ * do: what a sandbox changes shows, what neighbours of this machine mount does not come in. Who may
+ * not have them keeps the host's.
+ */
+static void own_mounts(void)
+{
+	if (unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0)
+		(void)mount(NULL, "/", NULL, MS_REC | MS_SHARED, NULL);
+}
+
 struct outside *outside_new(const char *program)
 {
 	static int number;
@@ -239,6 +252,7 @@ struct outside *outside_new(const char *program)
 
 	if (!o)
 		abort();
+	own_mounts();
 	o->bystander = start_bystander();
 	format(o->word, sizeof(o->word), "hostile-%d-%d", (int)getpid(), number++);
 	add_fact(o, "word", o->word);

@@ -49,7 +49,8 @@ static void try_all(const char *const *patterns, int flags, struct probe_tally *
 				bool ours = is_our_way(path);
 				long result = try_open(path, flags | O_NOFOLLOW);
 
-				if (!ours && (result >= 0 || errno != EISDIR))
+				/* A link leads to what is tried by its own name. */
+				if (!ours && (result >= 0 || (errno != EISDIR && errno != ELOOP)))
 					probe_count(tally, path, result);
 			}
 		globfree(&found);
@@ -120,6 +121,7 @@ static void write_sys(void)
 		"/sys/power/*",
 		"/sys/kernel/*",
 		"/sys/kernel/mm/*/*",
+		"/sys/kernel/kexec/*",
 		"/sys/module/*/parameters/*",
 		"/sys/devices/system/cpu/cpu*/online",
 		"/sys/bus/pci/rescan",
