@@ -17,6 +17,7 @@
 
 #include <linux/audit.h>
 #include <linux/filter.h>
+#include <linux/netlink.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -55,22 +56,28 @@ struct rule {
 	unsigned argument;
 	uint32_t mask; /* of the argument's low half; 0: the whole call */
 	uint32_t value;
+	uint32_t family; /* which the first argument must be, too; 0: any */
 	unsigned levels;
 	int error;
 	unsigned grant;
 };
 
 static const struct rule rules[] = {
-#define DENY(call, levels, error, grant) { #call, "", 0, 0, 0, levels, error, grant },
+#define DENY(call, levels, error, grant) { #call, "", 0, 0, 0, 0, levels, error, grant },
 #define FLAG(call, argument, bits, levels, error, grant) \
-	{ #call, " " #bits, argument, bits, bits, levels, error, grant },
+	{ #call, " " #bits, argument, bits, bits, 0, levels, error, grant },
 #define EQUAL(call, argument, value, levels, error, grant) \
-	{ #call, " " #value, argument, UINT32_MAX, value, levels, error, grant },
+	{ #call, " " #value, argument, UINT32_MAX, value, 0, levels, error, grant },
+#define NETLINK(protocol, levels, grant)                                     \
+	{ "socket", " " #protocol,   2,	   UINT32_MAX, protocol, AF_NETLINK, \
+	  levels,   EPROTONOSUPPORT, grant },
+#define RARELINK(bits, levels) \
+	{ "socket", " of a rare netlink", 2, bits, bits, AF_NETLINK, levels, EPROTONOSUPPORT, 0 },
 #define MODE(call, argument)                       \
 	FLAG(call, argument, S_ISUID, 1, EPERM, 0) \
 	FLAG(call, argument, S_ISGID, 1, EPERM, 0)
 #define RARE(bits, levels) \
-	{ "socket", " of a rare family", 0, bits, bits, levels, EAFNOSUPPORT, 0 },
+	{ "socket", " of a rare family", 0, bits, bits, 0, levels, EAFNOSUPPORT, 0 },
 #include "sandbox/profiles.def"
 };
 
@@ -114,6 +121,10 @@ static int add_rule(scmp_filter_ctx ctx, const struct filter *filter, size_t i)
 	const struct rule *rule = &rules[i];
 	uint32_t action = is_counted(filter, rule) ? SCMP_ACT_NOTIFY
 						   : SCMP_ACT_ERRNO((uint16_t)rule->error);
+	const struct scmp_arg_cmp tests[] = {
+		SCMP_CMP(rule->argument, SCMP_CMP_MASKED_EQ, rule->mask, rule->value),
+		SCMP_CMP(0, SCMP_CMP_MASKED_EQ, UINT32_MAX, rule->family),
+	};
 
 	numbers[i] = resolve(rule->name);
 	if (numbers[i] == __NR_SCMP_ERROR)
@@ -121,11 +132,8 @@ static int add_rule(scmp_filter_ctx ctx, const struct filter *filter, size_t i)
 	/* Negative: a call this architecture does not have. */
 	if (numbers[i] < 0 || !applies(filter, rule))
 		return 0;
-	if (!rule->mask)
-		return seccomp_rule_add(ctx, action, numbers[i], 0);
-	return seccomp_rule_add(ctx, action, numbers[i], 1,
-				SCMP_CMP(rule->argument, SCMP_CMP_MASKED_EQ, rule->mask,
-					 rule->value));
+	return seccomp_rule_add_array(ctx, action, numbers[i], rule->family ? 2 : rule->mask != 0,
+				      tests);
 }
 
 static int add_rules(scmp_filter_ctx ctx, const struct filter *filter)
@@ -245,7 +253,8 @@ int filter_find(const struct filter *filter, const struct seccomp_data *data)
 {
 	for (size_t i = 0; i < ARRAY_LEN(rules); i++)
 		if (numbers[i] == data->nr && applies(filter, &rules[i]) &&
-		    (data->args[rules[i].argument] & rules[i].mask) == rules[i].value)
+		    (data->args[rules[i].argument] & rules[i].mask) == rules[i].value &&
+		    (!rules[i].family || (uint32_t)data->args[0] == rules[i].family))
 			return (int)i;
 	return -ENOENT;
 }

@@ -186,6 +186,14 @@ static void a_refusal_names_the_call_and_its_cure(void **state)
 		  0,
 		  BOX_LEVEL_PERMISSIVE },
 		{ { .nr = SYS_sethostname }, "sethostname", 0, BOX_LEVEL_DEFAULT },
+		{ { .nr = SYS_socket, .args = { AF_NETLINK, 0, 9 } },
+		  "socket NETLINK_AUDIT",
+		  0,
+		  BOX_LEVEL_DEFAULT },
+		{ { .nr = SYS_setpriority, .args = { 0, 1 } },
+		  "setpriority 1",
+		  BOX_GRANT_USERNS,
+		  BOX_LEVEL_PERMISSIVE },
 		{ { .nr = SYS_clone, .args = { CLONE_NEWUSER } },
 		  "clone CLONE_NEWUSER",
 		  BOX_GRANT_USERNS,
@@ -243,6 +251,40 @@ static void only_plain_socket_families_pass(void **state)
 	}
 }
 
+/* Both arguments, each on its half: another family's protocol of the same number is none of it. */
+static void netlink_is_for_routes(void **state)
+{
+	static const struct {
+		enum box_level level;
+		unsigned grants;
+		const char *passes; /* protocols, one character each from 'a' */
+	} table[] = { { BOX_LEVEL_STRICT, 0, "abcdnop" },
+		      { BOX_LEVEL_DEFAULT, 0, "abcdejmnopq" },
+		      { BOX_LEVEL_DEFAULT, BOX_GRANT_USERNS, "abcdegjmnopq" } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		for (int protocol = 0; protocol < 32; protocol++) {
+			struct seccomp_data link = { .nr = SYS_socket, .arch = ARCH };
+			int rule;
+			bool passes = strchr(table[i].passes, 'a' + protocol) != NULL;
+
+			link.args[0] = AF_NETLINK | 1ull << 40;
+			link.args[2] = (unsigned)protocol | 1ull << 32;
+			if (ask_granted(table[i].level, table[i].grants, &link, &rule) !=
+			    (passes ? SECCOMP_RET_ALLOW : DENIED(EPROTONOSUPPORT)))
+				fail_msg("protocol %d of netlink at %s", protocol,
+					 box_level_name(table[i].level));
+			for (int family = 0; family <= AF_INET6; family++) {
+				link.args[0] = (unsigned)family;
+				if (family != AF_AX25 && (family < AF_IPX || family > AF_X25))
+					assert_int_equal(ask_granted(table[i].level, 0, &link,
+								     &rule),
+							 SECCOMP_RET_ALLOW);
+			}
+		}
+}
+
 /* The allow-list of level strict, call by call: what is not in the file is refused. */
 static void strict_allows_what_is_listed(void **state)
 {
@@ -286,6 +328,7 @@ int main(void)
 		cmocka_unit_test(a_refusal_names_the_call_and_its_cure),
 		cmocka_unit_test(personality_may_be_asked),
 		cmocka_unit_test(only_plain_socket_families_pass),
+		cmocka_unit_test(netlink_is_for_routes),
 		cmocka_unit_test(strict_allows_what_is_listed),
 	};
 
