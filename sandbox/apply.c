@@ -108,9 +108,23 @@ static int restrict_tree(const char *path, unsigned long more)
 }
 
 /* A folder every host has; the new root sits on it for a moment, in our private namespace. */
-#define STAGE "/tmp"
+#define STAGE	  "/tmp"
 
-static const char *const nodes[] = { "null", "zero", "full", "random", "urandom", "tty" };
+#define GROUPS_AT "/sys/fs/cgroup"
+#define READ_ONLY (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC)
+
+static const struct node {
+	const char *path;
+	enum box_grant grant; /* without which it is not shown; 0: always */
+} nodes[] = { { "/dev/null", 0 },
+	      { "/dev/zero", 0 },
+	      { "/dev/full", 0 },
+	      { "/dev/random", 0 },
+	      { "/dev/urandom", 0 },
+	      { "/dev/tty", 0 },
+	      { "/dev/kvm", BOX_GRANT_KVM },
+	      { "/dev/fuse", BOX_GRANT_FUSE },
+	      { "/dev/net/tun", BOX_GRANT_TUN } };
 static const char *const dev_dirs[] = { "pts", "shm", "mqueue" };
 static const char *const dev_links[][2] = {
 	{ "pts/ptmx", "ptmx" },		 { "/proc/self/fd", "fd" },
@@ -118,17 +132,33 @@ static const char *const dev_links[][2] = {
 	{ "/proc/self/fd/2", "stderr" },
 };
 
-static int bind_node(int dev, const char *name)
+static int bind_node(int dev, const char *name, const char *host)
 {
 	AUTO_CLOSE int point = openat(dev, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	char host[32], here[32];
+	char here[32];
 
-	util_print(host, sizeof(host), "/dev/%s", name);
 	util_print(here, sizeof(here), STAGE "/dev/%s", name);
 	return point < 0 || mount(host, here, NULL, MS_BIND, NULL) < 0 ? -errno : 0;
 }
 
-static int fill_dev(int dev)
+/* A granted one must be there, and be its user's to use. As root it becomes a node that the
+ * payload's other id may use, too, where nodes can be made. */
+static int show_node(int dev, const struct node *node, unsigned grants)
+{
+	const char *name = node->path + strlen("/dev/");
+	struct stat st;
+
+	if (node->grant & ~grants)
+		return 0;
+	if (stat(node->path, &st) < 0 || access(node->path, R_OK | W_OK) < 0 ||
+	    (strchr(name, '/') && mkdirat(dev, "net", 0755) < 0))
+		return -errno;
+	if (!node->grant || geteuid() != 0 || mknodat(dev, name, S_IFCHR, st.st_rdev) < 0)
+		return bind_node(dev, name, node->path);
+	return fchmodat(dev, name, 0666, 0) < 0 ? -errno : 0;
+}
+
+static int fill_dev(int dev, unsigned grants, struct slate *slate)
 {
 	for (size_t i = 0; i < ARRAY_LEN(dev_dirs); i++)
 		if (mkdirat(dev, dev_dirs[i], 0755) < 0)
@@ -137,7 +167,8 @@ static int fill_dev(int dev)
 		if (symlinkat(dev_links[i][0], dev, dev_links[i][1]) < 0)
 			return -errno;
 	for (size_t i = 0; i < ARRAY_LEN(nodes); i++) {
-		int r = bind_node(dev, nodes[i]);
+		slate_at(slate, SLATE_TEMPLATE, nodes[i].path);
+		int r = show_node(dev, &nodes[i], grants);
 
 		if (r < 0)
 			return r;
@@ -147,7 +178,7 @@ static int fill_dev(int dev)
 
 /* A tmpfs over /dev of the staged tree; its nodes come from the host's /dev, which is still ours to
  * see. */
-static int make_dev(void)
+static int make_dev(unsigned grants, struct slate *slate)
 {
 	AUTO_CLOSE int dev = -1;
 	int r;
@@ -158,13 +189,46 @@ static int make_dev(void)
 	dev = open(STAGE "/dev", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dev < 0)
 		return -errno;
-	r = fill_dev(dev);
+	r = fill_dev(dev, grants, slate);
 	if (r < 0)
 		return r;
 	return restrict_mount(STAGE "/dev", MS_RDONLY);
 }
 
-static int build(struct slate *slate)
+/* Covers the host's control groups by those from our own down, of version 2 and those that limit.
+ * In the first group of the machine, which alone has or has not the files below, nothing limits
+ * us. What the kernel refuses stays an empty folder. */
+static int show_groups(void)
+{
+	static const char *const names[] = { "",      "/unified", "/memory",
+					     "/pids", "/cpu",	  "/cpu,cpuacct" };
+	char path[64], file[96];
+
+	if (mount("tmpfs", STAGE GROUPS_AT, "tmpfs", 0, "mode=0755,size=64k") < 0)
+		return errno == ENOENT ? 0 : -errno;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		bool second = i < 2;
+		const char *type = second ? "cgroup2" : "cgroup";
+
+		util_print(path, sizeof(path), GROUPS_AT "%s/cgroup.procs", names[i]);
+		if (access(path, F_OK) < 0)
+			continue;
+		util_print(path, sizeof(path), STAGE GROUPS_AT "%s", names[i]);
+		if (mkdir(path, 0755) < 0 && errno != EEXIST)
+			return -errno;
+		(void)mount(type, path, type, READ_ONLY, second ? NULL : names[i] + 1);
+		util_print(file, sizeof(file), "%s/%s", path,
+			   second ? "cgroup.events" : "release_agent");
+		if ((access(file, F_OK) < 0) == second &&
+		    mount("tmpfs", path, "tmpfs", READ_ONLY, NULL) < 0)
+			return -errno;
+	}
+	return mount(NULL, STAGE GROUPS_AT, NULL, READ_ONLY | MS_BIND | MS_REMOUNT, NULL) < 0
+		       ? -errno
+		       : 0;
+}
+
+static int build(unsigned grants, struct slate *slate)
 {
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |
 					       MOUNT_ATTR_NODEV };
@@ -187,20 +251,24 @@ static int build(struct slate *slate)
 	if (r < 0)
 		return r;
 	slate_at(slate, SLATE_TEMPLATE, "/dev");
-	r = make_dev();
+	r = make_dev(grants, slate);
+	if (r < 0)
+		return r;
+	slate_at(slate, SLATE_TEMPLATE, GROUPS_AT);
+	r = show_groups();
 	if (r < 0)
 		return r;
 	slate_at(slate, SLATE_TEMPLATE, "pivot_root");
 	return ns_pivot(tree);
 }
 
-int apply_template(struct slate *slate)
+int apply_template(unsigned grants, struct slate *slate)
 {
 	int r;
 
 	tells_all = access(TELLS_ALL, F_OK) == 0;
 	slate_at(slate, SLATE_TEMPLATE, "mount namespace");
-	r = unshare(CLONE_NEWNS) < 0 ? -errno : build(slate);
+	r = unshare(CLONE_NEWNS) < 0 ? -errno : build(grants, slate);
 	if (r == 0)
 		r = util_open(O_RDONLY, "/proc/self/ns/mnt");
 	return r < 0 ? slate_fail(slate, r) : r;
@@ -499,15 +567,16 @@ static int mount_proc(const char *path)
 }
 
 /* The host's /sys lists its network devices. Within a container that covers part of its own the
- * kernel refuses another one: there it stays. */
+ * kernel refuses another one: there it stays. The control groups move over from the one below. */
 static int mount_sys(void)
 {
-	AUTO_CLOSE int cgroups = open_tree(AT_FDCWD, "/sys/fs/cgroup",
-					   OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+	AUTO_CLOSE int groups = open(GROUPS_AT, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int r;
 
-	if (mount("sysfs", "/sys", "sysfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
+	if (mount("sysfs", "/sys", "sysfs", READ_ONLY, NULL) < 0)
 		return errno == EPERM ? 0 : -errno;
-	return cgroups < 0 ? 0 : attach(cgroups, "/sys/fs/cgroup");
+	r = groups < 0 ? 0 : attach(groups, GROUPS_AT);
+	return r == -EINVAL ? 0 : r; /* no mount, or one that is not ours to move */
 }
 
 static int run_op(struct apply *apply, int i)

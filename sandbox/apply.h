@@ -26,11 +26,12 @@ struct apply {
 
 /*
  * Builds the template, a mount namespace every run of a slot starts from, and leaves this process
- * in it: the host's tree, all of it read-only and nosuid, nodev, with a small /dev of its own; the
- * old root is already gone. Returns an fd of it, or -errno with the slate filled. Blocks for about
- * a millisecond. Call with CAP_SYS_ADMIN over the current namespaces.
+ * in it: the host's tree, all of it read-only and nosuid, nodev, with a small /dev of its own that
+ * has the devices of `grants`, and the control groups below our own, when we are in a namespace of
+ * them; the old root is already gone. Returns an fd of it, or -errno with the slate filled. Blocks
+ * for about a millisecond. Call with CAP_SYS_ADMIN over the current namespaces.
  */
-int apply_template(struct slate *slate);
+int apply_template(unsigned grants, struct slate *slate);
 
 /* Builds the base in the current, private mount namespace, a copy of the template; sets
  * apply->scratch_fd, which the caller closes. 0 or -errno with the slate filled. */

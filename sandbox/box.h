@@ -53,7 +53,11 @@ enum box_grant {
 	BOX_GRANT_USERFAULTFD = 4,
 	BOX_GRANT_PERF = 8,
 	BOX_GRANT_USERNS = 16, /* namespaces and mounts of its own */
-	BOX_GRANT_ALL = 31,
+	BOX_GRANT_KVM = 32,    /* the device /dev/kvm; so the next two: /dev/fuse, /dev/net/tun */
+	BOX_GRANT_FUSE = 64,
+	BOX_GRANT_TUN = 128,
+	BOX_GRANT_DEVICES = 224,
+	BOX_GRANT_ALL = 255,
 };
 
 /* Why a sandbox ended, decided from the keeper's own facts, never from the payload's exit code. */

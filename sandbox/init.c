@@ -20,6 +20,7 @@
 #include <sys/vfs.h>
 #include <sys/wait.h>
 
+#include "sandbox/fence.h"
 #include "sandbox/priv.h"
 #include "sandbox/proto.h"
 #include "sandbox/util.h"
@@ -146,6 +147,12 @@ void init_run(struct apply *apply, struct payload *payload, uint32_t uid, uint32
 	sigaction(SIGCHLD, &wake, NULL);
 	if (apply_run(apply) < 0)
 		_exit(1);
+	slate_at(slate, SLATE_FILTER, "Landlock");
+	payload->fence = fence_make(payload->spec, apply->layout);
+	if (payload->fence < 0 && payload->fence != -EBADF) {
+		slate_fail(slate, payload->fence);
+		_exit(1);
+	}
 	prctl(PR_SET_DUMPABLE, 0);
 	pid = payload_start(payload);
 	if (pid < 0)

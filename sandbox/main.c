@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "sandbox/cli.h"
+#include "sandbox/fence.h"
 #include "sandbox/filter.h"
 #include "sandbox/probe.h"
 #include "sandbox/result.h"
@@ -52,6 +53,9 @@ static int explain(const struct box_spec *spec)
 	printf("network: %s\n", networks[spec->network]);
 	printf("not limited:%s%s%s\n", spec->memory_bytes ? "" : " memory",
 	       spec->cpu_milli ? "" : " processors", spec->wall_us ? "" : " time");
+	if (spec->level == BOX_LEVEL_STRICT)
+		printf("strict adds:%s%s\n", fence_version() ? " Landlock" : "",
+		       fence_cores() ? " cores of its own" : "");
 	puts("calls that some level or the lack of a grant would refuse:");
 	filter_explain(spec->level, spec->grants, stdout);
 	return 0;

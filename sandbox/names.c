@@ -32,7 +32,8 @@ static const char *const cause_names[BOX_CAUSE_MAX] = {
 };
 
 /* By the number of the bit. */
-static const char *const grant_names[] = { "ptrace", "io_uring", "userfaultfd", "perf", "userns" };
+static const char *const grant_names[] = { "ptrace", "io_uring", "userfaultfd", "perf",
+					   "userns", "kvm",	 "fuse",	"tun" };
 
 static int find(const char *const *names, int n, const char *name, size_t length)
 {

@@ -3,9 +3,9 @@
  * payload.c - the last steps before exec, in a child that still shares its parent's memory.
  *
  * Order matters: limits first, then the user namespace (which gives all rights over itself and none
- * over anything else), ids, the loss of every right, the filter, descriptors, and exec. The
- * filter's own descriptor is init's: until it is made the two share one table, which costs nothing
- * and no message. A step that fails is on the slate, which the waiting parent reads.
+ * over anything else), ids, the loss of every right, the fence, the filter, descriptors, and exec.
+ * The filter's own descriptor is init's: until it is made the two share one table, which costs
+ * nothing and no message. A step that fails is on the slate, which the waiting parent reads.
  *
  * Invariant: what comes after the filter are calls that every level allows. No malloc but libcap's,
  * which the suspended parent shares safely.
@@ -20,6 +20,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+#include "sandbox/fence.h"
 #include "sandbox/priv.h"
 #include "sandbox/proto.h"
 #include "sandbox/util.h"
@@ -81,6 +82,10 @@ static int enter_identity(struct payload *payload)
 		(void)util_write_file("100", "/proc/self/oom_score_adj");
 	if (setns(payload->userns_fd, CLONE_NEWUSER) < 0)
 		return -errno;
+	/* Whoever may make networks: nobody is charged for their memory. */
+	if (payload->spec->level == BOX_LEVEL_PERMISSIVE ||
+	    (payload->spec->grants & BOX_GRANT_USERNS))
+		(void)util_write_file("128", "/proc/sys/user/max_net_namespaces");
 	slate_at(slate, SLATE_IDENTITY, "groups");
 	if (payload->set_groups && setgroups(host->n_groups, host->groups) < 0)
 		return -errno;
@@ -90,6 +95,10 @@ static int enter_identity(struct payload *payload)
 		return -errno;
 	slate_at(slate, SLATE_PRIVILEGE, "capabilities");
 	r = priv_drop();
+	if (r < 0)
+		return r;
+	slate_at(slate, SLATE_FILTER, "Landlock");
+	r = fence_enter(payload->spec->level, payload->fence);
 	if (r < 0)
 		return r;
 	slate_at(slate, SLATE_FILTER, "seccomp");

@@ -17,6 +17,7 @@ struct payload {
 	int userns_fd;	      /* entered last; -1 (level off): it stays what we are */
 	bool set_groups;      /* the kernel lets us */
 	bool count_processes; /* RLIMIT_NPROC stands in for a pids cgroup */
+	int fence;	      /* rules to enter, see fence_make; -EBADF: none */
 	const struct filter *filter;
 	int listener; /* set by payload_start: where refused calls wait, or -EBADF: nowhere */
 	struct slate *slate;

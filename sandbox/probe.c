@@ -10,6 +10,7 @@
 #include <sys/mount.h>
 
 #include "sandbox/cg.h"
+#include "sandbox/fence.h"
 #include "sandbox/host.h"
 #include "sandbox/ns.h"
 #include "sandbox/result.h"
@@ -145,6 +146,17 @@ static void probe_idmap(struct probe *probe)
 	say(probe, &answer);
 }
 
+/* What level strict adds. */
+static void probe_fence(struct probe *probe)
+{
+	static const char *const how[] = { "no Landlock", "Landlock; no core is kept to one run",
+					   "Landlock, and cores of one's own" };
+	int version = fence_version();
+
+	say(probe, &(struct answer){ "fence", version > 0, how[version ? 1 + fence_cores() : 0],
+				     "Linux 5.19 or later, with landlock in lsm=", false });
+}
+
 int probe_run(bool json)
 {
 	struct probe probe = { .json = json, .all = true };
@@ -160,6 +172,7 @@ int probe_run(bool json)
 	probe_cgroups(&probe);
 	probe_ids(&probe);
 	probe_idmap(&probe);
+	probe_fence(&probe);
 	if (json)
 		fputs("}\n", stdout);
 	return probe.all ? 0 : RESULT_EXIT_REFUSED;

@@ -62,6 +62,8 @@ void result_json(const struct box_result *r, FILE *out)
 /* The next thing to try, by what failed. */
 static const char *advice(const struct box_result *result)
 {
+	if (result->cause == BOX_CAUSE_REFUSED && strncmp(result->setup_object, "/dev/", 5) == 0)
+		return "this host must have it and let you use it; else leave out its --grant";
 	if (result->cause == BOX_CAUSE_REFUSED)
 		return "see paddock-box --probe, or use --best-effort or --level off";
 	if (strcmp(result->setup_step, "exec") == 0)

@@ -188,7 +188,9 @@ bool slot_child_died(struct slot *slot, pid_t pid, int status)
 		drop_zygote(slot);
 	if (slot->state == SLOT_CLEARING)
 		slot->state = SLOT_OVER;
-	if (slot->state == SLOT_RUNNING && (slot->off || !slot->slate->init_pid))
+	if (slot->state == SLOT_RUNNING && slot->slate->refused)
+		finish(slot, 0);
+	else if (slot->state == SLOT_RUNNING && (slot->off || !slot->slate->init_pid))
 		fail(slot, SLATE_ZYGOTE, "died", -ECHILD, false);
 	return true;
 }

@@ -47,6 +47,7 @@ struct zygote {
 	int userns_fd;
 	struct apply apply; /* all but what differs between runs; its mounts are the spare's */
 	enum spare mounts;
+	unsigned devices;	       /* granted ones, which the template has */
 	enum spare network;	       /* we are in it, and so is what we clone */
 	enum box_network last_network; /* of the last boxed run */
 	struct filter filter;	       /* of the last boxed run */
@@ -89,6 +90,9 @@ static int prepare(struct zygote *z)
 	syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
 	slate_at(slate, SLATE_USERNS, "user namespace of the slot");
 	r = choose_ids(z, &subids);
+	/* So that the template shows groups from the slot's down. */
+	if (r == 0 && unshare(CLONE_NEWCGROUP) < 0)
+		r = -errno;
 	if (r == 0)
 		r = z->userns_fd = ns_make_user(&z->uids, &z->gids, subids == 0);
 	if (r < 0)
@@ -106,11 +110,6 @@ static int prepare(struct zygote *z)
 	z->host_fd = util_open(O_RDONLY, "/proc/self/ns/mnt");
 	if (z->host_fd < 0)
 		return slate_fail(slate, z->host_fd);
-	z->template_fd = apply_template(slate);
-	if (z->template_fd < 0)
-		return z->template_fd;
-	if (setns(z->host_fd, CLONE_NEWNS) < 0)
-		return slate_fail(slate, -errno);
 	/* From here on nothing writes our maps: neither we nor an init need to be readable through
 	 * /proc. */
 	prctl(PR_SET_DUMPABLE, 0);
@@ -142,6 +141,20 @@ static void drop_mounts(struct zygote *z)
 	util_close(&z->apply.scratch_fd);
 	util_close(&z->apply.mnt_fd);
 	z->mounts = SPARE_NONE;
+}
+
+/* The template, another one when other devices are granted. */
+static int make_template(struct zygote *z, unsigned devices, struct slate *slate)
+{
+	if (z->template_fd >= 0 && z->devices == devices)
+		return 0;
+	drop_mounts(z);
+	util_close(&z->template_fd);
+	z->devices = devices;
+	z->template_fd = apply_template(devices, slate);
+	if (z->template_fd < 0)
+		return z->template_fd;
+	return setns(z->host_fd, CLONE_NEWNS) < 0 ? slate_fail(slate, -errno) : 0;
 }
 
 /* A mount namespace with the base. After a failure we may be in the wrong one and must end. */
@@ -189,12 +202,14 @@ static bool has_loopback(enum box_network network)
 	return network == BOX_NETWORK_LOOPBACK || network == BOX_NETWORK_REUSE;
 }
 
-/* Fresh mounts, and the network the spec asks for. 0 or -errno with the slate filled. */
-static int make_spare(struct zygote *z, enum box_network network, struct slate *slate)
+/* Fresh mounts, with the devices and the network the spec asks for. 0 or -errno with the slate
+ * filled. */
+static int make_spare(struct zygote *z, enum box_network network, unsigned devices,
+		      struct slate *slate)
 {
-	int r = 0;
+	int r = make_template(z, devices, slate);
 
-	if (has_loopback(network))
+	if (r == 0 && has_loopback(network))
 		r = make_network(z, network == BOX_NETWORK_REUSE, slate);
 	return r < 0 ? r : make_mounts(z, slate);
 }
@@ -206,8 +221,8 @@ static int make_spare(struct zygote *z, enum box_network network, struct slate *
 static int clone_init(struct zygote *z, struct apply *apply, struct payload *payload)
 {
 	struct slate *slate = payload->slate;
-	unsigned long flags = CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP |
-			      CLONE_PARENT | CLONE_PARENT_SETTID | SIGCHLD;
+	unsigned long flags = CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_PARENT |
+			      CLONE_PARENT_SETTID | SIGCHLD;
 	pid_t pid;
 
 	if (payload->spec->network == BOX_NETWORK_NONE)
@@ -280,7 +295,8 @@ static bool run_spec(struct zygote *z, const struct box_spec *spec,
 		off_run(&payload, z->sock, z->signal_fd);
 		return true;
 	}
-	if (prepare(z) < 0 || make_spare(z, spec->network, z->slot.slate) < 0) {
+	if (prepare(z) < 0 ||
+	    make_spare(z, spec->network, spec->grants & BOX_GRANT_DEVICES, z->slot.slate) < 0) {
 		z->slot.slate->refused = 1;
 		return true;
 	}
@@ -302,12 +318,13 @@ static void serve(struct zygote *z, struct proto_packet *packet)
 		slate_fail(slate, r);
 	proto_close(packet);
 	spec_done(&store);
+	/* Half prepared is no state to serve from; the keeper reads the slate and starts another.
+	 */
+	if (slate->refused && z->mounts == SPARE_NONE)
+		_exit(1);
 	/* The keeper reads whenever it runs; if it is gone, so are we at the next receive. */
 	if (tell)
 		(void)proto_tell(z->sock, 0, PROTO_RESULT, packet->head.id, 0);
-	/* Half prepared is no state to serve from; the keeper starts another one. */
-	if (slate->refused && z->mounts == SPARE_NONE)
-		_exit(1);
 }
 
 /* The last run is over: undoes what it had, tells the keeper if it waits for that, and makes ready
@@ -320,7 +337,7 @@ static void get_ready(struct zygote *z, const struct proto_head *head)
 		drop_mounts(z);
 	if (head->argument)
 		(void)proto_tell(z->sock, 0, PROTO_RESULT, head->id, 0);
-	if (z->host_fd >= 0 && make_spare(z, z->last_network, &slate) < 0)
+	if (z->host_fd >= 0 && make_spare(z, z->last_network, z->devices, &slate) < 0)
 		_exit(1);
 }
 

@@ -84,7 +84,7 @@ static int find_programs(const struct verbs_call *call, struct request *request,
 static int add_grants(const char *names, uint64_t *grants, struct err *err)
 {
 	static const char *const known[] = { "ptrace", "io_uring", "userfaultfd", "perf",
-					     "userns" };
+					     "userns", "kvm",	   "fuse",	  "tun" };
 	enum { KNOWN = sizeof(known) / sizeof(known[0]) };
 	while (*names) {
 		size_t i = 0, n = strcspn(names, ",");
@@ -93,7 +93,7 @@ static int add_grants(const char *names, uint64_t *grants, struct err *err)
 		if (i == KNOWN) {
 			err_set(err, -EINVAL,
 				"--grant: there is no \"%.*s\"; it takes ptrace, io_uring, "
-				"userfaultfd, perf and userns",
+				"userfaultfd, perf, userns, kvm, fuse and tun",
 				n < 80 ? (int)n : 80, names);
 			return EXIT_CODE_USAGE;
 		}

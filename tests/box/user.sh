@@ -26,7 +26,7 @@ mkdir "$work/bin" "$work/fixtures" "$work/home" "$work/with" "$work/without"
 cp "$PADDOCK_BIN/paddock-box" "$work/bin/"
 cp "$PADDOCK_FIXTURES/boxprobe" "$PADDOCK_FIXTURES/hostile" "$work/fixtures/"
 chown $uid:$uid "$work/home"
-tests="isolation workspace end limits off refusals hostile hostile_ends"
+tests="isolation strict workspace end limits off refusals hostile hostile_ends"
 for name in $tests; do
 	cp "${PADDOCK_BOX_TESTS:-$PADDOCK_BUILD/tests/box}/$name" "$work/bin/"
 done
