@@ -12,6 +12,9 @@
  * A refused call is answered by init, which counts it: the kernel hands it over (user notification,
  * 3 to 20 us) instead of failing it itself. The answer never lets a call through. Permissive has
  * plain refusals, so that a test can be such a supervisor itself: there can be one per process.
+ *
+ * Programs without grants are made when paddock-box is built (precompile.c, which is this file once
+ * more): libseccomp takes longer for one than the rest of a start.
  */
 #include "sandbox/filter.h"
 
@@ -81,7 +84,14 @@ static const struct rule rules[] = {
 #include "sandbox/profiles.def"
 };
 
+#ifdef FILTER_READY
+/* ready_numbers, and ready[] by level */
+#include FILTER_READY
+static int numbers[ARRAY_LEN(ready_numbers)];
+_Static_assert(ARRAY_LEN(ready_numbers) == ARRAY_LEN(rules), "made of another table");
+#else
 static int numbers[ARRAY_LEN(rules)]; /* of their calls, once there is a filter */
+#endif
 
 /* Those libseccomp 2.5 has no name for; their numbers are the same everywhere. */
 static const struct {
@@ -201,8 +211,6 @@ int filter_compile(struct filter *filter, enum box_level level, unsigned grants)
 	int r;
 
 	BOX_ASSERT(level > BOX_LEVEL_OFF && level < BOX_LEVEL_MAX);
-	if (filter->program && filter->level == level && filter->grants == grants)
-		return 0;
 	filter_done(filter);
 	filter->level = level;
 	filter->grants = grants;
@@ -220,15 +228,32 @@ int filter_compile(struct filter *filter, enum box_level level, unsigned grants)
 	return r;
 }
 
+int filter_get(struct filter *filter, enum box_level level, unsigned grants)
+{
+	if (filter->program && filter->level == level && filter->grants == grants)
+		return 0;
+#ifdef FILTER_READY
+	if (!grants) {
+		filter_done(filter);
+		memcpy(numbers, ready_numbers, sizeof(numbers));
+		*filter = ready[level];
+		return 0;
+	}
+#endif
+	return filter_compile(filter, level, grants);
+}
+
 void filter_done(struct filter *filter)
 {
-	free(filter->program);
+	if (!filter->ready)
+		free((void *)filter->program);
 	*filter = (struct filter){ 0 };
 }
 
 int filter_load(const struct filter *filter)
 {
-	struct sock_fprog program = { .len = (unsigned short)filter->n, .filter = filter->program };
+	struct sock_fprog program = { .len = (unsigned short)filter->n,
+				      .filter = (struct sock_filter *)filter->program };
 	/* SPEC_ALLOW: on kernels before 5.16 a filter would turn speculation off and slow
 	 * interpreters down. */
 	unsigned long flags = SECCOMP_FILTER_FLAG_SPEC_ALLOW;

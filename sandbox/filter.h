@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* filter.h - the system call filter of a level, compiled by the zygote, loaded raw by every
- * payload, and what it refuses. */
+/* filter.h - the system call filter of a level, taken by the zygote, loaded raw by every payload,
+ * and what it refuses. */
 #ifndef PADDOCK_SANDBOX_FILTER_H
 #define PADDOCK_SANDBOX_FILTER_H
 
@@ -17,14 +17,19 @@ enum {
 struct filter {
 	enum box_level level;
 	unsigned grants;
-	void *program; /* struct sock_filter[n] */
+	const void *program; /* struct sock_filter[n] */
 	size_t n;
+	bool ready; /* the program is part of this one */
 };
 
 /*
- * Makes *filter the one of `level` (not OFF) and `grants` with libseccomp, if it is another. Starts
- * from a zeroed one. 0, or -errno with a zeroed filter; the caller calls filter_done.
+ * Makes *filter the one of `level` (not OFF) and `grants`, if it is another: one that was made
+ * ahead, else filter_compile's. Starts from a zeroed one. 0 or -errno; the caller calls
+ * filter_done.
  */
+int filter_get(struct filter *filter, enum box_level level, unsigned grants);
+
+/* The same by libseccomp, always; takes half a millisecond. */
 int filter_compile(struct filter *filter, enum box_level level, unsigned grants);
 
 /* Frees the program; accepts a zeroed one. */

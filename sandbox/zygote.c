@@ -250,7 +250,7 @@ static int run_boxed(struct zygote *z, struct payload *payload)
 	int r;
 
 	slate_at(payload->slate, SLATE_FILTER, "compile");
-	r = filter_compile(&z->filter, spec->level, spec->grants);
+	r = filter_get(&z->filter, spec->level, spec->grants);
 	if (r < 0)
 		return slate_fail(payload->slate, r);
 	layout_plan_run(spec, &z->slot.host->layout, &layout);
