@@ -27,6 +27,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 
 #include "sandbox/ns.h"
 #include "sandbox/util.h"
@@ -372,13 +373,18 @@ static int set_number(int fs, const char *key, uint64_t value)
 	return set_option(fs, key, text);
 }
 
-static int resize_scratch(const struct apply *apply, uint64_t bytes)
+static int resize_scratch(const struct apply *apply, const struct layout_op *op)
 {
 	AUTO_CLOSE int fs = fspick(apply->scratch_fd, "", FSPICK_EMPTY_PATH | FSPICK_CLOEXEC);
-	int r = fs < 0 ? -errno : set_number(fs, "size", bytes);
+	int r = fs < 0 ? -errno : set_number(fs, "size", op->bytes);
+	uint64_t inodes = op->inodes ? op->inodes : inodes_of(op->bytes);
+	struct statfs used;
 
+	/* What the base has made does not count. */
+	if (op->inodes && fstatfs(apply->scratch_fd, &used) == 0)
+		inodes += (uint64_t)(used.f_files - used.f_ffree);
 	if (r == 0)
-		r = set_number(fs, "nr_inodes", inodes_of(bytes));
+		r = set_number(fs, "nr_inodes", inodes);
 	if (r == 0 && fsconfig(fs, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0) < 0)
 		r = -errno;
 	return r;
@@ -587,7 +593,7 @@ static int run_op(struct apply *apply, int i)
 	slate_at(apply->slate, SLATE_MOUNT, op->path);
 	switch (op->kind) {
 	case LAYOUT_SCRATCH: return mount_scratch(apply, op);
-	case LAYOUT_RESIZE: return resize_scratch(apply, op->bytes);
+	case LAYOUT_RESIZE: return resize_scratch(apply, op);
 	case LAYOUT_DIR: return make_dir(apply, op);
 	case LAYOUT_OVERLAY:
 		slate_at(apply->slate, SLATE_WORKSPACE, op->source);

@@ -62,12 +62,13 @@ enum box_grant {
 
 /* Why a sandbox ended, decided from the keeper's own facts, never from the payload's exit code. */
 enum box_cause {
-	BOX_CAUSE_EXIT,	   /* the payload called exit: exit_code */
-	BOX_CAUSE_SIGNAL,  /* the payload was killed by term_signal, not by us */
-	BOX_CAUSE_TIMEOUT, /* past wall_us */
-	BOX_CAUSE_KILLED,  /* box_kill */
-	BOX_CAUSE_OOM,	   /* the memory limit killed a process and the payload died by a signal */
-	BOX_CAUSE_SETUP,   /* the payload never ran: step, object and setup_errno say why */
+	BOX_CAUSE_EXIT,	    /* the payload called exit: exit_code */
+	BOX_CAUSE_SIGNAL,   /* the payload was killed by term_signal, not by us */
+	BOX_CAUSE_TIMEOUT,  /* past wall_us */
+	BOX_CAUSE_CPU_TIME, /* past cpu_us */
+	BOX_CAUSE_KILLED,   /* box_kill */
+	BOX_CAUSE_OOM,	    /* the memory limit killed a process and the payload died by a signal */
+	BOX_CAUSE_SETUP,    /* the payload never ran: step, object and setup_errno say why */
 	BOX_CAUSE_REFUSED, /* isolation asked for cannot be enforced here: step and object say which
 			    */
 	BOX_CAUSE_MAX,
@@ -117,9 +118,23 @@ struct box_spec {
 	uint64_t memory_bytes;	/* 0: no limit; swap is counted in */
 	uint64_t pids;		/* 0: 4096 */
 	uint64_t cpu_milli;	/* cpu quota in thousandths of a processor; 0: no quota */
-	uint64_t tmp_bytes;	/* all private files together; 0: half of memory_bytes or 2 GiB */
-	uint64_t file_bytes;	/* RLIMIT_FSIZE; 0: no limit */
-	uint64_t core_bytes;	/* RLIMIT_CORE; 0: no cores */
+	/*
+	 * Processor time of everything inside from the payload's start on; 0: no deadline. It ends
+	 * as wall_us does, at most 4 ms times the host's processors late.
+	 */
+	uint64_t cpu_us;
+	/* Share of contended processors, 1 to 10000 on the scale of cgroup v2; 0: 100. Against the
+	 * keeper's other slots; the one-shot program's is against what is beside it. */
+	uint64_t cpu_weight;
+	/* The only processors it may use, such as "0-1,3", of the first 1024; NULL: all of the
+	 * keeper's. */
+	const char *cpuset;
+	uint64_t tmp_bytes; /* all private files together; 0: half of memory_bytes or 2 GiB */
+	/* Private files and folders, as many at most; 0: one per 2 KiB of tmp_bytes, 65536 at
+	 * least. */
+	uint64_t tmp_inodes;
+	uint64_t file_bytes; /* RLIMIT_FSIZE; 0: no limit */
+	uint64_t core_bytes; /* RLIMIT_CORE; 0: no cores */
 };
 
 /* System calls of one kind that the level refused. */
@@ -136,7 +151,7 @@ struct box_result {
 	unsigned slot; /* as in the spec */
 	enum box_cause cause;
 	int exit_code;	    /* valid with EXIT */
-	int term_signal;    /* valid with SIGNAL, TIMEOUT, KILLED, OOM */
+	int term_signal;    /* valid with SIGNAL, TIMEOUT, CPU_TIME, KILLED, OOM */
 	bool oom;	    /* a limit of memory was hit, whatever the cause */
 	bool pids_limit;    /* a fork was refused by the pids limit */
 	uint32_t leftovers; /* processes alive leak_grace_us after the payload ended (they are dead
@@ -147,8 +162,9 @@ struct box_result {
 	uint64_t peak_bytes; /* peak memory of everything inside; 0: unknown here */
 	uint64_t read_bytes; /* from disks, and to them, by what ended by itself */
 	uint64_t written_bytes;
-	uint32_t setup_us; /* from request to exec of the payload */
-	int setup_errno;   /* SETUP, REFUSED */
+	uint64_t dropped_bytes; /* of output, beyond --output of the one-shot program */
+	uint32_t setup_us;	/* from request to exec of the payload */
+	int setup_errno;	/* SETUP, REFUSED */
 	char setup_step[32];
 	char setup_object[256];
 	char degraded[128]; /* controls that best_effort dropped, comma separated; "" none */

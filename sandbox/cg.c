@@ -35,10 +35,8 @@
 #define MAIN_LEAF "paddock-main"
 
 static const char *const controller_names[CG_CONTROLLERS] = {
-	[CG_MEMORY] = "memory",
-	[CG_PIDS] = "pids",
-	[CG_CPU] = "cpu",
-	[CG_CPUACCT] = "cpuacct",
+	[CG_MEMORY] = "memory",	  [CG_PIDS] = "pids",	  [CG_CPU] = "cpu",
+	[CG_CPUACCT] = "cpuacct", [CG_CPUSET] = "cpuset",
 };
 
 struct cg {
@@ -273,6 +271,20 @@ static int hand_down(const char *dir, enum cg_controller controller)
 	return util_write_file(word, "%s/cgroup.subtree_control", dir);
 }
 
+/* v1: a group takes no process until it has processors and memory; those below ours get ours. */
+static int fill_cpuset(const struct cg_hierarchy *h)
+{
+	char cpus[4096], mems[4096];
+	int r = -EIO;
+
+	if (util_read_file(cpus, sizeof(cpus), "%s/cpuset.cpus", h->own) >= 0 &&
+	    util_read_file(mems, sizeof(mems), "%s/cpuset.mems", h->own) >= 0)
+		r = util_write_file(cpus, "%s/cpuset.cpus", h->dir);
+	if (r == 0)
+		r = util_write_file(mems, "%s/cpuset.mems", h->dir);
+	return r < 0 ? r : util_write_file("1", "%s/cgroup.clone_children", h->dir);
+}
+
 /* The keeper's group, through libcgroup, which also turns the controller on in the parents, as v2
  * wants it. */
 static int make_group(const struct cg_hierarchy *h, enum cg_controller controller)
@@ -295,7 +307,7 @@ static int make_group(const struct cg_hierarchy *h, enum cg_controller controlle
 		r = -EACCES;
 	cgroup_free(&group);
 	if (h->version == 1)
-		return r;
+		return r == 0 && controller == CG_CPUSET ? fill_cpuset(h) : r;
 	/* What libcgroup 2.0 cannot do: it turns controllers on from the top down, where somebody
 	 * whom a part was delegated to may not write. */
 	if (r < 0) {
@@ -324,7 +336,7 @@ static void make_keeper_group(struct cg *cg, enum cg_controller controller)
 		   strerror(-r));
 }
 
-int cg_open(struct cg **ret_cg)
+int cg_open(bool cpuset, struct cg **ret_cg)
 {
 	char own_text[8192];
 	uint64_t start, parent;
@@ -341,7 +353,7 @@ int cg_open(struct cg **ret_cg)
 	if (util_read_file(own_text, sizeof(own_text), "/proc/self/cgroup") < 0 ||
 	    cgroup_init() != 0)
 		return 0;
-	for (int i = 0; i < CG_CONTROLLERS; i++) {
+	for (int i = 0; i < CG_CONTROLLERS - !cpuset; i++) {
 		find_hierarchy(cg, (enum cg_controller)i, own_text);
 		make_keeper_group(cg, (enum cg_controller)i);
 	}

@@ -13,6 +13,7 @@ enum cg_controller {
 	CG_PIDS,
 	CG_CPU,
 	CG_CPUACCT, /* v1 only; on v2 every group counts processor time */
+	CG_CPUSET,
 	CG_CONTROLLERS,
 };
 
@@ -29,10 +30,10 @@ struct cg_hierarchy {
 
 /*
  * Finds the hierarchies with libcgroup, sweeps what dead keepers left, makes this keeper's groups
- * below its own cgroup. Always gives a handle, possibly one that can do nothing. -ENOMEM only.
- * Takes milliseconds.
+ * below its own cgroup, those of cpuset only when asked to: few runs need it. Always gives a
+ * handle, possibly one that can do nothing. -ENOMEM only. Takes milliseconds.
  */
-int cg_open(struct cg **ret_cg);
+int cg_open(bool cpuset, struct cg **ret_cg);
 
 /* Removes this keeper's groups; they must be empty of processes. Accepts NULL. */
 void cg_close(struct cg *cg);

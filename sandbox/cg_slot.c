@@ -26,6 +26,9 @@ enum file {
 	PIDS_EVENTS,
 	CPU_LIMIT,
 	CPU_USAGE,
+	CPU_WEIGHT,
+	CPUSET_WANTED,
+	CPUSET_GIVEN,
 	FILES,
 };
 
@@ -42,6 +45,9 @@ static const struct {
 	[PIDS_EVENTS] = { CG_PIDS, { NULL, "pids.events", "pids.events" } },
 	[CPU_LIMIT] = { CG_CPU, { NULL, "cpu.cfs_quota_us", "cpu.max" } },
 	[CPU_USAGE] = { CG_CPUACCT, { NULL, "cpuacct.usage", "cpu.stat" } },
+	[CPU_WEIGHT] = { CG_CPU, { NULL, "cpu.shares", "cpu.weight" } },
+	[CPUSET_WANTED] = { CG_CPUSET, { NULL, "cpuset.cpus", "cpuset.cpus" } },
+	[CPUSET_GIVEN] = { CG_CPUSET, { NULL, "cpuset.effective_cpus", "cpuset.cpus.effective" } },
 };
 
 /* Zygote and init are counted by pids too. */
@@ -50,8 +56,8 @@ enum { PIDS_OURS = 2, CPU_PERIOD_US = 100000, SHRINK_TRIES = 50, SHRINK_MS = 4 }
 struct cg_slot {
 	struct cg *cg;
 	unsigned number;
+	bool only;
 	int fds[FILES];
-	uint64_t limits[CG_CPU + 1]; /* as last written */
 	uint64_t base_cpu_us, base_bytes, base_peak, base_oom, base_pids;
 };
 
@@ -66,19 +72,25 @@ static int open_file(struct cg_slot *slot, enum file file)
 	static const int flags[] = { O_RDWR, O_RDONLY };
 	enum cg_controller controller = files[file].controller;
 	int version = version_of(slot, file), fd = -1;
+	char folder[16] = ".";
 
+	/* What the only slot competes with is beside its keeper's group. */
+	if (!slot->only || file != CPU_WEIGHT)
+		util_print(folder, sizeof(folder), "slot%u", slot->number);
 	for (size_t i = 0; i < ARRAY_LEN(flags) && version && fd < 0; i++)
-		fd = util_open(flags[i], "%s/slot%u/%s", cg_in(slot->cg, controller)->dir,
-			       slot->number, files[file].name[version]);
+		fd = util_open(flags[i], "%s/%s/%s", cg_in(slot->cg, controller)->dir, folder,
+			       files[file].name[version]);
 	return fd;
 }
 
-/* Without swap accounting, say, a file is not there, and there is nothing to limit. */
+/* Without swap accounting that file is not there, and there is nothing to limit. */
 static int write_text(struct cg_slot *slot, enum file file, const char *text)
 {
 	int fd = slot->fds[file];
 
-	return fd >= 0 && pwrite(fd, text, strlen(text), 0) < 0 ? -errno : 0;
+	if (fd < 0)
+		return file == MEMORY_SWAP ? 0 : -ENOENT;
+	return pwrite(fd, text, strlen(text), 0) < 0 ? -errno : 0;
 }
 
 static int write_number(struct cg_slot *slot, enum file file, uint64_t value, const char *none)
@@ -111,7 +123,7 @@ static uint64_t read_cpu_us(const struct cg_slot *slot)
 	return read_value(slot, CPU_USAGE, NULL) / 1000;
 }
 
-int cg_slot_new(struct cg *cg, unsigned number, struct cg_slot **ret_slot)
+int cg_slot_new(struct cg *cg, unsigned number, bool only, struct cg_slot **ret_slot)
 {
 	struct cg_slot *slot = calloc(1, sizeof(*slot));
 	char path[PATH_MAX];
@@ -120,6 +132,7 @@ int cg_slot_new(struct cg *cg, unsigned number, struct cg_slot **ret_slot)
 		return -ENOMEM;
 	slot->cg = cg;
 	slot->number = number;
+	slot->only = only;
 	for (enum cg_controller i = 0; i < CG_CONTROLLERS; i++) {
 		if (!cg_in(cg, i)->version)
 			continue;
@@ -160,8 +173,9 @@ int cg_slot_attach(struct cg_slot *slot, pid_t pid)
 }
 
 /* v1 keeps "with swap" at or above "without": up and out of the way first, then both down. */
-static int set_memory(struct cg_slot *slot, uint64_t bytes)
+int cg_slot_memory(struct cg_slot *slot, const struct box_spec *spec)
 {
+	uint64_t bytes = spec->memory_bytes;
 	bool v2 = version_of(slot, MEMORY_LIMIT) == 2;
 	int r;
 
@@ -179,15 +193,17 @@ static int set_memory(struct cg_slot *slot, uint64_t bytes)
 		  : write_number(slot, MEMORY_SWAP, bytes, "-1");
 }
 
-static int set_pids(struct cg_slot *slot, uint64_t pids)
+int cg_slot_pids(struct cg_slot *slot, const struct box_spec *spec)
 {
+	uint64_t pids = spec->level == BOX_LEVEL_OFF ? 0 : spec->pids;
+
 	return write_number(slot, PIDS_LIMIT, pids ? pids + PIDS_OURS : 0, "max");
 }
 
-static int set_cpu(struct cg_slot *slot, uint64_t milli)
+int cg_slot_cpu(struct cg_slot *slot, const struct box_spec *spec)
 {
 	char text[48];
-	uint64_t quota_us = milli * CPU_PERIOD_US / 1000;
+	uint64_t milli = spec->cpu_milli, quota_us = milli * CPU_PERIOD_US / 1000;
 
 	if (quota_us < 1000)
 		quota_us = 1000; /* the kernel's own minimum */
@@ -197,7 +213,36 @@ static int set_cpu(struct cg_slot *slot, uint64_t milli)
 	return write_text(slot, CPU_LIMIT, milli ? text : "max");
 }
 
-static void remember(struct cg_slot *slot)
+/* v1 counts in 1024ths of what v2 calls 100, as the kernel converts them. */
+int cg_slot_cpu_weight(struct cg_slot *slot, const struct box_spec *spec)
+{
+	uint64_t weight = spec->cpu_weight ? spec->cpu_weight : 100;
+
+	if (version_of(slot, CPU_WEIGHT) == 1)
+		weight = (weight * 1024 + 50) / 100;
+	return write_number(slot, CPU_WEIGHT, weight, "");
+}
+
+/* v2 takes a list of what is not there, too, and ignores that. */
+int cg_slot_cpuset(struct cg_slot *slot, const struct box_spec *spec)
+{
+	char wanted[4096], given[4096];
+	int r;
+
+	/* The keeper's group has the keeper's. */
+	if (!spec->cpuset && util_read_file(wanted, sizeof(wanted), "%s/cpuset.cpus",
+					    cg_in(slot->cg, CG_CPUSET)->dir) < 0)
+		return -EIO;
+	r = write_text(slot, CPUSET_WANTED, spec->cpuset ? spec->cpuset : wanted);
+	if (r < 0 || !spec->cpuset)
+		return r;
+	if (util_read_fd(slot->fds[CPUSET_WANTED], wanted, sizeof(wanted)) < 0 ||
+	    util_read_fd(slot->fds[CPUSET_GIVEN], given, sizeof(given)) < 0)
+		return -EIO;
+	return strcmp(wanted, given) == 0 ? 0 : -ENODEV;
+}
+
+void cg_slot_arm(struct cg_slot *slot)
 {
 	slot->base_bytes = read_value(slot, MEMORY_USAGE, NULL);
 	slot->base_peak = 0;
@@ -208,27 +253,9 @@ static void remember(struct cg_slot *slot)
 	slot->base_cpu_us = read_cpu_us(slot);
 }
 
-int cg_slot_arm(struct cg_slot *slot, uint64_t memory_bytes, uint64_t pids, uint64_t cpu_milli,
-		const char **ret_what)
+uint64_t cg_slot_cpu_us(const struct cg_slot *slot)
 {
-	static const struct {
-		const char *name;
-		int (*set)(struct cg_slot *slot, uint64_t limit);
-	} kinds[] = { [CG_MEMORY] = { "memory", set_memory },
-		      [CG_PIDS] = { "pids", set_pids },
-		      [CG_CPU] = { "cpu", set_cpu } };
-	const uint64_t limits[] = { memory_bytes, pids, cpu_milli };
-
-	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-		int r = limits[i] == slot->limits[i] ? 0 : kinds[i].set(slot, limits[i]);
-
-		*ret_what = kinds[i].name;
-		slot->limits[i] = r == 0 ? limits[i] : UINT64_MAX;
-		if (r < 0)
-			return r;
-	}
-	remember(slot);
-	return 0;
+	return read_cpu_us(slot) - slot->base_cpu_us;
 }
 
 void cg_slot_read(struct cg_slot *slot, struct cg_slot_usage *ret_usage)
@@ -236,7 +263,7 @@ void cg_slot_read(struct cg_slot *slot, struct cg_slot_usage *ret_usage)
 	uint64_t peak = read_value(slot, MEMORY_PEAK, NULL);
 
 	*ret_usage = (struct cg_slot_usage){
-		.cpu_us = read_cpu_us(slot) - slot->base_cpu_us,
+		.cpu_us = cg_slot_cpu_us(slot),
 		/* Where a peak cannot be reset, only one higher than all before is this run's. */
 		.peak_bytes = peak > slot->base_peak && peak > slot->base_bytes
 				      ? peak - slot->base_bytes

@@ -3,6 +3,7 @@
 #ifndef PADDOCK_SANDBOX_CG_SLOT_H
 #define PADDOCK_SANDBOX_CG_SLOT_H
 
+#include "sandbox/box.h"
 #include "sandbox/cg.h"
 
 /* Counters of one run. */
@@ -16,9 +17,9 @@ struct cg_slot_usage {
 
 struct cg_slot;
 
-/* Makes the groups of a slot. 0 or -errno; the caller frees with cg_slot_free. `cg` must outlive
- * it. */
-int cg_slot_new(struct cg *cg, unsigned number, struct cg_slot **ret_slot);
+/* Makes the groups of a slot; only: its keeper has no other. 0 or -errno; the caller frees with
+ * cg_slot_free. `cg` must outlive it. */
+int cg_slot_new(struct cg *cg, unsigned number, bool only, struct cg_slot **ret_slot);
 
 /* Closes the slot's files; cg_close removes its groups. Accepts NULL. */
 void cg_slot_free(struct cg_slot *slot);
@@ -27,10 +28,23 @@ void cg_slot_free(struct cg_slot *slot);
  */
 int cg_slot_attach(struct cg_slot *slot, pid_t pid);
 
-/* Before a run: sets limits (0: none) and remembers the counters. 0 or -errno, *ret_what naming the
- * controller. */
-int cg_slot_arm(struct cg_slot *slot, uint64_t memory_bytes, uint64_t pids, uint64_t cpu_milli,
-		const char **ret_what);
+/*
+ * Before a run: each sets one limit of a spec, or lifts that of the last run. Its controller is
+ * there. 0 or -errno.
+ */
+int cg_slot_memory(struct cg_slot *slot, const struct box_spec *spec);
+int cg_slot_pids(struct cg_slot *slot, const struct box_spec *spec);
+int cg_slot_cpu(struct cg_slot *slot, const struct box_spec *spec);
+int cg_slot_cpu_weight(struct cg_slot *slot, const struct box_spec *spec);
+
+/* The same for processors; -ENODEV: not all of them are the keeper's. */
+int cg_slot_cpuset(struct cg_slot *slot, const struct box_spec *spec);
+
+/* Then: remembers the counters. */
+void cg_slot_arm(struct cg_slot *slot);
+
+/* Processor time since then. */
+uint64_t cg_slot_cpu_us(const struct cg_slot *slot);
 
 /* After a run: what it used since cg_slot_arm. */
 void cg_slot_read(struct cg_slot *slot, struct cg_slot_usage *ret_usage);

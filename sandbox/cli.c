@@ -16,7 +16,7 @@ enum option_kind {
 	KIND_NETWORK,
 	KIND_GRANT,
 	KIND_WORKSPACE,
-	KIND_PATH,
+	KIND_TEXT,
 	KIND_BIND,
 	KIND_RW,
 	KIND_BYTES,
@@ -97,7 +97,7 @@ static int set(struct cli *cli, const struct option *option, const char *value)
 	case KIND_NETWORK: return set_enum(box_network_parse(value), &cli->spec.network);
 	case KIND_GRANT: return set_enum(box_grants_parse(value), &cli->spec.grants);
 	case KIND_WORKSPACE: return set_workspace(cli, value);
-	case KIND_PATH: *(const char **)field = value; return 0;
+	case KIND_TEXT: *(const char **)field = value; return 0;
 	case KIND_BIND:
 	case KIND_RW: return set_bind(cli, value, option->kind == KIND_RW);
 	case KIND_BYTES: return util_parse_bytes(value, field);

@@ -23,6 +23,7 @@ struct cli {
 	bool json;
 	int json_fd; /* where the record goes; 2 unless told */
 	uint64_t slots;
+	uint64_t output_bytes; /* 0: all of it, by CMD itself */
 };
 
 /* Reads the arguments; strings are borrowed. 0, or -EINVAL with `err` naming the argument and what

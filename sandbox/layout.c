@@ -163,10 +163,11 @@ void layout_plan_run(const struct box_spec *spec, const struct layout_host *host
 	if (spec->home)
 		ret_layout->home = "";
 	ret_layout->cwd = spec->cwd ?: spec->workspace_path ?: "/tmp";
-	if (scratch_bytes(spec) != LAYOUT_SCRATCH_BYTES)
+	if (spec->tmp_inodes || scratch_bytes(spec) != LAYOUT_SCRATCH_BYTES)
 		add(ret_layout, (struct layout_op){ .kind = LAYOUT_RESIZE,
 						    .path = LAYOUT_SCRATCH_AT,
-						    .bytes = scratch_bytes(spec) });
+						    .bytes = scratch_bytes(spec),
+						    .inodes = spec->tmp_inodes });
 	workspace = plan_workspace(spec, ret_layout);
 	for (size_t i = 0; i < spec->n_binds; i++)
 		binds[i] = add(ret_layout,

@@ -18,7 +18,7 @@ enum layout_kind {
 	LAYOUT_ATTACH,	/* what operation `from` opened appears at `path` */
 	LAYOUT_OPEN, /* host file or folder `source` is opened; writable; attached by a later ATTACH
 		      */
-	LAYOUT_RESIZE, /* the scratch holds `bytes` */
+	LAYOUT_RESIZE, /* the scratch holds `bytes`, and `inodes` more files; 0: as bytes want it */
 	LAYOUT_LINK,   /* a link in the scratch at `path` to `source` */
 	LAYOUT_SYS,    /* the devices of our own network namespace, and the host's cgroups */
 	LAYOUT_PROC,
@@ -38,6 +38,7 @@ struct layout_op {
 	const char *source;
 	const char *path;
 	uint64_t bytes;
+	uint64_t inodes;
 	mode_t mode;
 	int from;
 	bool own;

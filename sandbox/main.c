@@ -25,7 +25,7 @@ static int run(const struct cli *cli)
 			cli->json_fd, strerror(errno));
 		return RESULT_EXIT_SETUP;
 	}
-	r = serve_once(&cli->spec, &result);
+	r = serve_once(&cli->spec, cli->output_bytes, &result);
 	if (r < 0) {
 		fprintf(stderr, "paddock-box: run %s: %s\n", cli->spec.argv[0], strerror(-r));
 		return RESULT_EXIT_SETUP;
@@ -39,8 +39,9 @@ static int run(const struct cli *cli)
 }
 
 /* What a sandbox of these options leaves open; what it does not say is closed. */
-static int explain(const struct box_spec *spec)
+static int explain(const struct cli *cli)
 {
+	const struct box_spec *spec = &cli->spec;
 	static const char *const writes[] = { "a private copy of", "the host's own", "nothing of" };
 	static const char *const networks[] = { "loopback", "none", "the host's", "used again" };
 
@@ -51,8 +52,9 @@ static int explain(const struct box_spec *spec)
 		printf("%s: the host's own %s\n", spec->binds[i].writable ? "writes" : "reads",
 		       spec->binds[i].path);
 	printf("network: %s\n", networks[spec->network]);
-	printf("not limited:%s%s%s\n", spec->memory_bytes ? "" : " memory",
-	       spec->cpu_milli ? "" : " processors", spec->wall_us ? "" : " time");
+	printf("not limited:%s%s%s%s%s\n", spec->memory_bytes ? "" : " memory",
+	       spec->cpu_milli || spec->cpuset ? "" : " processors", spec->wall_us ? "" : " time",
+	       spec->cpu_us ? "" : " processor-time", cli->output_bytes ? "" : " output");
 	if (spec->level == BOX_LEVEL_STRICT)
 		printf("strict adds:%s%s\n", fence_version() ? " Landlock" : "",
 		       fence_cores() ? " cores of its own" : "");
@@ -72,7 +74,7 @@ int main(int argc, char **argv)
 	}
 	switch (cli.verb) {
 	case CLI_SERVE: return cli.slots ? serve_run((unsigned)cli.slots) : RESULT_EXIT_USAGE;
-	case CLI_EXPLAIN: return explain(&cli.spec);
+	case CLI_EXPLAIN: return explain(&cli);
 	case CLI_PROBE: return probe_run(cli.json);
 	case CLI_HELP: cli_help(stdout); return 0;
 	case CLI_VERSION: printf("paddock-box %s\n", serve_build()); return 0;

@@ -26,9 +26,9 @@ static const char *const network_names[BOX_NETWORK_MAX] = {
 
 static const char *const cause_names[BOX_CAUSE_MAX] = {
 	[BOX_CAUSE_EXIT] = "exit",	 [BOX_CAUSE_SIGNAL] = "signal",
-	[BOX_CAUSE_TIMEOUT] = "timeout", [BOX_CAUSE_KILLED] = "killed",
-	[BOX_CAUSE_OOM] = "oom",	 [BOX_CAUSE_SETUP] = "setup",
-	[BOX_CAUSE_REFUSED] = "refused",
+	[BOX_CAUSE_TIMEOUT] = "timeout", [BOX_CAUSE_CPU_TIME] = "cpu-time",
+	[BOX_CAUSE_KILLED] = "killed",	 [BOX_CAUSE_OOM] = "oom",
+	[BOX_CAUSE_SETUP] = "setup",	 [BOX_CAUSE_REFUSED] = "refused",
 };
 
 /* By the number of the bit. */

@@ -41,11 +41,9 @@ static void say(struct probe *probe, const struct answer *a)
 			printf("             to mend: %s\n", a->fix);
 		return;
 	}
-	printf("%s\"%s\":{\"ok\":%s,\"how\":", probe->n > 1 ? "," : "{", a->name,
-	       a->ok ? "true" : "false");
-	result_json_string(a->how, stdout);
-	fputs(",\"fix\":", stdout);
-	result_json_string(a->ok ? "" : a->fix, stdout);
+	printf("%s\"%s\":{\"ok\":%s", probe->n > 1 ? "," : "{", a->name, a->ok ? "true" : "false");
+	result_json_string(",\"how\":", a->how, stdout);
+	result_json_string(",\"fix\":", a->ok ? "" : a->fix, stdout);
 	fputs("}", stdout);
 }
 
@@ -64,7 +62,7 @@ static bool probe_built(struct probe *probe, const char *workspace, struct answe
 	int r;
 	char failure[400];
 
-	r = serve_once(&spec, &result);
+	r = serve_once(&spec, 0, &result);
 	if (r < 0)
 		result.setup_errno = -r;
 	answer.ok = result.cause == BOX_CAUSE_SETUP && strcmp(result.setup_step, "exec") == 0;
@@ -78,19 +76,19 @@ static bool probe_built(struct probe *probe, const char *workspace, struct answe
 
 static void probe_cgroups(struct probe *probe)
 {
-	static const enum cg_controller which[] = { CG_MEMORY, CG_PIDS, CG_CPU };
-	static const char *const names[] = { "memory", "pids", "cpu" };
+	static const char *const names[CG_CONTROLLERS] = { "memory", "pids", "cpu", "cpu-time",
+							   "cpus" };
 	static const char *const versions[] = { "no cgroup", "cgroup v1", "cgroup v2" };
 	struct cg *cg;
 
-	if (cg_open(&cg) < 0)
+	if (cg_open(true, &cg) < 0)
 		return;
-	for (size_t i = 0; i < ARRAY_LEN(which); i++) {
-		struct answer answer = { names[i], cg_in(cg, which[i])->version,
-					 versions[cg_in(cg, which[i])->version],
-					 cg_in(cg, which[i])->why, true };
+	for (enum cg_controller i = 0; i < CG_CONTROLLERS; i++) {
+		const struct cg_hierarchy *in = cg_in(cg, i);
+		struct answer answer = { names[i], in->version, versions[in->version], in->why,
+					 i <= CG_CPU };
 
-		if (!answer.ok && which[i] == CG_PIDS && geteuid() != 0)
+		if (!answer.ok && i == CG_PIDS && geteuid() != 0)
 			answer = (struct answer){ .name = "pids",
 						  .ok = true,
 						  .how = "RLIMIT_NPROC in the user namespace" };

@@ -6,9 +6,9 @@
 #include <inttypes.h>
 #include <string.h>
 
-void result_json_string(const char *text, FILE *out)
+void result_json_string(const char *before, const char *text, FILE *out)
 {
-	fputc('"', out);
+	fprintf(out, "%s\"", before);
 	for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
 		if (*p == '"' || *p == '\\')
 			fprintf(out, "\\%c", *p);
@@ -41,14 +41,13 @@ void result_json(const struct box_result *r, FILE *out)
 		r->system_us, r->peak_bytes, r->setup_us);
 	fprintf(out, ",\"read_bytes\":%" PRIu64 ",\"written_bytes\":%" PRIu64, r->read_bytes,
 		r->written_bytes);
-	fputs(",\"setup_step\":", out);
-	result_json_string(r->setup_step, out);
-	fputs(",\"setup_object\":", out);
-	result_json_string(r->setup_object, out);
-	fputs(",\"setup_error\":", out);
-	result_json_string(r->setup_errno ? strerror(r->setup_errno) : "", out);
-	fputs(",\"degraded\":", out);
-	result_json_string(r->degraded, out);
+	fprintf(out, ",\"output_limit\":%s,\"dropped_bytes\":%" PRIu64,
+		r->dropped_bytes ? "true" : "false", r->dropped_bytes);
+	result_json_string(",\"setup_step\":", r->setup_step, out);
+	result_json_string(",\"setup_object\":", r->setup_object, out);
+	result_json_string(",\"setup_error\":", r->setup_errno ? strerror(r->setup_errno) : "",
+			   out);
+	result_json_string(",\"degraded\":", r->degraded, out);
 	fputs(",\"refused\":[", out);
 	for (size_t i = 0; i < BOX_REFUSALS_MAX && r->refusals[i].count; i++) {
 		fprintf(out, "%s{\"call\":\"%s\",\"count\":%u,\"lift\":\"", i ? "," : "",
@@ -77,9 +76,16 @@ static const char *advice(const struct box_result *result)
 
 void result_explain(const struct box_result *result, FILE *out)
 {
-	if (result->cause == BOX_CAUSE_TIMEOUT)
-		fprintf(out, "paddock-box: killed: past its deadline after %" PRIu64 " ms\n",
-			result->wall_us / 1000);
+	bool cpu = result->cause == BOX_CAUSE_CPU_TIME;
+
+	if (cpu || result->cause == BOX_CAUSE_TIMEOUT)
+		fprintf(out, "paddock-box: killed: past its deadline after %" PRIu64 " ms%s\n",
+			(cpu ? result->user_us + result->system_us : result->wall_us) / 1000,
+			cpu ? " of processor time" : "");
+	if (result->dropped_bytes)
+		fprintf(out,
+			"paddock-box: dropped %" PRIu64 " bytes of output: more than --output\n",
+			result->dropped_bytes);
 	if (result->cause == BOX_CAUSE_OOM)
 		fputs("paddock-box: killed: its memory limit was reached; raise --memory\n", out);
 	if (result->cause == BOX_CAUSE_SETUP || result->cause == BOX_CAUSE_REFUSED)
@@ -105,6 +111,7 @@ int result_exit_code(const struct box_result *result)
 {
 	static const int codes[BOX_CAUSE_MAX] = {
 		[BOX_CAUSE_TIMEOUT] = RESULT_EXIT_TIMEOUT,
+		[BOX_CAUSE_CPU_TIME] = RESULT_EXIT_TIMEOUT,
 		[BOX_CAUSE_SETUP] = RESULT_EXIT_SETUP,
 		[BOX_CAUSE_REFUSED] = RESULT_EXIT_REFUSED,
 	};

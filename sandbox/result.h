@@ -25,7 +25,9 @@ void result_explain(const struct box_result *result, FILE *out);
 /* The exit code of the one-shot program: the payload's, 128+n for a signal, or one of the above. */
 int result_exit_code(const struct box_result *result);
 
-/* `text` as a JSON string, with the quotes. Bytes that are not printable ASCII are escaped. */
-void result_json_string(const char *text, FILE *out);
+/* `before` as it is, then `text` as a JSON string, with the quotes. Bytes that are not printable
+ * ASCII are escaped.
+ */
+void result_json_string(const char *before, const char *text, FILE *out);
 
 #endif

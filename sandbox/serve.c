@@ -20,6 +20,7 @@
 #include <sys/wait.h>
 
 #include "sandbox/proto.h"
+#include "sandbox/relay.h"
 #include "sandbox/slot.h"
 #include "sandbox/util.h"
 
@@ -35,6 +36,7 @@ struct keeper {
 	struct pollfd polled[POLL_SLOTS + SPEC_SLOTS_MAX];
 	int signal_fd;
 	int terminal_fd; /* instead of an owner: the signals of a person; -1: there is an owner */
+	struct relay *relay; /* of a one-shot run; NULL: none */
 	bool owner_gone;
 	bool owner_full; /* results wait for room */
 };
@@ -118,9 +120,14 @@ static int timeout_ms(const struct keeper *k, uint64_t now_us)
 {
 	uint64_t due = UINT64_MAX;
 
-	for (unsigned i = 0; i < k->n_slots; i++)
-		if (k->slots[i].state == SLOT_RUNNING && k->slots[i].watch.due_us < due)
-			due = k->slots[i].watch.due_us;
+	for (unsigned i = 0; i < k->n_slots; i++) {
+		const struct watch *watch = &k->slots[i].watch;
+		bool cpu = watch->cpu_due_us < watch->due_us;
+
+		if (k->slots[i].state == SLOT_RUNNING &&
+		    (cpu ? watch->cpu_due_us : watch->due_us) < due)
+			due = cpu ? watch->cpu_due_us : watch->due_us;
+	}
 	if (due <= now_us)
 		return 0;
 	if (due == UINT64_MAX)
@@ -153,6 +160,7 @@ static int open_terminal(void)
 static void await(struct keeper *k)
 {
 	struct pollfd *polled = k->polled;
+	nfds_t n = POLL_SLOTS + k->n_slots, all;
 	short wanted = k->owner_full ? POLLIN | POLLOUT : POLLIN;
 
 	polled[POLL_SIGNAL] = (struct pollfd){ .fd = k->signal_fd, .events = POLLIN };
@@ -161,8 +169,10 @@ static void await(struct keeper *k)
 	for (unsigned i = 0; i < k->n_slots; i++)
 		polled[POLL_SLOTS + i] = (struct pollfd){ .fd = k->slots[i].sock,
 							  .events = POLLIN };
-	if (poll(polled, POLL_SLOTS + k->n_slots, timeout_ms(k, util_now_us())) <= 0)
+	all = n + relay_await(k->relay, polled + n);
+	if (poll(polled, all, timeout_ms(k, util_now_us())) <= 0)
 		return;
+	relay_move(k->relay, polled + n);
 	if (polled[POLL_SIGNAL].revents)
 		reap(k);
 	if (polled[POLL_OWNER].revents && k->terminal_fd >= 0)
@@ -284,9 +294,10 @@ int serve_run(unsigned slots)
 	return 0;
 }
 
-int serve_once(const struct box_spec *spec, struct box_result *ret_result)
+int serve_once(const struct box_spec *spec, uint64_t output_bytes, struct box_result *ret_result)
 {
 	static struct proto_packet packet;
+	static struct relay relay;
 	struct slot slot = { 0 };
 	struct keeper k = { .n_slots = 1, .slots = &slot, .shared.once = true };
 	struct box_spec full = *spec;
@@ -294,6 +305,8 @@ int serve_once(const struct box_spec *spec, struct box_result *ret_result)
 
 	for (int i = 0; i < 3 && r == 0; i++)
 		r = (fds[i] = fcntl(i, F_DUPFD_CLOEXEC, PROTO_NULL_FD)) < 0 ? -errno : 0;
+	if (r == 0 && output_bytes)
+		r = relay_open(k.relay = &relay, output_bytes, fds);
 	if (r == 0)
 		r = (k.terminal_fd = open_terminal()) < 0 ? -errno : 0;
 	if (r < 0)
@@ -307,6 +320,8 @@ int serve_once(const struct box_spec *spec, struct box_result *ret_result)
 	*ret_result = slot.result;
 	stop(&k);
 	proto_close(&packet);
+	relay_drain(k.relay);
+	ret_result->dropped_bytes = relay.dropped_bytes;
 	close(k.terminal_fd);
 	return r;
 }

@@ -10,12 +10,13 @@
 int serve_run(unsigned slots);
 
 /*
- * Is the keeper of one run of a valid spec, on our own descriptors 0, 1 and 2; control groups are
- * made only for a limit. The usual terminal signals end it: TERM and its grace first, KILL when
- * they come again; they stay blocked afterwards. 0 with the record, or -errno. Blocks for the
- * payload; it dies with us.
+ * Is the keeper of one run of a valid spec, on our own descriptors 0, 1 and 2, or, with
+ * output_bytes, on pipes from which so much is passed on to those; control groups are made only for
+ * a limit. The usual terminal signals end it: TERM and its grace first, KILL when they come again;
+ * they stay blocked afterwards. 0 with the record, or -errno. Blocks for the payload; it dies with
+ * us.
  */
-int serve_once(const struct box_spec *spec, struct box_result *ret_result);
+int serve_once(const struct box_spec *spec, uint64_t output_bytes, struct box_result *ret_result);
 
 /* The build this program is of: the id that owner and keeper compare. */
 const char *serve_build(void);

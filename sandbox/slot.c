@@ -60,16 +60,16 @@ static void fail(struct slot *slot, enum slate_step step, const char *object, in
 	finish(slot, 0);
 }
 
-static int open_cg(struct slot *slot)
+static int open_cg(struct slot *slot, const struct box_spec *spec)
 {
 	int r = 0;
 
 	if (slot->cg)
 		return 0;
 	if (!slot->shared->cg)
-		r = cg_open(&slot->shared->cg);
+		r = cg_open(!slot->shared->once || spec->cpuset, &slot->shared->cg);
 	if (r == 0)
-		r = cg_slot_new(slot->shared->cg, slot->number, &slot->cg);
+		r = cg_slot_new(slot->shared->cg, slot->number, slot->shared->once, &slot->cg);
 	return r == 0 && slot->zygote ? cg_slot_attach(slot->cg, slot->zygote) : r;
 }
 
@@ -87,35 +87,52 @@ static void degrade(struct slot *slot, const char *what)
 static bool arm(struct slot *slot, const struct box_spec *spec)
 {
 	const struct {
-		uint64_t wanted;
-		enum cg_controller controller;
 		const char *name;
-	} limits[] = { { spec->memory_bytes, CG_MEMORY, "memory" },
-		       { spec->cpu_milli, CG_CPU, "cpu" } };
-	const char *what = "";
-	int r = 0;
+		uint64_t value; /* changes with the limit; 0: none */
+		enum cg_controller controller;
+		int (*set)(struct cg_slot *slot, const struct box_spec *spec);
+	} limits[SLOT_LIMITS] = {
+		{ "memory", spec->memory_bytes, CG_MEMORY, cg_slot_memory },
+		{ "cpu", spec->cpu_milli, CG_CPU, cg_slot_cpu },
+		{ "cpu-weight", spec->cpu_weight, CG_CPU, cg_slot_cpu_weight },
+		{ "cpu-time", spec->cpu_us, CG_CPUACCT, NULL },
+		{ "cpus", spec->cpuset ? slot->watch.asked_us : 0, CG_CPUSET, cg_slot_cpuset },
+		{ "pids", slot->off ? 0 : spec->pids, CG_PIDS, cg_slot_pids },
+	};
+	static const struct cg_hierarchy none;
+	bool needed = !slot->shared->once;
+	int opened;
 
 	slot->armed = false;
-	if (!slot->shared->once || spec->memory_bytes || spec->cpu_milli) {
-		r = open_cg(slot);
-		if (r == 0)
-			r = cg_slot_arm(slot->cg, spec->memory_bytes, slot->off ? 0 : spec->pids,
-					spec->cpu_milli, &what);
-		slot->armed = r == 0;
-	}
-	for (size_t i = 0; i < ARRAY_LEN(limits); i++) {
-		bool can = slot->armed && cg_in(slot->shared->cg, limits[i].controller)->version;
+	for (int i = 0; limits[i].controller != CG_PIDS; i++)
+		needed = needed || limits[i].value;
+	if (!needed)
+		return true;
+	opened = open_cg(slot, spec);
+	for (int i = 0; i < SLOT_LIMITS; i++) {
+		const struct cg_hierarchy *in = opened < 0 ? &none
+							   : cg_in(slot->shared->cg,
+								   limits[i].controller);
+		int r = in->version ? 0 : opened < 0 ? opened : -EOPNOTSUPP;
 
-		if (!limits[i].wanted || can)
+		if (r == 0 && limits[i].set && limits[i].value != slot->limits[i]) {
+			r = limits[i].set(slot->cg, spec);
+			slot->limits[i] = r < 0 ? UINT64_MAX : limits[i].value;
+		}
+		/* Without a group the payload's user namespace limits its processes. */
+		if (r == 0 || !limits[i].value || (limits[i].controller == CG_PIDS && !in->version))
 			continue;
 		if (!spec->best_effort && !slot->off) {
-			if (slot->armed)
-				what = cg_in(slot->shared->cg, limits[i].controller)->why;
-			fail(slot, SLATE_CGROUP, what, r < 0 ? r : -EOPNOTSUPP, true);
+			fail(slot, SLATE_CGROUP, in->why[0] ? in->why : limits[i].name, r, true);
 			return false;
 		}
 		degrade(slot, limits[i].name);
+		if (limits[i].controller == CG_CPUACCT)
+			slot->watch.cpu_due_us = UINT64_MAX;
 	}
+	if (opened == 0)
+		cg_slot_arm(slot->cg);
+	slot->armed = opened == 0;
 	return true;
 }
 
@@ -257,6 +274,11 @@ static void act(struct slot *slot, enum watch_action action, uint64_t now_us)
 
 void slot_tick(struct slot *slot, uint64_t now_us)
 {
+	/* What set-up takes is counted, but does not end it. */
+	if (slot->state == SLOT_RUNNING && now_us >= slot->watch.cpu_due_us)
+		watch_cpu(&slot->watch, now_us,
+			  slot->slate->start_us ? cg_slot_cpu_us(slot->cg) : 0,
+			  (uint64_t)sysconf(_SC_NPROCESSORS_ONLN));
 	if (slot->state == SLOT_RUNNING)
 		act(slot, watch_tick(&slot->watch, now_us, slot->slate->start_us), now_us);
 }

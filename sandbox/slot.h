@@ -35,6 +35,8 @@ struct slot_shared {
 		    */
 };
 
+enum { SLOT_LIMITS = 6 };
+
 struct slot {
 	enum slot_state state;
 	unsigned number;
@@ -46,7 +48,8 @@ struct slot {
 	enum slot_kind kind;
 	bool stale; /* the zygote shall make ready for the next run */
 	struct cg_slot *cg;
-	bool armed; /* the cgroup counts this run */
+	bool armed;		      /* the cgroup counts this run */
+	uint64_t limits[SLOT_LIMITS]; /* as last set */
 	struct watch watch;
 	struct box_result result; /* its id and slot from the start on */
 };

@@ -3,7 +3,7 @@
  * spec.c - validate, encode and decode a box_spec, from the table in spec.def.
  *
  * Encoded it is a sequence of NUL-terminated strings, numbers in decimal: magic, scalars, argv and
- * envp with their counts, binds with theirs. "" is a path that is not given.
+ * envp with their counts, binds with theirs. "" is a text that is not given.
  *
  * Invariants: what decode accepts validates and was used up to its last byte; no count is believed:
  * a string is only taken while there are bytes. Not for policy: what a spec means is decided in
@@ -17,7 +17,7 @@
 
 #include "sandbox/util.h"
 
-#define SPEC_MAGIC "pbx2"
+#define SPEC_MAGIC "pbx3"
 
 /* How many there are; beyond BOX_ARGS_MAX it does not matter. */
 static size_t count(const char *const *args)
@@ -42,6 +42,12 @@ static bool workspace_ok(const char *path)
 	return true;
 }
 
+/* The kernel knows which there are; it must not see other words of its own. */
+static bool cpuset_ok(const char *list)
+{
+	return *list && !list[strspn(list, "0123456789,-")];
+}
+
 static const char *validate_binds(const struct box_spec *spec)
 {
 	if (spec->n_binds > BOX_BINDS_MAX || (spec->n_binds && !spec->binds))
@@ -57,8 +63,8 @@ const char *spec_validate(const struct box_spec *spec)
 #define SPEC_NUMBER(field, type, max)                \
 	if ((uint64_t)spec->field > (uint64_t)(max)) \
 		return #field;
-#define SPEC_PATH(field)                               \
-	if (spec->field && !util_path_ok(spec->field)) \
+#define SPEC_TEXT(field, ok)                 \
+	if (spec->field && !ok(spec->field)) \
 		return #field;
 #include "sandbox/spec.def"
 	if (spec->workspace_path && !workspace_ok(spec->workspace_path))
@@ -86,7 +92,7 @@ static void put_spec(FILE *out, const struct box_spec *spec)
 
 	put_text(out, SPEC_MAGIC);
 #define SPEC_NUMBER(field, type, max) put_number(out, (uint64_t)spec->field);
-#define SPEC_PATH(field)	      put_text(out, spec->field ? spec->field : "");
+#define SPEC_TEXT(field, ok)	      put_text(out, spec->field ? spec->field : "");
 #include "sandbox/spec.def"
 	for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
 		put_number(out, count(lists[i]));
@@ -147,7 +153,7 @@ static uint64_t take_number(struct reader *r, uint64_t max)
 	return value;
 }
 
-static const char *take_path(struct reader *r)
+static const char *take_optional(struct reader *r)
 {
 	const char *text = take_text(r);
 
@@ -157,7 +163,7 @@ static const char *take_path(struct reader *r)
 static void take_scalars(struct reader *r, struct box_spec *spec)
 {
 #define SPEC_NUMBER(field, type, max) spec->field = (type)take_number(r, (uint64_t)(max));
-#define SPEC_PATH(field)	      spec->field = take_path(r);
+#define SPEC_TEXT(field, ok)	      spec->field = take_optional(r);
 #include "sandbox/spec.def"
 }
 

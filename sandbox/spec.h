@@ -10,6 +10,8 @@ enum {
 	SPEC_SLOTS_MAX = 1024,
 	SPEC_PIDS_MAX = 4194304, /* the kernel's own PID_MAX_LIMIT */
 	SPEC_CPU_MILLI_MAX = 8192 * 1000,
+	SPEC_CPU_WEIGHT_MAX = 10000, /* the kernel's own, as is the next */
+	SPEC_INODES_MAX = 2147483647,
 };
 #define SPEC_US_MAX    (366ull * 86400 * 1000000) /* a year: sums of two never wrap */
 #define SPEC_BYTES_MAX (1ull << 50)

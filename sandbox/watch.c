@@ -15,23 +15,28 @@
 /* How long set-up may take on a busy machine, and how often a late one is looked at. */
 enum { SETUP_US = 10000000, RECHECK_US = 5000 };
 
+/* The kernel itself counts running processes only at its ticks. */
+enum { CPU_CHECK_US = 4000 };
+
 void watch_start(struct watch *watch, const struct box_spec *spec, uint64_t now_us)
 {
 	*watch = (struct watch){
 		.stage = WATCH_RUNNING,
+		.reason = BOX_CAUSE_TIMEOUT,
 		.asked_us = now_us,
 		.wall_us = spec->wall_us,
 		.grace_us = spec->grace_us,
 		.due_us = spec->wall_us ? now_us + spec->wall_us : UINT64_MAX,
 		.setup_due_us = now_us + spec->wall_us + SETUP_US,
+		.cpu_us = spec->cpu_us,
+		.cpu_due_us = spec->cpu_us ? now_us : UINT64_MAX,
 	};
 }
 
 /* Into the last stages: TERM now and KILL after the grace, or KILL now when there is none. */
-static enum watch_action end(struct watch *watch, enum box_cause reason, uint64_t now_us)
+static enum watch_action end(struct watch *watch, uint64_t now_us)
 {
-	if (watch->stage == WATCH_RUNNING)
-		watch->reason = reason;
+	watch->cpu_due_us = UINT64_MAX;
 	if (watch->stage == WATCH_RUNNING && watch->grace_us > 0) {
 		watch->stage = WATCH_TERMED;
 		watch->due_us = now_us + watch->grace_us;
@@ -57,6 +62,21 @@ void watch_ask(struct watch *watch, uint64_t now_us, uint64_t grace_us)
 	}
 }
 
+void watch_cpu(struct watch *watch, uint64_t now_us, uint64_t used_us, uint64_t processors)
+{
+	uint64_t left_us = watch->cpu_us > used_us ? watch->cpu_us - used_us : 0;
+
+	BOX_ASSERT(watch->stage == WATCH_RUNNING);
+	/* Not before all processors together could have used up the rest. */
+	watch->cpu_due_us = now_us + (left_us / processors > CPU_CHECK_US ? left_us / processors
+									  : CPU_CHECK_US);
+	if (left_us)
+		return;
+	watch->reason = BOX_CAUSE_CPU_TIME;
+	watch->wall_us = 0;
+	watch->due_us = now_us;
+}
+
 enum watch_action watch_tick(struct watch *watch, uint64_t now_us, uint64_t start_us)
 {
 	if (now_us < watch->due_us)
@@ -69,9 +89,8 @@ enum watch_action watch_tick(struct watch *watch, uint64_t now_us, uint64_t star
 			watch->due_us = due_us;
 			return WATCH_WAIT;
 		}
-		return end(watch, BOX_CAUSE_TIMEOUT, now_us);
 	}
-	return end(watch, BOX_CAUSE_KILLED, now_us);
+	return end(watch, now_us);
 }
 
 static void record_status(const struct watch *watch, const struct slate *slate,

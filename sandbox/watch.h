@@ -26,8 +26,10 @@ enum watch_action {
 
 struct watch {
 	enum watch_stage stage;
-	enum box_cause reason; /* TIMEOUT or KILLED once stage is not RUNNING */
+	enum box_cause reason; /* of the end, once stage is not RUNNING */
 	uint64_t due_us;       /* when to tick next; UINT64_MAX: never */
+	uint64_t cpu_us;
+	uint64_t cpu_due_us;   /* when to tell the processor time next; UINT64_MAX: never */
 	uint64_t setup_due_us; /* a payload that has not started by then never will */
 	uint64_t asked_us;
 	uint64_t wall_us;
@@ -39,6 +41,10 @@ void watch_start(struct watch *watch, const struct box_spec *spec, uint64_t now_
 
 /* Somebody wants it to end: grace_us UINT64_MAX keeps the spec's. The next tick acts. */
 void watch_ask(struct watch *watch, uint64_t now_us, uint64_t grace_us);
+
+/* So much processor time was used by now_us, on a host of so many processors. The next tick acts.
+ */
+void watch_cpu(struct watch *watch, uint64_t now_us, uint64_t used_us, uint64_t processors);
 
 /* What to do at now_us; start_us is when the payload started, 0 when it has not. */
 enum watch_action watch_tick(struct watch *watch, uint64_t now_us, uint64_t start_us);

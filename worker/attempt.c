@@ -550,7 +550,8 @@ static enum shard_how how_of(const struct attempt *a, const struct box_result *r
 	case BOX_CAUSE_EXIT: return SHARD_EXITED;
 	case BOX_CAUSE_SIGNAL: return SHARD_SIGNALLED;
 	case BOX_CAUSE_OOM: return SHARD_OOM;
-	case BOX_CAUSE_TIMEOUT: return SHARD_TIMED_OUT;
+	case BOX_CAUSE_TIMEOUT:
+	case BOX_CAUSE_CPU_TIME: return SHARD_TIMED_OUT;
 	case BOX_CAUSE_KILLED: return a->stop == STOP_TIMEOUT ? SHARD_TIMED_OUT : SHARD_CANCELLED;
 	case BOX_CAUSE_SETUP:
 	case BOX_CAUSE_REFUSED:
@@ -585,6 +586,7 @@ static void end_step(struct attempt *a, const struct box_result *result)
 		.how = how_of(a, result),
 		.code = how.code,
 		.signal = how.signal,
+		.cpu_deadline = result->cause == BOX_CAUSE_CPU_TIME,
 		.leftovers = result->leftovers,
 		.wall_us = result->wall_us,
 		.cpu_us = result->user_us + result->system_us,

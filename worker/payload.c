@@ -150,7 +150,8 @@ struct adapt_exit payload_exit(struct payload *payload, const struct box_result 
 	bool exited = result->cause == BOX_CAUSE_EXIT;
 	struct adapt_exit how = {
 		.signalled = result->cause == BOX_CAUSE_SIGNAL || result->cause == BOX_CAUSE_OOM,
-		.killed = result->cause == BOX_CAUSE_TIMEOUT || result->cause == BOX_CAUSE_KILLED,
+		.killed = result->cause == BOX_CAUSE_TIMEOUT ||
+			  result->cause == BOX_CAUSE_CPU_TIME || result->cause == BOX_CAUSE_KILLED,
 		.code = exited ? result->exit_code : 0,
 		.signal = exited ? 0 : result->term_signal,
 		.errors = errors_text(payload),

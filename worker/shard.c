@@ -320,9 +320,16 @@ static void blame_text(const struct shard_end *end, uint64_t after_us, char *out
 		snprintf(out, size, "killed at the memory limit; raise it (memory) or use less");
 		return;
 	case SHARD_TIMED_OUT:
-		snprintf(out, size,
-			 "did not end within %s and was killed; raise its timeout if it is healthy",
-			 str_format_duration(after, sizeof(after), after_us));
+		if (end->cpu_deadline)
+			snprintf(out, size,
+				 "used %s of processor time and was killed; raise that limit if "
+				 "it is healthy",
+				 str_format_duration(after, sizeof(after), end->cpu_us));
+		else
+			snprintf(out, size,
+				 "did not end within %s and was killed; raise its timeout if it is "
+				 "healthy",
+				 str_format_duration(after, sizeof(after), after_us));
 		return;
 	default:
 		snprintf(out, size, "the process exited with code %d while this case ran",
@@ -376,7 +383,7 @@ static void late_text(const struct shard *shard, const struct shard_end *end, ch
 {
 	uint64_t limit_us = item_at(shard, 0)->timeout_us;
 	char after[32];
-	if (!shard->moved_us) {
+	if (!shard->moved_us || end->cpu_deadline) {
 		blame_text(end, limit_us ? limit_us : end->wall_us, out, size);
 		return;
 	}

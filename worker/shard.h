@@ -35,6 +35,7 @@ struct shard_end {
 	enum shard_how how;
 	int code;	    /* EXITED */
 	int signal;	    /* SIGNALLED, OOM, TIMED_OUT */
+	bool cpu_deadline;  /* TIMED_OUT by the processor time it used */
 	uint32_t leftovers; /* processes it left behind, dead by now */
 	uint64_t wall_us, cpu_us, peak_bytes;
 	struct str reason; /* NOT_STARTED */

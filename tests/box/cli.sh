@@ -30,6 +30,33 @@ code "without --" 4 /bin/sh -c 'exit 4'
 code "killed by a signal" 139 -- /bin/sh -c 'kill -SEGV $$'
 code "past its deadline" 124 --timeout 200ms --grace 100ms -- sleep 30
 expect "a deadline is said" 1 "$(grep -c 'past its deadline' err)"
+if "$box" --memory 64M -- true 2>/dev/null; then
+	code "past its processor time" 124 --cpu-time 200ms --timeout 60s --grace 100ms -- sh -c 'while :; do :; done'
+	expect "and which deadline is said" 1 "$(grep -c 'past its deadline after [0-9]* ms of processor time' err)"
+	code "a weight" 0 --cpu-weight 10 -- true
+fi
+code "no weight" 2 --cpu-weight 10001 -- true
+code "no list of processors" 2 --cpus all -- true
+code "processors that are not there" 113 --cpus 1000-1023 -- true
+code "not limited, but said" 0 --best-effort --cpus 1000-1023 -- true
+expect "what was dropped" 1 "$(grep -c 'not enforced here: cpus' err)"
+code "more output than allowed" 3 --output 10 -- sh -c 'echo 123; echo 45 >&2; echo 6789012; exit 3'
+said="paddock-box: dropped 5 bytes of output: more than --output"
+expect "and said" 1 "$(grep -c "$said\$" err)"
+expect "is cut over both streams together" $((10 + ${#said} + 1)) "$(cat out err | wc -c)"
+expect "in order where both are one" "a b c" "$("$box" --output 100 -- sh -c 'echo a; echo b >&2; echo c' 2>&1 | xargs)"
+expect "and told" '"output_limit":true,"dropped_bytes":999990' \
+	"$("$box" --output 10 --json -- head -c 1000000 /dev/zero 2>&1 >/dev/null | grep -a -o '"output_limit.*[0-9],"setup_step' | sed 's/,"setup_step//')"
+expect "less than allowed is all there" 1000000 "$("$box" --output 1M -- head -c 1000000 /dev/zero | wc -c)"
+expect "a reader that goes ends it" 141 "$("$box" --output 1G -- yes 2>/dev/null | head -n 1 >/dev/null; echo "${PIPESTATUS[0]}")"
+# Nobody reads: the deadline holds all the same.
+mkfifo unread && exec 9<>unread
+start=$SECONDS
+"$box" --output 1G --timeout 300ms --grace 100ms -- yes >&9 2>/dev/null
+expect "a reader that stalls" 124 $?
+expect "delays nothing but the last of it" 1 $((SECONDS - start < 10))
+exec 9>&-
+expect "explain: what is not limited" "not limited: memory processors time output" "$("$box" --explain --cpu-time 1s | grep '^not limited')"
 code "missing program" 105 -- /no/such/program
 expect "and named" 1 "$(grep -c '/no/such/program' err)"
 code "unknown option" 2 --no-such-option -- true

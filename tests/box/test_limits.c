@@ -3,6 +3,8 @@
  * timeout=90 */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -18,6 +20,8 @@
 
 static struct boxkit kit;
 static bool has_memory;
+static bool has_cpus;
+static char one_cpu[16]; /* of those we may use */
 
 static int open_kit(void **state)
 {
@@ -31,6 +35,12 @@ static int open_kit(void **state)
 	has_memory = kit.result.cause == BOX_CAUSE_EXIT;
 	/* One or the other, never a quiet third thing. */
 	assert_true(has_memory || kit.result.cause == BOX_CAUSE_REFUSED);
+	snprintf(one_cpu, sizeof(one_cpu), "%d", sched_getcpu());
+	spec.memory_bytes = 0;
+	spec.cpuset = one_cpu;
+	boxkit_run(&kit, &spec);
+	has_cpus = kit.result.cause == BOX_CAUSE_EXIT;
+	assert_true(has_cpus || kit.result.cause == BOX_CAUSE_REFUSED);
 	return 0;
 }
 
@@ -124,6 +134,124 @@ static void processor_is_limited(void **state)
 	assert_true(kit.result.user_us + kit.result.system_us < kit.result.wall_us / 2);
 }
 
+static void processor_time_is_a_deadline(void **state)
+{
+	static const enum box_level levels[] = { BOX_LEVEL_DEFAULT, BOX_LEVEL_OFF };
+	char script[10000];
+	const char *argv[] = { "/bin/sh", "-c", script, NULL };
+
+	(void)state;
+	if (!has_memory)
+		skip();
+	/* Two at once, whose parent waits for neither. */
+	snprintf(script, sizeof(script), "trap '' CHLD; %s spin 60000 & %s spin 60000 & sleep 50",
+		 boxkit_probe(), boxkit_probe());
+	for (int i = 0; i < 2; i++) {
+		struct box_spec spec = boxkit_spec(argv);
+
+		spec.level = levels[i];
+		spec.cpu_us = 1500000;
+		spec.wall_us = 30000000;
+		spec.grace_us = 1000;
+		boxkit_run(&kit, &spec);
+		assert_int_equal(kit.result.cause, BOX_CAUSE_CPU_TIME);
+		assert_in_range(kit.result.user_us + kit.result.system_us, 1500000, 1900000);
+		assert_true(kit.result.wall_us < 20000000);
+	}
+}
+
+static void what_stays_below_its_processor_time_ends_itself(void **state)
+{
+	struct box_spec spec = probe_spec("spin", "100");
+
+	(void)state;
+	if (!has_memory)
+		skip();
+	spec.cpu_us = 60000000;
+	boxkit_run(&kit, &spec);
+	assert_int_equal(kit.result.cause, BOX_CAUSE_EXIT);
+}
+
+static void only_these_processors_are_used(void **state)
+{
+	static const char *const beyond[] = { "1023", "0-1023", "3-1" };
+	struct box_spec spec = probe_spec("widen", NULL);
+	long all;
+
+	(void)state;
+	if (!has_cpus)
+		skip();
+	boxkit_run(&kit, &spec);
+	all = strtol(kit.out, NULL, 10);
+	assert_in_range(all, 1, 1023);
+	spec.cpuset = one_cpu;
+	boxkit_run(&kit, &spec);
+	boxkit_expect(&kit, "1\n");
+	for (size_t i = 0; i < sizeof(beyond) / sizeof(beyond[0]); i++) {
+		spec.cpuset = beyond[i];
+		spec.best_effort = false;
+		boxkit_run(&kit, &spec);
+		assert_int_equal(kit.result.cause, BOX_CAUSE_REFUSED);
+		assert_string_equal(kit.result.setup_step, "cgroup");
+		spec.best_effort = true;
+		boxkit_run(&kit, &spec);
+		assert_int_equal(kit.result.cause, BOX_CAUSE_EXIT);
+		assert_string_equal(kit.result.degraded, "cpus");
+	}
+	/* The same slot: nothing of it sticks. */
+	spec.cpuset = NULL;
+	boxkit_run(&kit, &spec);
+	assert_int_equal(strtol(kit.out, NULL, 10), all);
+}
+
+/* Two spin on one processor until their wall deadline; bare, since set-up is counted, too. */
+static void the_heavier_gets_more(void **state)
+{
+	struct box_spec spec = probe_spec("spin", "60000");
+	uint64_t used_us[2];
+	struct boxkit two;
+
+	(void)state;
+	if (!has_memory || !has_cpus)
+		skip();
+	boxkit_open(&two, 2);
+	spec.level = BOX_LEVEL_OFF;
+	spec.cpuset = one_cpu;
+	spec.wall_us = 2500000;
+	spec.grace_us = 1000;
+	for (unsigned i = 0; i < 2; i++) {
+		spec.slot = i;
+		spec.cpu_weight = i ? 1000 : 20;
+		assert_int_equal(box_spawn(two.box, i, &spec, NULL, 0), 0);
+	}
+	for (int i = 0; i < 2; i++) {
+		struct pollfd pfd = { .fd = box_fd(two.box), .events = POLLIN };
+
+		while (box_receive(two.box, &two.result) == 0)
+			(void)poll(&pfd, 1, -1);
+		assert_int_equal(two.result.cause, BOX_CAUSE_TIMEOUT);
+		assert_string_equal(two.result.degraded, "");
+		used_us[two.result.slot] = two.result.user_us + two.result.system_us;
+	}
+	boxkit_close(&two);
+	assert_true(used_us[1] > 2 * used_us[0]);
+}
+
+static void private_files_are_counted(void **state)
+{
+	const char *argv[] = {
+		"/bin/sh", "-c",
+		"i=0; while echo >/tmp/$i; do i=$((i + 1)); done 2>/dev/null; echo $i", NULL
+	};
+	struct box_spec spec = boxkit_spec(argv);
+
+	(void)state;
+	spec.tmp_inodes = 200;
+	boxkit_run(&kit, &spec);
+	assert_int_equal(kit.result.cause, BOX_CAUSE_EXIT);
+	assert_in_range(strtol(kit.out, NULL, 10), 180, 200);
+}
+
 static void processor_time_is_counted(void **state)
 {
 	char script[5000];
@@ -172,10 +300,13 @@ static void best_effort_says_what_it_dropped(void **state)
 	(void)state;
 	spec.memory_bytes = 64 << 20;
 	spec.cpu_milli = 500;
+	spec.cpu_weight = 10;
+	spec.cpu_us = 10000000;
 	spec.best_effort = true;
 	boxkit_run(&kit, &spec);
 	assert_int_equal(kit.result.cause, BOX_CAUSE_EXIT);
-	assert_string_equal(kit.result.degraded, has_memory ? "" : "memory,cpu");
+	assert_string_equal(kit.result.degraded,
+			    has_memory ? "" : "memory,cpu,cpu-weight,cpu-time");
 }
 
 static void a_missing_program_is_a_set_up_failure(void **state)
@@ -224,6 +355,11 @@ int main(void)
 		cmocka_unit_test(a_child_out_of_memory_is_not_the_payload),
 		cmocka_unit_test(processes_are_limited),
 		cmocka_unit_test(processor_is_limited),
+		cmocka_unit_test(processor_time_is_a_deadline),
+		cmocka_unit_test(what_stays_below_its_processor_time_ends_itself),
+		cmocka_unit_test(only_these_processors_are_used),
+		cmocka_unit_test(the_heavier_gets_more),
+		cmocka_unit_test(private_files_are_counted),
 		cmocka_unit_test(processor_time_is_counted),
 		cmocka_unit_test(private_files_are_limited),
 		cmocka_unit_test(cores_are_off),

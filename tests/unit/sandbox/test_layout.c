@@ -131,7 +131,13 @@ static void sizes_and_start_follow_the_spec(void **state)
 	layout_plan_run(&spec, &root_host, &layout);
 	assert_int_equal(layout.ops[0].kind, LAYOUT_RESIZE);
 	assert_int_equal(layout.ops[0].bytes, 7);
+	assert_int_equal(layout.ops[0].inodes, 0);
 	assert_string_equal(layout.cwd, "/w/sub");
+	spec = (struct box_spec){ .level = BOX_LEVEL_DEFAULT, .tmp_inodes = 9 };
+	layout_plan_run(&spec, &root_host, &layout);
+	assert_int_equal(layout.ops[0].kind, LAYOUT_RESIZE);
+	assert_int_equal(layout.ops[0].bytes, LAYOUT_SCRATCH_BYTES);
+	assert_int_equal(layout.ops[0].inodes, 9);
 }
 
 static void what_the_host_has_not_is_left_out(void **state)

@@ -30,6 +30,10 @@ static struct box_spec sample(void)
 		.binds = binds,
 		.n_binds = 2,
 		.wall_us = 1,
+		.cpu_us = 2,
+		.cpu_weight = 10000,
+		.cpuset = "0-1,3",
+		.tmp_inodes = 3,
 		.memory_bytes = 1ull << 40,
 	};
 }
@@ -49,6 +53,10 @@ static void what_goes_in_comes_out(void **state)
 	assert_true(store.spec.best_effort);
 	assert_int_equal(store.spec.slot, 1023);
 	assert_int_equal(store.spec.memory_bytes, 1ull << 40);
+	assert_int_equal(store.spec.cpu_us, 2);
+	assert_int_equal(store.spec.cpu_weight, 10000);
+	assert_string_equal(store.spec.cpuset, "0-1,3");
+	assert_int_equal(store.spec.tmp_inodes, 3);
 	assert_string_equal(store.spec.workspace_path, "/w");
 	assert_null(store.spec.cwd);
 	assert_string_equal(store.spec.argv[1], "a b");
@@ -115,6 +123,7 @@ static void bad_fields_are_named(void **state)
 	static const char *const bad_workspaces[] = { "/",	    "w",	"/w/",
 						      "/w/../x",    "/w//x",	"/proc",
 						      "/proc/self", "/dev/shm", "/./w" };
+	static const char *const bad_lists[] = { "", "all", "0 1", "0\n", "0-3:1/2" };
 	static const char *const none[] = { NULL };
 	struct box_spec spec = sample();
 
@@ -124,6 +133,14 @@ static void bad_fields_are_named(void **state)
 		spec.workspace_path = bad_workspaces[i];
 		assert_string_equal(spec_validate(&spec), "workspace_path");
 	}
+	for (size_t i = 0; i < sizeof(bad_lists) / sizeof(bad_lists[0]); i++) {
+		spec = sample();
+		spec.cpuset = bad_lists[i];
+		assert_string_equal(spec_validate(&spec), "cpuset");
+	}
+	spec = sample();
+	spec.cpu_weight = 10001;
+	assert_string_equal(spec_validate(&spec), "cpu_weight");
 	spec = sample();
 	spec.slot = 1024;
 	assert_string_equal(spec_validate(&spec), "slot");

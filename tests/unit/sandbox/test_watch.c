@@ -62,6 +62,34 @@ static void a_request_ends_it_at_once(void **state)
 	assert_int_equal(watch.reason, BOX_CAUSE_KILLED);
 }
 
+static void processor_time_is_looked_at_no_sooner_than_it_could_be_used_up(void **state)
+{
+	struct box_spec spec = { .wall_us = 900000, .cpu_us = 400000, .grace_us = 100 };
+	struct watch watch;
+
+	(void)state;
+	watch_start(&watch, &spec, 1000);
+	assert_int_equal(watch.cpu_due_us, 1000);
+	watch_cpu(&watch, 1000, 0, 4);
+	assert_int_equal(watch.cpu_due_us, 101000);
+	assert_int_equal(watch_tick(&watch, 101000, 1000), WATCH_WAIT);
+	watch_cpu(&watch, 101000, 300000, 4);
+	assert_int_equal(watch.cpu_due_us, 126000);
+	/* Never more often than the kernel counts. */
+	watch_cpu(&watch, 126000, 399999, 4);
+	assert_int_equal(watch.cpu_due_us, 130000);
+	watch_cpu(&watch, 130000, 400000, 4);
+	assert_int_equal(watch_tick(&watch, 130000, 1000), WATCH_TERM);
+	assert_int_equal(watch.reason, BOX_CAUSE_CPU_TIME);
+	assert_int_equal(watch.cpu_due_us, UINT64_MAX);
+	assert_int_equal(watch_tick(&watch, 130100, 1000), WATCH_KILL);
+	assert_int_equal(watch.reason, BOX_CAUSE_CPU_TIME);
+
+	spec.cpu_us = 0;
+	watch_start(&watch, &spec, 1000);
+	assert_int_equal(watch.cpu_due_us, UINT64_MAX);
+}
+
 static struct box_result record(const struct slate *slate, enum watch_stage stage, bool oom)
 {
 	struct watch watch = { .stage = stage, .reason = BOX_CAUSE_TIMEOUT, .asked_us = 10 };
@@ -135,6 +163,7 @@ int main(void)
 		cmocka_unit_test(a_deadline_asks_then_kills),
 		cmocka_unit_test(no_deadline_is_never_due),
 		cmocka_unit_test(a_request_ends_it_at_once),
+		cmocka_unit_test(processor_time_is_looked_at_no_sooner_than_it_could_be_used_up),
 		cmocka_unit_test(causes_come_from_facts),
 		cmocka_unit_test(the_group_knows_more_than_what_was_reaped),
 		cmocka_unit_test(what_never_ran_says_why),

@@ -291,6 +291,21 @@ static void test_limit_is_moved(void **state)
 	finish(&story);
 }
 
+/* Processor time has a deadline of its own, and the message says which one it was. */
+static void test_processor_time_is_named(void **state)
+{
+	struct story story;
+	struct shard_end hot = { .how = SHARD_TIMED_OUT, .cpu_deadline = true, .cpu_us = 5000 };
+	(void)state;
+	begin(&story, 1, &per_case);
+	shard_begin(story.shard, 1, 100);
+	over(&story, hot, 6000);
+	assert_log(&story, "+0 0=timeout ");
+	assert_string_equal(story.message, "used 5.0 ms of processor time and was killed; raise "
+					   "that limit if it is healthy");
+	finish(&story);
+}
+
 static void test_timeout_after_the_last_case(void **state)
 {
 	struct story story;
@@ -500,6 +515,7 @@ int main(void)
 		cmocka_unit_test(test_early_end_runs_the_rest_again),
 		cmocka_unit_test(test_timeout_of_one_of_several),
 		cmocka_unit_test(test_limit_is_moved),
+		cmocka_unit_test(test_processor_time_is_named),
 		cmocka_unit_test(test_timeout_after_the_last_case),
 		cmocka_unit_test(test_single_is_judged_by_its_end),
 		cmocka_unit_test(test_single_holds_its_verdict),
