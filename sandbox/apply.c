@@ -198,8 +198,9 @@ static int make_dev(unsigned grants, struct slate *slate)
 
 /* Covers the host's control groups by those from our own down, of version 2 and those that limit.
  * In the first group of the machine, which alone has or has not the files below, nothing limits
- * us. What the kernel refuses stays an empty folder. */
-static int show_groups(void)
+ * us. What the kernel refuses stays an empty folder, and so does all of it when we have no group of
+ * our own. */
+static int show_groups(bool own)
 {
 	static const char *const names[] = { "",      "/unified", "/memory",
 					     "/pids", "/cpu",	  "/cpu,cpuacct" };
@@ -207,7 +208,7 @@ static int show_groups(void)
 
 	if (mount("tmpfs", STAGE GROUPS_AT, "tmpfs", 0, "mode=0755,size=64k") < 0)
 		return errno == ENOENT ? 0 : -errno;
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+	for (size_t i = 0; own && i < ARRAY_LEN(names); i++) {
 		bool second = i < 2;
 		const char *type = second ? "cgroup2" : "cgroup";
 
@@ -229,7 +230,7 @@ static int show_groups(void)
 		       : 0;
 }
 
-static int build(unsigned grants, struct slate *slate)
+static int build(unsigned grants, bool own_groups, struct slate *slate)
 {
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |
 					       MOUNT_ATTR_NODEV };
@@ -256,20 +257,20 @@ static int build(unsigned grants, struct slate *slate)
 	if (r < 0)
 		return r;
 	slate_at(slate, SLATE_TEMPLATE, GROUPS_AT);
-	r = show_groups();
+	r = show_groups(own_groups);
 	if (r < 0)
 		return r;
 	slate_at(slate, SLATE_TEMPLATE, "pivot_root");
 	return ns_pivot(tree);
 }
 
-int apply_template(unsigned grants, struct slate *slate)
+int apply_template(unsigned grants, bool own_groups, struct slate *slate)
 {
 	int r;
 
 	tells_all = access(TELLS_ALL, F_OK) == 0;
 	slate_at(slate, SLATE_TEMPLATE, "mount namespace");
-	r = unshare(CLONE_NEWNS) < 0 ? -errno : build(grants, slate);
+	r = unshare(CLONE_NEWNS) < 0 ? -errno : build(grants, own_groups, slate);
 	if (r == 0)
 		r = util_open(O_RDONLY, "/proc/self/ns/mnt");
 	return r < 0 ? slate_fail(slate, r) : r;

@@ -31,7 +31,7 @@ struct apply {
  * them; the old root is already gone. Returns an fd of it, or -errno with the slate filled. Blocks
  * for about a millisecond. Call with CAP_SYS_ADMIN over the current namespaces.
  */
-int apply_template(unsigned grants, struct slate *slate);
+int apply_template(unsigned grants, bool own_groups, struct slate *slate);
 
 /* Builds the base in the current, private mount namespace, a copy of the template; sets
  * apply->scratch_fd, which the caller closes. 0 or -errno with the slate filled. */

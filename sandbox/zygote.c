@@ -151,7 +151,7 @@ static int make_template(struct zygote *z, unsigned devices, struct slate *slate
 	drop_mounts(z);
 	util_close(&z->template_fd);
 	z->devices = devices;
-	z->template_fd = apply_template(devices, slate);
+	z->template_fd = apply_template(devices, z->slot.own_groups, slate);
 	if (z->template_fd < 0)
 		return z->template_fd;
 	return setns(z->host_fd, CLONE_NEWNS) < 0 ? slate_fail(slate, -errno) : 0;

@@ -11,6 +11,7 @@ struct zygote_slot {
 	struct slate *slate;
 	unsigned slot;
 	bool count_processes; /* no pids cgroup: RLIMIT_NPROC instead */
+	bool own_groups;      /* it lives in groups of the slot */
 	bool once;	      /* it ends after one request */
 };
 
