@@ -329,6 +329,9 @@ static int open_source(struct apply *apply, int i)
 	at = find_source(op);
 	if (at < 0)
 		return at;
+	if (op->kind == LAYOUT_KEEP && ((mkdirat(at, "upper", 0700) < 0 && errno != EEXIST) ||
+					(mkdirat(at, "work", 0700) < 0 && errno != EEXIST)))
+		return -errno;
 	fd = clone_tree(at, !overlay);
 	if (fd < 0)
 		return fd;
@@ -338,7 +341,8 @@ static int open_source(struct apply *apply, int i)
 	apply->late = mount_setattr(fd, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof(attr)) < 0;
 	if (apply->late && errno != ENOSYS)
 		return -errno;
-	if (!map_ids(fd, apply->idmap_fd) && overlay)
+	/* Of what is kept nothing may become the invoking user's: set-user-id files neither. */
+	if (op->kind != LAYOUT_KEEP && !map_ids(fd, apply->idmap_fd) && overlay)
 		apply->give = true;
 	return 0;
 }
@@ -436,7 +440,7 @@ static int show(const struct apply *apply, const struct layout_op *op)
 
 /* The upper folder becomes the root of the overlay: it needs the owner and mode of the folder
  * below. */
-static int dress_upper(const struct apply *apply, int lower)
+static int dress_upper(const struct apply *apply, int lower, const char *upper)
 {
 	struct stat st;
 
@@ -447,9 +451,9 @@ static int dress_upper(const struct apply *apply, int lower)
 		st.st_uid = apply->uid;
 		st.st_gid = apply->gid;
 	}
-	if (chown("upper", st.st_uid, st.st_gid) < 0 && chown("upper", apply->uid, apply->gid) < 0)
+	if (chown(upper, st.st_uid, st.st_gid) < 0 && chown(upper, apply->uid, apply->gid) < 0)
 		return -errno;
-	return chmod("upper", st.st_mode & 07777) < 0 ? -errno : 0;
+	return chmod(upper, st.st_mode & 07777) < 0 ? -errno : 0;
 }
 
 static const struct apply *giver; /* nftw hands nothing on */
@@ -478,6 +482,8 @@ static int give_files(const struct apply *apply)
  * covered, so it is told of them as seen from there. */
 static int make_overlay(struct apply *apply, int i)
 {
+	int keep = apply->layout->ops[i].from;
+	const char *upper = keep < 0 ? "upper" : "upper/upper";
 	AUTO_CLOSE int fs = -1;
 	int fd, r;
 
@@ -485,16 +491,18 @@ static int make_overlay(struct apply *apply, int i)
 	    mkdir("work", 0700) < 0)
 		return -errno;
 	r = attach(apply->fds[i], "lower");
+	if (r == 0 && keep >= 0)
+		r = attach(apply->fds[keep], "upper");
 	if (r == 0)
-		r = dress_upper(apply, apply->fds[i]);
+		r = dress_upper(apply, apply->fds[i], upper);
 	if (r < 0)
 		return r;
 	fs = fsopen("overlay", FSOPEN_CLOEXEC);
 	if (fs < 0)
 		return -errno;
 	if ((r = set_option(fs, "lowerdir", "lower")) < 0 ||
-	    (r = set_option(fs, "upperdir", "upper")) < 0 ||
-	    (r = set_option(fs, "workdir", "work")) < 0)
+	    (r = set_option(fs, "upperdir", upper)) < 0 ||
+	    (r = set_option(fs, "workdir", keep < 0 ? "work" : "upper/work")) < 0)
 		return r;
 	/* redirect_dir lets a test rename a folder of the source tree, as it could outside. */
 	if (apply->user_xattr)
@@ -601,9 +609,15 @@ static int run_op(struct apply *apply, int i)
 		r = make_overlay(apply, i);
 		/* No such module, or not for ordinary users: before Linux 5.11. */
 		apply->slate->refused = r == -ENODEV || r == -EPERM;
+		/* It works in the scratch: the file system of what is kept cannot hold one. */
+		if (r < 0 && op->from >= 0) {
+			slate_at(apply->slate, SLATE_KEEP, apply->layout->ops[op->from].source);
+			apply->slate->refused = 1;
+		}
 		return r;
 	case LAYOUT_SHOW: return show(apply, op);
 	case LAYOUT_ATTACH: return attach_opened(apply, op);
+	case LAYOUT_KEEP:
 	case LAYOUT_OPEN: return 0;
 	case LAYOUT_PROC: return mount_proc(op->path);
 	case LAYOUT_LINK:
@@ -638,7 +652,7 @@ int apply_run(struct apply *apply)
 		int r = 0;
 
 		apply->fds[i] = -1;
-		if (kind == LAYOUT_OPEN || kind == LAYOUT_OVERLAY)
+		if (kind == LAYOUT_OPEN || kind == LAYOUT_OVERLAY || kind == LAYOUT_KEEP)
 			r = open_source(apply, i);
 		if (r < 0)
 			return slate_fail(apply->slate, r);

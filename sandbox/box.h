@@ -101,6 +101,10 @@ struct box_spec {
 	unsigned grants;  /* enum box_grant; none for the level off */
 	unsigned slot;	  /* which slot runs it: 0..1023; one payload per slot at a time */
 	const char *workspace_path; /* absolute, not "/", not below /proc, /sys, /dev; NULL: none */
+	/* Absolute, with a workspace that is an overlay: its changes stay, in folder `upper` of
+	 * this one, and count as there when it starts; `work` beside it may then go. NULL: thrown
+	 * away. */
+	const char *keep;
 	const char *cwd;  /* absolute; NULL: the workspace, else /tmp (off: the keeper's own) */
 	const char *home; /* absolute; NULL: a private writable HOME is made and exported */
 	/* NULL-terminated; argv[0] is searched in envp's PATH when it has no slash. */

@@ -127,8 +127,13 @@ static int plan_workspace(const struct box_spec *spec, struct layout *layout)
 	if (!spec->workspace_path)
 		return -1;
 	op.writable = spec->workspace != BOX_WORKSPACE_READONLY;
-	if (spec->workspace == BOX_WORKSPACE_OVERLAY)
-		op.kind = LAYOUT_OVERLAY;
+	if (spec->workspace != BOX_WORKSPACE_OVERLAY)
+		return add(layout, op);
+	op.kind = LAYOUT_OVERLAY;
+	op.from = spec->keep ? add(layout, (struct layout_op){ .kind = LAYOUT_KEEP,
+							       .source = spec->keep,
+							       .writable = true })
+			     : -1;
 	return add(layout, op);
 }
 

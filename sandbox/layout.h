@@ -13,7 +13,8 @@ enum layout_kind {
 	LAYOUT_SCRATCH, /* the one tmpfs of this run, on LAYOUT_SCRATCH_AT; bytes */
 	LAYOUT_DIR,	/* folder `path` in the scratch, with mode; the payload's when own */
 	LAYOUT_OVERLAY, /* make the copy-on-write view of host folder `source`; attached by a later
-			   ATTACH */
+			   ATTACH; from: a KEEP, or -1 */
+	LAYOUT_KEEP,	/* host folder `source` is opened, to hold what the overlay writes */
 	LAYOUT_SHOW,	/* scratch folder `source` appears at `path` */
 	LAYOUT_ATTACH,	/* what operation `from` opened appears at `path` */
 	LAYOUT_OPEN, /* host file or folder `source` is opened; writable; attached by a later ATTACH

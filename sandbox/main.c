@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "sandbox/cli.h"
 #include "sandbox/fence.h"
@@ -25,6 +26,8 @@ static int run(const struct cli *cli)
 			cli->json_fd, strerror(errno));
 		return RESULT_EXIT_SETUP;
 	}
+	if (cli->spec.keep)
+		mkdir(cli->spec.keep, 0700); /* what fails is told by the start */
 	r = serve_once(&cli->spec, cli->output_bytes, &result);
 	if (r < 0) {
 		fprintf(stderr, "paddock-box: run %s: %s\n", cli->spec.argv[0], strerror(-r));
@@ -48,6 +51,8 @@ static int explain(const struct cli *cli)
 	puts("reads: the host's files that this user may read, but /tmp, /var, /home, /root, /run");
 	if (spec->workspace_path)
 		printf("writes: %s %s\n", writes[spec->workspace], spec->workspace_path);
+	if (spec->keep)
+		printf("writes: without a limit to the host's %s\n", spec->keep);
 	for (size_t i = 0; i < spec->n_binds; i++)
 		printf("%s: the host's own %s\n", spec->binds[i].writable ? "writes" : "reads",
 		       spec->binds[i].path);

@@ -63,6 +63,9 @@ static const char *advice(const struct box_result *result)
 {
 	if (result->cause == BOX_CAUSE_REFUSED && strncmp(result->setup_object, "/dev/", 5) == 0)
 		return "this host must have it and let you use it; else leave out its --grant";
+	if (strcmp(result->setup_step, "keep") == 0)
+		return "name a folder outside the workspace, without links, on ext4, xfs, btrfs or "
+		       "tmpfs";
 	if (result->cause == BOX_CAUSE_REFUSED)
 		return "see paddock-box --probe, or use --best-effort or --level off";
 	if (strcmp(result->setup_step, "exec") == 0)

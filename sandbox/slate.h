@@ -25,6 +25,7 @@
 	X(TEMPLATE, "template")   \
 	X(CLONE, "clone")         \
 	X(WORKSPACE, "workspace") \
+	X(KEEP, "keep")           \
 	X(BIND, "bind")           \
 	X(MOUNT, "mount")         \
 	X(NETWORK, "network")     \

@@ -69,6 +69,9 @@ const char *spec_validate(const struct box_spec *spec)
 #include "sandbox/spec.def"
 	if (spec->workspace_path && !workspace_ok(spec->workspace_path))
 		return "workspace_path";
+	if (spec->keep && (!spec->workspace_path || spec->workspace != BOX_WORKSPACE_OVERLAY ||
+			   spec->level == BOX_LEVEL_OFF))
+		return "keep";
 	if (!count(spec->argv) || count(spec->argv) > BOX_ARGS_MAX)
 		return "argv";
 	if (count(spec->envp) > BOX_ARGS_MAX)

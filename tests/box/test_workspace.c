@@ -15,7 +15,7 @@
 #include "tests/kit/boxkit.h"
 
 static struct boxkit kit;
-static char folder[256];
+static char folder[256], keep[256]; /* the workspace; its changes */
 
 static void put(const char *name, const char *text)
 {
@@ -64,11 +64,11 @@ static int open_kit(void **state)
 
 static int close_kit(void **state)
 {
-	char command[300];
+	char command[600];
 
 	(void)state;
 	boxkit_close(&kit);
-	snprintf(command, sizeof(command), "rm -rf %s", folder);
+	snprintf(command, sizeof(command), "rm -rf %s %s", folder, keep);
 	return system(command);
 }
 
@@ -95,6 +95,80 @@ static void overlay_leaves_the_source_alone(void **state)
 	/* And the next one starts afresh. */
 	run_in(BOX_WORKSPACE_OVERLAY, "cat file; ls | tr '\\n' ' '");
 	boxkit_expect(&kit, "old\nfile sub ");
+}
+
+static const char *kept(const char *name)
+{
+	static char path[300];
+
+	snprintf(path, sizeof(path), "%s/%s", keep, name);
+	return path;
+}
+
+static void run_keeping(const char *script)
+{
+	const char *argv[] = { "/bin/sh", "-c", script, NULL };
+	struct box_spec spec = boxkit_spec(argv);
+
+	spec.workspace_path = folder;
+	spec.keep = keep;
+	boxkit_run(&kit, &spec);
+}
+
+static void overlay_can_be_kept(void **state)
+{
+	struct stat st;
+
+	(void)state;
+	snprintf(keep, sizeof(keep), "/tmp/box-keep-XXXXXX");
+	assert_non_null(mkdtemp(keep));
+	run_keeping("echo new >file && echo x >made && mv sub moved && rm moved/inner && "
+		    "cp /bin/true ./suid && chmod u+s ./suid ; ls /tmp | grep -c box-keep || :");
+	boxkit_expect(&kit, "0\n"); /* the folder is not there to see */
+	assert_int_equal(access(kept("upper/made"), F_OK), 0);
+	assert_int_equal(access(kept("upper/moved"), F_OK), 0);
+	assert_int_equal(lstat(kept("upper/sub"), &st), 0); /* whiteout */
+	assert_true(S_ISCHR(st.st_mode) && st.st_rdev == 0);
+	assert_string_equal(get("file"), "old\n");
+	assert_string_equal(get("sub/inner"), "inner\n");
+	/* What a test leaves must not run as anybody who matters. */
+	assert_int_equal(stat(kept("upper/suid"), &st), 0);
+	assert_int_not_equal(st.st_uid, 0);
+	/* The next one of the same folder goes on; one without it starts afresh. */
+	run_keeping("cat file; ls | tr '\\n' ' '");
+	boxkit_expect(&kit, "new\nfile made moved suid ");
+	run_in(BOX_WORKSPACE_OVERLAY, "cat file; ls | tr '\\n' ' '");
+	boxkit_expect(&kit, "old\nfile sub ");
+}
+
+static void keeping_is_refused_where_it_cannot_be(void **state)
+{
+	const char *argv[] = { "/bin/true", NULL };
+	struct box_spec spec = boxkit_spec(argv);
+
+	(void)state;
+	spec.keep = "/tmp";
+	assert_int_equal(box_spawn(kit.box, 1, &spec, NULL, 0), -22); /* no workspace */
+	spec.workspace_path = folder;
+	spec.workspace = BOX_WORKSPACE_SHARED;
+	assert_int_equal(box_spawn(kit.box, 1, &spec, NULL, 0), -22);
+	spec.workspace = BOX_WORKSPACE_OVERLAY;
+	spec.keep = "/no/such/folder";
+	boxkit_run(&kit, &spec);
+	assert_int_equal(kit.result.cause, BOX_CAUSE_SETUP);
+	assert_string_equal(kit.result.setup_object, "/no/such/folder");
+	/* A file system that holds no overlay. Where even its folders cannot be made, set-up fails.
+	 */
+	spec.keep = "/proc/sys/kernel";
+	boxkit_run(&kit, &spec);
+	assert_int_not_equal(kit.result.cause, BOX_CAUSE_EXIT);
+	assert_string_equal(kit.result.setup_object, "/proc/sys/kernel");
+	/* A link that an earlier payload could have put there. */
+	assert_int_equal(symlink("/tmp", kept("link")), 0);
+	spec.keep = kept("link");
+	boxkit_run(&kit, &spec);
+	assert_int_equal(kit.result.cause, BOX_CAUSE_SETUP);
+	assert_int_equal(kit.result.setup_errno, 40);
 }
 
 static void overlay_belongs_to_the_payload(void **state)
@@ -206,6 +280,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(overlay_leaves_the_source_alone),
+		cmocka_unit_test(overlay_can_be_kept),
+		cmocka_unit_test(keeping_is_refused_where_it_cannot_be),
 		cmocka_unit_test(overlay_belongs_to_the_payload),
 		cmocka_unit_test(shared_writes_as_the_user),
 		cmocka_unit_test(readonly_refuses),

@@ -38,6 +38,34 @@ static struct box_spec sample(void)
 	};
 }
 
+/* Changes can be kept where there are any. */
+static void keep_needs_an_overlay(void **state)
+{
+	struct box_spec spec = sample();
+	struct spec_store store;
+	void *bytes;
+	size_t size;
+
+	(void)state;
+	spec.keep = "/k";
+	assert_string_equal(spec_validate(&spec), "keep");
+	spec.workspace = BOX_WORKSPACE_OVERLAY;
+	assert_null(spec_validate(&spec));
+	assert_int_equal(spec_encode(&spec, &bytes, &size), 0);
+	assert_int_equal(spec_decode(bytes, size, &store), 0);
+	assert_string_equal(store.spec.keep, "/k");
+	spec_done(&store);
+	free(bytes);
+	spec.level = BOX_LEVEL_OFF;
+	spec.grants = 0;
+	assert_string_equal(spec_validate(&spec), "keep");
+	spec.level = BOX_LEVEL_DEFAULT;
+	spec.workspace_path = NULL;
+	assert_string_equal(spec_validate(&spec), "keep");
+	spec.keep = "relative";
+	assert_string_equal(spec_validate(&spec), "keep");
+}
+
 static void what_goes_in_comes_out(void **state)
 {
 	struct box_spec spec = sample();
@@ -188,6 +216,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_goes_in_comes_out),
+		cmocka_unit_test(keep_needs_an_overlay),
 		cmocka_unit_test(no_prefix_and_no_tail_is_accepted),
 		cmocka_unit_test(damage_is_refused_or_harmless),
 		cmocka_unit_test(bad_fields_are_named),
