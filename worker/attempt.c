@@ -3,12 +3,14 @@
  * attempt.c - the work of one slot.
  *
  *	IDLE --start--> LISTING --result--> IDLE
- *	     '--start--> RUNNING --result--> RUNNING (next step) ... --> IDLE
+ *	     '--start--> RUNNING --result--> GATHERING (what the process left)
+ *	                    ^------all told------'  --> RUNNING (next step) ... --> IDLE
  *
  * Per state: IDLE has no payload, no shard, no parser. LISTING and RUNNING have exactly one payload
- * between two calls from outside, so that a result or the keeper's death always ends them. The way
- * back to IDLE is close_attempt alone, which tells `closed`. Decisions about cases are shard.c's;
- * this file moves bytes and facts between the keeper, the adapter and the spool.
+ * between two calls from outside, so that a result or the keeper's death always ends them.
+ * GATHERING has none: the worker's own loop moves it on. The way back to IDLE is close_attempt
+ * alone, which tells `closed`. Decisions about cases are shard.c's; this file moves bytes and facts
+ * between the keeper, the adapter and the spool.
  */
 #include "worker/attempt.h"
 
@@ -20,6 +22,8 @@
 #include "protocol/wire/record.h"
 #include "worker/adapt/adapt.h"
 #include "worker/capture.h"
+#include "worker/gather.h"
+#include "worker/kept.h"
 #include "worker/news.h"
 #include "worker/outfit.h"
 #include "worker/payload.h"
@@ -34,8 +38,9 @@
 
 enum { OUTPUT_BYTES_MAX = 64 << 20 };
 #define LISTING_TIMEOUT_US (60 * CLOCK_US_PER_S)
+#define FULL_US		   CLOCK_US_PER_S
 
-enum state { IDLE, LISTING, RUNNING };
+enum state { IDLE, LISTING, RUNNING, GATHERING };
 
 /* Why we killed the payload. */
 enum stop { STOP_NOT, STOP_TIMEOUT, STOP_CANCELLED, STOP_FLOOD };
@@ -64,6 +69,9 @@ struct attempt {
 	struct loop_timer *timer;
 	uint64_t timer_us; /* when it fires; 0: not set */
 	struct str line;   /* what is being fed, for the case that begins with it */
+	struct kept kept;  /* workspace of the process that runs */
+	struct gather gather;
+	struct box_result ended; /* GATHERING: how the process ended */
 
 	struct buf listing; /* what a listing printed */
 	bool has_key;
@@ -107,6 +115,8 @@ static void reset(struct attempt *a)
 	loop_timer_stop(a->timer);
 	a->timer_us = 0;
 	buf_done(&a->listing);
+	gather_end(&a->gather);
+	kept_end(&a->kept);
 	payload_clear(&a->payload);
 	arena_clear(&a->arena);
 	a->state = IDLE;
@@ -415,7 +425,11 @@ static void on_shard_started(void *data, uint32_t index, uint64_t at_us)
 static void on_shard_ended(void *data, const struct shard_verdict *verdict)
 {
 	struct attempt *a = data;
+	struct shard_verdict told = *verdict;
 	uint64_t dropped_bytes = 0;
+	if (outcome_is_red(verdict->outcome))
+		told.message = kept_tell(&a->kept, a->host->worker, verdict->message,
+					 &a->payload.arena);
 	if (!verdict->name.len && (outcome_is_red(verdict->outcome) || a->program->keep_output)) {
 		/* A process's last words may have been read with the case before. */
 		bool died = verdict->signal && !a->payload.err.total_bytes;
@@ -424,7 +438,7 @@ static void on_shard_ended(void *data, const struct shard_verdict *verdict)
 		news_output(&a->news, verdict->index, NEWS_STREAM_ERR, err);
 		dropped_bytes = capture_dropped(&a->payload.out) + capture_dropped(err);
 	}
-	news_ended(&a->news, verdict, dropped_bytes);
+	news_ended(&a->news, &told, dropped_bytes);
 	if (verdict->name.len)
 		return;
 	capture_clear(&a->payload.out);
@@ -436,6 +450,29 @@ static void refuse_step(struct attempt *a, const char *reason)
 {
 	struct shard_end end = { .how = SHARD_NOT_STARTED, .reason = str_of(reason) };
 	shard_end(a->shard, &end, clock_mono_us());
+}
+
+/* Where the workspace of the step's process is kept, if it is. 0, or -errno with *ret_reason. */
+static int keep_workspace(struct attempt *a, const struct adapt_case *cases,
+			  const char **ret_reason)
+{
+	struct err err = { 0 };
+	const struct state_owner owner = {
+		.suite = a->program->suite,
+		.program = a->program->name,
+		.name = cases[0].name,
+		.attempt = a->assign.retry,
+		.cases = shard_size(a->shard),
+	};
+	a->outfit.keep = NULL;
+	if (!kept_is_asked(a->program))
+		return 0;
+	int r = kept_begin(&a->kept, a->assign.run, &owner, &err);
+	const char *reason = r < 0 ? arena_copy(&a->payload.arena, str_of(err.text)) : NULL;
+	if (reason)
+		*ret_reason = reason;
+	a->outfit.keep = r < 0 ? NULL : a->kept.path;
+	return r;
 }
 
 /* Start the process of the step that just began. 0, or -errno with *ret_reason. */
@@ -453,10 +490,13 @@ static int start_step(struct attempt *a, const struct adapt_case *cases, size_t 
 		.case_name = single ? cases[0].name : (struct str){ 0 },
 		.interleaved = !single,
 	};
+	int r = keep_workspace(a, cases, ret_reason);
+	if (r < 0)
+		return r;
 	a->parser = a->ops->parser_new(&a->described, cases, n, &a->sink);
 	if (!a->parser)
 		return -ENOMEM;
-	int r = start_process(a, &options, on_step_bytes, ret_reason);
+	r = start_process(a, &options, on_step_bytes, ret_reason);
 	if (r < 0) {
 		a->ops->parser_free(a->parser);
 		a->parser = NULL;
@@ -472,6 +512,7 @@ static bool begin_step(struct attempt *a, const struct adapt_case *cases, size_t
 {
 	struct err err = { 0 };
 	const char *reason = "no memory for the step";
+	kept_end(&a->kept);
 	payload_clear(&a->payload);
 	ptrdiff_t taken = a->ops->run_command(&a->described, cases, n, &a->payload.arena,
 					      &a->payload.command, &err);
@@ -533,11 +574,14 @@ static void start_running(struct attempt *a)
 static void close_unstarted(struct attempt *a, const struct box_result *result)
 {
 	if (result->cause == BOX_CAUSE_REFUSED)
-		close_attempt(
-			a, MSG_CLOSE_SANDBOX,
-			"the sandbox asked for cannot be enforced here: %s %s: %s; see paddock "
-			"doctor, or allow less with --sandbox",
-			result->setup_step, result->setup_object, strerror(result->setup_errno));
+		close_attempt(a, MSG_CLOSE_SANDBOX,
+			      "the sandbox asked for cannot be enforced here: %s %s: %s; %s",
+			      result->setup_step, result->setup_object,
+			      strerror(result->setup_errno),
+			      strcmp(result->setup_step, "keep") == 0
+				      ? "workspaces cannot be kept on that file system: set "
+					"XDG_STATE_HOME to a folder on another"
+				      : "see paddock doctor, or allow less with --sandbox");
 	else
 		close_attempt(a, MSG_CLOSE_SETUP, "cannot set up the sandbox: %s %s: %s",
 			      result->setup_step, result->setup_object,
@@ -605,6 +649,20 @@ static void end_step(struct attempt *a, const struct box_result *result)
 		next_step(a);
 }
 
+/* The process is over: first what it left is told. */
+static void begin_gathering(struct attempt *a, const struct box_result *result)
+{
+	int fd = scratch_artifacts(a->host->payload.scratch, a->slot);
+	if (fd == -ENOENT) {
+		end_step(a, result);
+		return;
+	}
+	a->state = GATHERING;
+	a->ended = *result;
+	gather_begin(&a->gather, &a->news, fd, shard_first(a->shard), shard_size(a->shard));
+	attempt_go_on(a);
+}
+
 /* ---- from outside ---- */
 
 static int describe(struct attempt *a)
@@ -667,7 +725,9 @@ void attempt_start(struct attempt *attempt, const struct msg_assign *assign)
 
 void attempt_cancel(struct attempt *attempt)
 {
-	if (attempt->state != IDLE && attempt->stop != STOP_CANCELLED)
+	if (attempt->state == GATHERING)
+		close_attempt(attempt, MSG_CLOSE_CANCELLED, "cancelled");
+	else if (attempt->state != IDLE && attempt->stop != STOP_CANCELLED)
 		kill_payload(attempt, STOP_CANCELLED, 0);
 }
 
@@ -698,8 +758,28 @@ void attempt_result(struct attempt *attempt, const struct box_result *result)
 	} else if (a->state == LISTING) {
 		end_listing(a, result);
 	} else {
-		end_step(a, result);
+		begin_gathering(a, result);
 	}
+}
+
+void attempt_go_on(struct attempt *attempt)
+{
+	struct attempt *a = attempt;
+	if (a->state != GATHERING)
+		return;
+	if (!gather_step(&a->gather)) {
+		/* The loop comes by once more; with a full spool a receipt wakes it, too. */
+		loop_timer_set(a->timer, spool_is_full(a->host->spool) ? FULL_US : 0);
+		return;
+	}
+	loop_timer_stop(a->timer);
+	a->timer_us = 0;
+	gather_end(&a->gather);
+	int r = scratch_drop_artifacts(a->host->payload.scratch, a->slot);
+	if (r < 0)
+		LOG_WARN("artifacts_not_dropped", "slot=%u reason=%s", a->slot, strerror(-r));
+	a->state = RUNNING;
+	end_step(a, &a->ended);
 }
 
 void attempt_lost(struct attempt *attempt, const char *reason)

@@ -55,6 +55,9 @@ void attempt_result(struct attempt *attempt, const struct box_result *result);
 /* The keeper died, and the payload with it: close with `reason`. Nothing happens when idle. */
 void attempt_lost(struct attempt *attempt, const char *reason);
 
+/* After each round of the loop: a process that is over may have left what is not told yet. */
+void attempt_go_on(struct attempt *attempt);
+
 /* Stop reading what the payload writes, or go on. */
 void attempt_pause(struct attempt *attempt, bool paused);
 

@@ -60,6 +60,21 @@ void news_output(const struct news *news, uint32_t index, enum news_stream strea
 		}
 }
 
+void news_artifact(const struct news *news, const struct news_artifact *artifact)
+{
+	struct msg_event event = {
+		.kind = MSG_EVENT_ARTIFACT,
+		.index = artifact->index,
+		.name = artifact->path,
+		.offset = artifact->offset,
+		.data = artifact->data,
+		.more = artifact->more,
+		.cases = artifact->cases,
+		.message = artifact->why,
+	};
+	put(news, &event);
+}
+
 /* `text` as it may be shown, in at most `max` bytes: itself, or a copy in buf. */
 static struct str safe(struct str text, size_t max, struct buf *buf)
 {

@@ -11,6 +11,7 @@
 #include "worker/shard.h"
 #include "worker/spool.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Whose news. */
@@ -37,6 +38,20 @@ void news_started(const struct news *news, uint32_t index, uint64_t at_us);
  * kept. */
 void news_output(const struct news *news, uint32_t index, enum news_stream stream,
 		 const struct capture *capture);
+
+/* A piece of a file that a process left, or (without data, with `why`) one that is left out. */
+struct news_artifact {
+	uint32_t index; /* of the step's first case */
+	size_t cases;	/* of the step */
+	struct str path;
+	uint64_t offset;
+	struct str data; /* at most LIMIT_CHUNK_BYTES */
+	bool more;	 /* another piece of the same file follows */
+	struct str why;	 /* it is left out, or not whole */
+};
+
+/* Tell it; goes before the verdict of a process of one case. */
+void news_artifact(const struct news *news, const struct news_artifact *artifact);
 
 /* A verdict. `dropped_bytes` of output were not kept. Text that cannot be shown is made safe. */
 void news_ended(const struct news *news, const struct shard_verdict *verdict,

@@ -32,6 +32,7 @@ struct outfit {
 	const char *worker;
 	const char *machine_id; /* file of this machine's id where only /var has one; NULL: none */
 	const char *scratch;
+	const char *keep; /* folder for the changes to the workspace; NULL: they are thrown away */
 	unsigned slot;
 };
 

@@ -6,31 +6,33 @@
  * other uids, which reach them through a bind only. A folder's modification time is set to 0 after
  * it was emptied, and its time of change is remembered: any other means that something was made or
  * removed in it since. A test can set back the first, not the second; the second alone would miss
- * what is made within the same tick of the clock. Removal keeps no more than two folders open
- * however deep a tree is: a subfolder that is not empty is first moved to the top.
+ * what is made within the same tick of the clock.
  */
 #include "worker/scratch.h"
 
 #include "protocol/base/assert.h"
 #include "protocol/base/fd.h"
+#include "protocol/base/tree.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define ROOT_PREFIX "paddock-worker-"
 enum { FOLDER_FLAGS = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC };
 
 static const char *const parts[] = { "tmp", "artifacts" };
-enum { PARTS = sizeof(parts) / sizeof(parts[0]) };
+enum { ARTIFACTS = 2, PARTS = sizeof(parts) / sizeof(parts[0]) }; /* 1 is the first part */
 
 struct folder {
 	int fd; /* of slot-N */
@@ -50,84 +52,6 @@ static bool is_dots(const char *name)
 	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
 }
 
-/* Remove what is directly in folder `fd`; subfolders that are not empty go to `top` under a number.
- * 0 or -errno. */
-static int empty_once(int fd, int top, unsigned *number)
-{
-	int copy = openat(fd, ".", FOLDER_FLAGS);
-	DIR *dir = copy < 0 ? NULL : fdopendir(copy);
-	int r = 0;
-	if (!dir) {
-		r = -errno;
-		fd_close(&copy);
-		return r;
-	}
-	for (struct dirent *entry; (entry = readdir(dir));) {
-		char name[32];
-		if (is_dots(entry->d_name) || unlinkat(fd, entry->d_name, 0) == 0)
-			continue;
-		/* Entering it, and moving it, which writes its "..", need its mode. */
-		if (fchmodat(fd, entry->d_name, 0700, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
-			continue;
-		if (unlinkat(fd, entry->d_name, AT_REMOVEDIR) == 0 || errno == ENOENT || fd == top)
-			continue;
-		do
-			snprintf(name, sizeof(name), ".moved-%u", (*number)++);
-		while (faccessat(top, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0);
-		if (renameat(fd, entry->d_name, top, name) < 0)
-			r = -errno;
-	}
-	closedir(dir);
-	return r;
-}
-
-/* The first subfolder of `top`, which then holds nothing else. 1 with its name, 0 when there is
- * none, -errno. */
-static int next_folder(int top, char name[NAME_MAX + 1])
-{
-	int copy = openat(top, ".", FOLDER_FLAGS);
-	DIR *dir = copy < 0 ? NULL : fdopendir(copy);
-	if (!dir) {
-		int r = -errno;
-		fd_close(&copy);
-		return r;
-	}
-	int found = 0;
-	for (struct dirent *entry; !found && (entry = readdir(dir));)
-		if (!is_dots(entry->d_name)) {
-			snprintf(name, NAME_MAX + 1, "%s", entry->d_name);
-			found = 1;
-		}
-	closedir(dir);
-	return found;
-}
-
-/* Empty the folder open as `top`. 0 or -errno. */
-static int empty_tree(int top)
-{
-	unsigned number = 0;
-	char name[NAME_MAX + 1];
-	int r = empty_once(top, top, &number);
-	while (r == 0 && (r = next_folder(top, name)) > 0) {
-		FD_CLEANUP int fd = openat(top, name, FOLDER_FLAGS);
-		if (fd < 0)
-			return -errno;
-		r = empty_once(fd, top, &number);
-		if (r == 0 && unlinkat(top, name, AT_REMOVEDIR) < 0)
-			r = -errno;
-	}
-	return r;
-}
-
-static int remove_tree(const char *path)
-{
-	FD_CLEANUP int fd = open(path, FOLDER_FLAGS);
-	if (fd < 0)
-		return -errno;
-	int r = empty_tree(fd);
-	return r < 0 ? r : rmdir(path) < 0 ? -errno : 0;
-}
-
 /* Remove the root of a worker that died: nobody holds its lock any more. */
 static void sweep_root(const char *path)
 {
@@ -139,7 +63,7 @@ static void sweep_root(const char *path)
 	FD_CLEANUP int fd = open(lock, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
 		return;
-	remove_tree(path);
+	tree_remove(path);
 }
 
 static void sweep(const char *parent)
@@ -165,25 +89,38 @@ static int look(const struct folder *folder, size_t part, struct stat *ret_st)
 	return r < 0 ? -errno : 0;
 }
 
-/* Make the two parts of a slot's folder and remember when that was. 0 or -errno. */
+/* Remember when slot-N or one of its parts was emptied. 0 or -errno. */
+static int remember(struct folder *folder, size_t part)
+{
+	struct stat st;
+	int r = look(folder, part, &st);
+	if (r == 0)
+		folder->emptied[part] = st.st_ctim;
+	return r;
+}
+
+static const struct timespec epoch[2];
+
+/* Make a part of a slot's folder, or take the empty one that is there, and remember when that was.
+ * 0 or -errno. */
+static int furnish_part(struct folder *folder, size_t part)
+{
+	const char *name = parts[part - 1];
+	if ((mkdirat(folder->fd, name, 0777) < 0 && errno != EEXIST) ||
+	    fchmodat(folder->fd, name, 0777, 0) < 0 || utimensat(folder->fd, name, epoch, 0) < 0)
+		return -errno;
+	return remember(folder, part);
+}
+
+/* Make the parts of a slot's folder. 0 or -errno. */
 static int furnish(struct folder *folder)
 {
-	static const struct timespec epoch[2];
-	struct stat st;
-	for (size_t i = 0; i < PARTS; i++)
-		if (mkdirat(folder->fd, parts[i], 0777) < 0 ||
-		    fchmodat(folder->fd, parts[i], 0777, 0) < 0 ||
-		    utimensat(folder->fd, parts[i], epoch, 0) < 0)
-			return -errno;
-	if (futimens(folder->fd, epoch) < 0)
-		return -errno;
-	for (size_t i = 0; i <= PARTS; i++) {
-		int r = look(folder, i, &st);
-		if (r < 0)
-			return r;
-		folder->emptied[i] = st.st_ctim;
-	}
-	return 0;
+	int r = 0;
+	for (size_t i = 1; i <= PARTS && r == 0; i++)
+		r = furnish_part(folder, i);
+	if (r == 0 && futimens(folder->fd, epoch) < 0)
+		r = -errno;
+	return r < 0 ? r : remember(folder, 0);
 }
 
 static int make_slot(struct scratch *scratch, unsigned slot)
@@ -264,7 +201,7 @@ void scratch_free(struct scratch *scratch)
 		free(scratch->slots[i].path);
 	}
 	if (scratch->root[0])
-		remove_tree(scratch->root);
+		tree_remove(scratch->root);
 	fd_close(&scratch->lock_fd);
 	free(scratch);
 }
@@ -331,6 +268,36 @@ static bool is_touched(const struct folder *folder, size_t part)
 	       st.st_ctim.tv_sec != then->tv_sec || st.st_ctim.tv_nsec != then->tv_nsec;
 }
 
+int scratch_artifacts(const struct scratch *scratch, unsigned slot)
+{
+	ASSERT(slot < scratch->n);
+	const struct folder *folder = &scratch->slots[slot];
+	struct open_how how = {
+		.flags = FOLDER_FLAGS,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV,
+	};
+	if (!is_touched(folder, ARTIFACTS))
+		return -ENOENT;
+	int fd = (int)syscall(SYS_openat2, folder->fd, parts[ARTIFACTS - 1], &how, sizeof(how));
+	return fd < 0 ? -errno : fd;
+}
+
+int scratch_drop_artifacts(struct scratch *scratch, unsigned slot)
+{
+	ASSERT(slot < scratch->n);
+	struct folder *folder = &scratch->slots[slot];
+	const char *name = parts[ARTIFACTS - 1];
+	FD_CLEANUP int fd = -1;
+	/* A test may have put something else in its place, or taken its mode away. */
+	fchmod(folder->fd, 0777);
+	if (unlinkat(folder->fd, name, 0) < 0 && errno == EISDIR &&
+	    fchmodat(folder->fd, name, 0700, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	fd = openat(folder->fd, name, FOLDER_FLAGS);
+	int r = fd < 0 ? (errno == ENOENT ? 0 : -errno) : tree_empty(fd);
+	return r < 0 ? r : furnish_part(folder, ARTIFACTS);
+}
+
 int scratch_clear(struct scratch *scratch, unsigned slot)
 {
 	ASSERT(slot < scratch->n);
@@ -341,6 +308,6 @@ int scratch_clear(struct scratch *scratch, unsigned slot)
 	if (!touched)
 		return 0;
 	/* A test may have taken its mode away, for all tests to come. */
-	int r = fchmod(folder->fd, 0777) < 0 ? -errno : empty_tree(folder->fd);
+	int r = fchmod(folder->fd, 0777) < 0 ? -errno : tree_empty(folder->fd);
 	return r < 0 ? r : furnish(folder);
 }

@@ -44,6 +44,15 @@ int scratch_write(struct scratch *scratch, unsigned slot, const char *name, stru
 int scratch_take(struct scratch *scratch, unsigned slot, const char *name, struct buf *buf);
 
 /*
+ * Open the slot's artifacts for reading: the folder's fd, which the caller closes; -ENOENT when
+ * nothing was put there; -errno when it is no folder of ours any more or cannot be opened safely.
+ */
+int scratch_artifacts(const struct scratch *scratch, unsigned slot);
+
+/* Empty the slot's artifacts, for the next process of the attempt. 0 or -errno. */
+int scratch_drop_artifacts(struct scratch *scratch, unsigned slot);
+
+/*
  * Empty the slot's folder if anything changed in it. Three system calls when nothing did. 0 or
  * -errno.
  */

@@ -146,6 +146,16 @@ bool shard_is_single(const struct shard *shard)
 	return shard->step == 1;
 }
 
+uint32_t shard_first(const struct shard *shard)
+{
+	return item_at(shard, 0)->index;
+}
+
+size_t shard_size(const struct shard *shard)
+{
+	return shard->step;
+}
+
 uint64_t shard_limit(const struct shard *shard)
 {
 	return shard->step == 1 ? item_at(shard, 0)->timeout_us : 0;

@@ -89,6 +89,10 @@ size_t shard_offer(const struct shard *shard, const struct adapt_case **ret_case
 /* A process for the first n offered cases starts now. */
 void shard_begin(struct shard *shard, size_t n, uint64_t now_us);
 
+/* The coordinator's number of the step's first case, and how many the step holds. */
+uint32_t shard_first(const struct shard *shard);
+size_t shard_size(const struct shard *shard); /* of the step, as above */
+
 /* The limit of the step's only case as it begins, or 0: none, or the step holds several and
  * shard_deadline counts. */
 uint64_t shard_limit(const struct shard *shard);

@@ -229,6 +229,8 @@ size_t slots_running(const struct slots *slots, struct msg_running *ret_running)
 
 void slots_step(struct slots *slots)
 {
+	for (unsigned i = 0; i < slots->n; i++)
+		attempt_go_on(slots->items[i]);
 	bool full = spool_is_full(slots->host.spool);
 	if (!full && !slots->paused)
 		return;

@@ -53,8 +53,8 @@ void slots_cancel_all(struct slots *slots);
 /* What runs, at most slots_count entries. Returns how many. */
 size_t slots_running(const struct slots *slots, struct msg_running *ret_running);
 
-/* After each round of the loop: stop reading from payloads while the spool is full, go on when it
- * has room. */
+/* After each round of the loop: tell more of what ended processes left; stop reading from payloads
+ * while the spool is full, go on when it has room. */
 void slots_step(struct slots *slots);
 
 /* Has the keeper died without a successor? Then no order can be carried out here. */

@@ -3,6 +3,7 @@
 #include "coordinator/cli/place.h"
 
 #include "coordinator/cli/options.h"
+#include "protocol/base/state.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -12,16 +13,9 @@
 
 int place_state(struct buf *ret_buf, struct err *err)
 {
-	const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
 	struct buf buf;
-	int r;
 	buf_init(&buf, PATH_MAX);
-	if (state && state[0] == '/')
-		r = buf_printf(&buf, "%s/paddock", state);
-	else if (home && home[0] == '/')
-		r = buf_printf(&buf, "%s/.local/state/paddock", home);
-	else
-		r = -ENOENT;
+	int r = state_folder(&buf);
 	if (r < 0) {
 		buf_done(&buf);
 		return err_set(err, r,

@@ -21,6 +21,11 @@ static int replay(struct store *store, uint64_t run, const struct outputs *outpu
 	struct err closing = { 0 };
 	if (reports_open(outputs->items, outputs->n, &reports, err) < 0)
 		return EXIT_CODE_REPORT;
+	if (reports_take_artifacts(reports, &(struct artifacts_options){ .stored = true }, err) <
+	    0) {
+		(void)reports_close(reports, NULL);
+		return EXIT_CODE_SETUP;
+	}
 	int r = store_run_replay(store, run, feed, reports, err);
 	int closed = reports_close(reports, &closing);
 	if (r < 0)

@@ -116,6 +116,20 @@ static int find_grants(const struct conf *conf, uint64_t *ret_grants, struct err
 	return code;
 }
 
+/* Only what a private copy takes in can be kept. */
+static int check_keep(const struct conf *conf, struct err *err)
+{
+	bool overlay = conf_choice(conf, OPTIONS_WORKSPACE) == 0;
+	if (!conf_flag(conf, OPTIONS_KEEP_WORKSPACE) ||
+	    (overlay && conf_choice(conf, OPTIONS_SANDBOX)))
+		return 0;
+	err_set(err, -EINVAL,
+		"--keep-workspace: there is nothing to keep with %s: tests write to the suite's "
+		"own folder; use --workspace overlay in a sandbox",
+		overlay ? "--sandbox off" : "a workspace that is no overlay");
+	return EXIT_CODE_USAGE;
+}
+
 static void limit_program(const struct conf *conf, struct msg_program *program)
 {
 	if (!program->timeout_us)
@@ -131,6 +145,7 @@ static void limit_program(const struct conf *conf, struct msg_program *program)
 	program->output_bytes = conf_u64(conf, OPTIONS_OUTPUT_LIMIT);
 	program->retries = conf_u64(conf, OPTIONS_RETRIES);
 	program->isolate = conf_flag(conf, OPTIONS_ISOLATE);
+	program->keep_workspace = conf_flag(conf, OPTIONS_KEEP_WORKSPACE);
 	program->keep_output = conf_flag(conf, OPTIONS_KEEP_OUTPUT);
 }
 
@@ -334,6 +349,7 @@ int request_make(const struct verbs_call *call, struct request *ret_request, str
 	code = code ? code : select_cases(call, request, err);
 	code = code ? code : take_overrides(call, request, err);
 	code = code ? code : select_failed(call, request, err);
+	code = code ? code : check_keep(call->conf, err);
 	code = code ? code : find_grants(call->conf, &grants, err);
 	if (code || request->nothing)
 		return code;

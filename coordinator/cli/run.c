@@ -20,6 +20,7 @@ static int carry_out(const struct verbs_call *call, const struct msg_submit *sub
 		.must_store = conf_is_set(call->conf, OPTIONS_HISTORY),
 		.reports = outputs->items,
 		.n_reports = outputs->n,
+		.artifacts = conf_text(call->conf, OPTIONS_ARTIFACTS_DIR),
 	};
 	if (url && *url)
 		return remote_run(url, conf_flag(call->conf, OPTIONS_INSECURE), &options, submit,

@@ -123,8 +123,7 @@ void assign_cancel(struct core *core, struct core_attempt *attempt, const char *
  * Queue the order for an attempt. Its cases' names live in the run; the rest in the action's
  * memory.
  */
-static void push_assign(struct core *core, const struct core_run *run,
-			const struct core_attempt *attempt)
+static void push_assign(struct core *core, const struct core_run *run, struct core_attempt *attempt)
 {
 	struct msg_assign *assign = core_action_alloc(core, sizeof(*assign));
 	struct msg_program *program = core_action_alloc(core, sizeof(*program));
@@ -156,6 +155,7 @@ static void push_assign(struct core *core, const struct core_run *run,
 		if (item->memory_bytes)
 			program->memory_bytes = item->memory_bytes;
 	}
+	attempt->retry = assign->retry;
 	core_push(core, &(struct core_action){ .kind = CORE_ACTION_ASSIGN,
 					       .worker = attempt->worker,
 					       .run = run->number,
@@ -223,7 +223,9 @@ static void fill_shard(struct core *core, struct core_run *run, struct core_atte
 			break;
 		const struct core_case *item = &run->cases.items[next];
 		bytes += item->name.len + item->detail.len + 32;
-		if (bytes > CORE_SHARD_BYTES_MAX || item->repeat != first->repeat)
+		/* A shard is one attempt: its cases know which, and so do the files they leave. */
+		if (bytes > CORE_SHARD_BYTES_MAX || item->repeat != first->repeat ||
+		    item->tries != first->tries)
 			break;
 		work += expected_us(run, item);
 		queue_pop(run, &program->ready);

@@ -417,6 +417,30 @@ static int check_event(const struct core_run *run, const struct core_attempt *at
 	return 0;
 }
 
+/*
+ * A file that a process left goes on to whoever watches the run, piece by piece. It changes no
+ * verdict, and belongs to the attempt also when the case has its verdict already and runs again
+ * elsewhere.
+ */
+static void pass_artifact(struct core *core, struct core_run *run,
+			  const struct core_attempt *attempt, const struct msg_event *event)
+{
+	uint32_t index = (uint32_t)event->index;
+	const struct core_worker *worker = core_find_worker(core, attempt->worker);
+	struct msg_run_event out = event_of(core, run, index, MSG_RUN_ARTIFACT);
+	if (run->cases.items[index].attempt != attempt->id)
+		out.attempt = attempt->retry;
+	out.worker = worker ? in_arena(core, worker->name) : (struct str){ .data = "" };
+	out.slot = attempt->slot;
+	out.count = event->cases;
+	out.path = in_arena(core, event->name);
+	out.offset = event->offset;
+	out.out = in_arena(core, event->data); /* without memory: a gap, which the reader sees */
+	out.more = event->more;
+	out.message = in_arena(core, event->message);
+	run_emit(core, run, &out);
+}
+
 static bool holds(const struct core_attempt *attempt, uint32_t index)
 {
 	for (size_t i = 0; i < attempt->cases.len; i++)
@@ -443,6 +467,11 @@ int merge_event(struct core *core, struct core_attempt *attempt, const struct ms
 		return 0;
 	}
 	uint32_t index = (uint32_t)event->index;
+	if (event->kind == MSG_EVENT_ARTIFACT) {
+		if (holds(attempt, index))
+			pass_artifact(core, run, attempt, event);
+		return 0;
+	}
 	if (run->cases.items[index].attempt != attempt->id) {
 		/*
 		 * It has its verdict: a duplicate; but what its process showed at its very end is

@@ -133,6 +133,7 @@ struct core_attempt {
 	bool list;
 	bool cancelled;
 	uint64_t slot;
+	uint64_t retry;	     /* as its worker was told */
 	uint64_t started_us; /* assigned at */
 	uint64_t processors;
 	struct {

@@ -84,9 +84,29 @@ static int keep(struct arena *arena, struct str *text)
 	return 0;
 }
 
+/* Of an artifact its path and its size are kept, once: in columns that artifacts have no use for.
+ */
+static void fold_artifact(struct msg_run_event *event)
+{
+	event->peak_bytes = event->offset + event->out.len;
+	event->out = event->path;
+}
+
+static void unfold_artifact(struct msg_run_event *event)
+{
+	event->path = event->out;
+	event->offset = event->peak_bytes;
+	event->out = (struct str){ .data = "" };
+	event->peak_bytes = 0;
+}
+
 int journal_add(struct journal *journal, uint64_t run, const struct msg_run_event *event)
 {
 	struct pending item = { .run = run, .event = *event };
+	if (event->kind == MSG_RUN_ARTIFACT && event->more)
+		return 0;
+	if (event->kind == MSG_RUN_ARTIFACT)
+		fold_artifact(&item.event);
 	struct str *texts[] = {
 		&item.event.suite,   &item.event.program, &item.event.name,
 		&item.event.adapter, &item.event.file,	  &item.event.worker,
@@ -391,6 +411,8 @@ static struct msg_run_event read_event(struct db_query *row)
 	event.file = db_get_text(row);
 	struct str name = db_get_text(row);
 	event.name = label.len ? label : name;
+	if (event.kind == MSG_RUN_ARTIFACT)
+		unfold_artifact(&event);
 	return event;
 }
 

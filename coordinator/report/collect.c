@@ -25,7 +25,7 @@ struct collect {
 	struct {
 		struct msg_run_event *items;
 		size_t len, cap;
-	} events;
+	} events, artifacts;
 	struct collect_case *cases;
 	size_t n_cases;
 	struct collect_run run;
@@ -44,6 +44,7 @@ void collect_free(struct collect *collect)
 		return;
 	arena_done(&collect->arena);
 	VEC_DONE(&collect->events);
+	VEC_DONE(&collect->artifacts);
 	free(collect->cases);
 	free(collect);
 }
@@ -82,8 +83,8 @@ static int copy_program(struct collect *collect, struct msg_run_event *event)
 
 static int copy_event(struct collect *collect, struct msg_run_event *event)
 {
-	struct str *texts[] = { &event->name, &event->worker, &event->message, &event->out,
-				&event->err };
+	struct str *texts[] = { &event->name, &event->worker, &event->message,
+				&event->out,  &event->err,    &event->path };
 	cut_output(collect, &event->out);
 	cut_output(collect, &event->err);
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
@@ -110,6 +111,10 @@ int collect_event(struct collect *collect, const struct msg_run_event *event)
 		if (copy_event(collect, &copy) < 0)
 			return -ENOMEM;
 		return VEC_PUSH(&collect->events, copy);
+	case MSG_RUN_ARTIFACT:
+		if (copy_event(collect, &copy) < 0)
+			return -ENOMEM;
+		return VEC_PUSH(&collect->artifacts, copy);
 	default: return 0;
 	}
 }
@@ -151,6 +156,36 @@ static int compare(const void *left, const void *right)
 	return order ? order : compare_text(a->worker, b->worker);
 }
 
+static int compare_artifact(const void *left, const void *right)
+{
+	const struct msg_run_event *a = left, *b = right;
+	int order = compare_case(a, b);
+	if (!order)
+		order = compare_number(a->attempt, b->attempt);
+	if (!order)
+		order = compare_text(a->path, b->path);
+	return order ? order : compare_text(a->message, b->message);
+}
+
+/* Both are sorted by case: each case gets its own. */
+static void hand_out_artifacts(struct collect *collect)
+{
+	struct msg_run_event *items = collect->artifacts.items;
+	size_t n = collect->artifacts.len, at = 0;
+	if (n)
+		qsort(items, n, sizeof(*items), compare_artifact);
+	for (size_t i = 0; i < collect->n_cases; i++) {
+		struct collect_case *one = &collect->cases[i];
+		while (at < n && compare_case(&items[at], one->verdict) < 0)
+			at++;
+		one->artifacts = items + at;
+		while (at < n && compare_case(&items[at], one->verdict) == 0) {
+			at++;
+			one->n_artifacts++;
+		}
+	}
+}
+
 int collect_sort(struct collect *collect)
 {
 	size_t n = collect->events.len, first = 0;
@@ -166,10 +201,14 @@ int collect_sort(struct collect *collect)
 			first = i; /* attempts without a verdict: the run was cut off */
 		if (events[i].kind == MSG_RUN_CASE_RETRIED)
 			continue;
-		collect->cases[collect->n_cases++] =
-			(struct collect_case){ &events[i], &events[first], i - first };
+		collect->cases[collect->n_cases++] = (struct collect_case){
+			.verdict = &events[i],
+			.attempts = &events[first],
+			.n_attempts = i - first,
+		};
 		first = i + 1;
 	}
+	hand_out_artifacts(collect);
 	return 0;
 }
 

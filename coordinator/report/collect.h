@@ -19,6 +19,8 @@ struct collect_case {
 	const struct msg_run_event *verdict;  /* CASE_FINISHED, or LIST_FAILED with an empty name */
 	const struct msg_run_event *attempts; /* earlier ones, CASE_RETRIED, in order */
 	size_t n_attempts;
+	const struct msg_run_event *artifacts; /* by attempt and path */
+	size_t n_artifacts;
 };
 
 /* What the run said of itself. */

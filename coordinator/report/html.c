@@ -133,11 +133,47 @@ static void put_attempt(struct out *out, const struct msg_run_event *event)
 	put_output(out, "stderr", event->err);
 }
 
+/* A path as a link's target: what a URL could take for something else is encoded. */
+static void put_url(struct out *out, struct str path)
+{
+	for (size_t i = 0; i < path.len; i++) {
+		unsigned char c = (unsigned char)path.data[i];
+		bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+			     (c >= '0' && c <= '9') || c == '/' || c == '.' || c == '-' || c == '_';
+		out_note(out, plain ? buf_append(&out->buf, &path.data[i], 1)
+				    : buf_printf(&out->buf, "%%%02X", c));
+	}
+}
+
+static void put_artifacts(struct out *out, const struct collect_case *one)
+{
+	char size[24];
+	for (size_t i = 0; i < one->n_artifacts; i++) {
+		const struct msg_run_event *file = &one->artifacts[i];
+		put(out, "<div>");
+		if (file->file.len) {
+			put(out, "<a href=\"file://");
+			put_url(out, file->file);
+			put(out, "\">");
+		}
+		put_text(out, file->path);
+		put(out, file->file.len ? "</a> <span class=n>" : " <span class=n>left out");
+		if (file->file.len)
+			put(out, str_format_size(size, sizeof(size), file->offset));
+		if (file->attempt > 1)
+			out_note(out,
+				 buf_printf(&out->buf, ", attempt %u", (unsigned)file->attempt));
+		put(out, file->message.len ? ": " : "");
+		put_text(out, file->message);
+		put(out, "</span></div>\n");
+	}
+}
+
 static bool has_details(const struct collect_case *one)
 {
 	const struct msg_run_event *event = one->verdict;
-	return one->n_attempts || event->message.len || event->out.len || event->err.len ||
-	       event->signal || event->exit_code;
+	return one->n_attempts || one->n_artifacts || event->message.len || event->out.len ||
+	       event->err.len || event->signal || event->exit_code;
 }
 
 static void put_case(struct out *out, const struct collect_case *one, bool open)
@@ -158,6 +194,7 @@ static void put_case(struct out *out, const struct collect_case *one, bool open)
 		put_attempt(out, &one->attempts[i]);
 	}
 	put_attempt(out, one->verdict);
+	put_artifacts(out, one);
 	put(out, "</details>\n");
 	out_flow(out, false);
 }

@@ -36,6 +36,7 @@ static const char *const names[MSG_RUN_KIND_MAX] = {
 	[MSG_RUN_WARNING] = "warning",
 	[MSG_RUN_FINISHED] = "run_finished",
 	[MSG_RUN_CASE_LISTED] = "case_listed",
+	[MSG_RUN_ARTIFACT] = "artifact",
 };
 
 static int jsonl_open(const struct report_options *options, struct report **ret_report,
@@ -126,6 +127,17 @@ static void put_verdict(struct out *out, const struct msg_run_event *event)
 	put_number(out, "dropped_bytes", event->dropped_bytes);
 }
 
+static void put_artifact(struct out *out, const struct msg_run_event *event)
+{
+	put_case(out, event);
+	put_number(out, "attempt", event->attempt);
+	put_number(out, "cases", event->count);
+	put_text(out, "worker", event->worker);
+	put_text(out, "path", event->path);
+	put_number(out, "bytes", event->offset);
+	put_text(out, "message", event->message);
+}
+
 static void put_finished(struct out *out, const struct tally *tally,
 			 const struct msg_run_event *event)
 {
@@ -177,6 +189,7 @@ static void put_fields(struct report *report, const struct msg_run_event *event)
 		break;
 	case MSG_RUN_CASE_RETRIED:
 	case MSG_RUN_CASE_FINISHED: put_verdict(out, event); break;
+	case MSG_RUN_ARTIFACT: put_artifact(out, event); break;
 	case MSG_RUN_WORKER_JOINED:
 	case MSG_RUN_WORKER_LEFT:
 		put_text(out, "worker", event->worker);

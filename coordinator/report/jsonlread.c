@@ -37,6 +37,7 @@ static const struct {
 	{ "warning", MSG_RUN_WARNING },
 	{ "run_finished", MSG_RUN_FINISHED },
 	{ "case_listed", MSG_RUN_CASE_LISTED },
+	{ "artifact", MSG_RUN_ARTIFACT },
 };
 
 static void wrong(struct line *line, const char *key, const char *what)
@@ -136,6 +137,14 @@ static void read_verdict(struct line *line, struct msg_run_event *event)
 	event->dropped_bytes = number(line, "dropped_bytes", INT64_MAX);
 }
 
+static void read_artifact(struct line *line, struct msg_run_event *event)
+{
+	read_case(line, event);
+	event->count = number(line, "cases", LIMIT_SHARD_CASES);
+	event->path = text(line, "path", 3 * LIMIT_PATH_BYTES);
+	event->offset = number(line, "bytes", INT64_MAX);
+}
+
 static void read_started(struct line *line, struct msg_run_event *event)
 {
 	uint64_t version = number(line, "version", INT64_MAX);
@@ -174,6 +183,7 @@ static void read_fields(struct line *line, struct msg_run_event *event)
 	case MSG_RUN_CASE_LISTED: read_case(line, event); break;
 	case MSG_RUN_CASE_RETRIED:
 	case MSG_RUN_CASE_FINISHED: read_verdict(line, event); break;
+	case MSG_RUN_ARTIFACT: read_artifact(line, event); break;
 	case MSG_RUN_WORKER_JOINED:
 	case MSG_RUN_WORKER_LEFT:
 		event->worker = text(line, "worker", LIMIT_NAME_BYTES);

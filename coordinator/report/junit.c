@@ -262,6 +262,27 @@ static void put_properties(struct report *report, const struct msg_run_event *ev
 	end(report);
 }
 
+/* A case's output, and its files as Jenkins' attachments plugin and GitLab look for them. */
+static void put_system_out(struct report *report, const struct collect_case *one)
+{
+	bool any = one->verdict->out.len > 0;
+	for (size_t i = 0; i < one->n_artifacts; i++)
+		any = any || one->artifacts[i].file.len;
+	if (!any)
+		return;
+	start(report, "system-out");
+	content(report, one->verdict->out);
+	for (size_t i = 0; i < one->n_artifacts; i++) {
+		const struct msg_run_event *file = &one->artifacts[i];
+		if (!file->file.len)
+			continue;
+		content(report, STR_LIT("\n[[ATTACHMENT|"));
+		content(report, file->file);
+		content(report, STR_LIT("]]"));
+	}
+	end(report);
+}
+
 static void put_case(struct report *report, const struct collect_case *one)
 {
 	const struct msg_run_event *event = one->verdict;
@@ -278,7 +299,7 @@ static void put_case(struct report *report, const struct collect_case *one)
 	put_properties(report, event);
 	put_result(report, event);
 	put_attempts(report, one);
-	element(report, "system-out", event->out);
+	put_system_out(report, one);
 	element(report, "system-err", event->err);
 	end(report);
 	buf_done(&class_name);

@@ -207,6 +207,8 @@ static int compare(const void *left, const void *right)
 		order = compare_text(x->message, y->message);
 	if (!order)
 		order = compare_text(x->out, y->out);
+	if (!order)
+		order = compare_text(x->path, y->path);
 	return order ? order : compare_text(x->err, y->err);
 }
 
@@ -290,6 +292,12 @@ static void add_run(struct emission *emission, const struct msg_run_event *event
 							 (int)event->exit_code);
 }
 
+static bool is_case(const struct msg_run_event *event)
+{
+	return event->kind == MSG_RUN_CASE_FINISHED || event->kind == MSG_RUN_CASE_RETRIED ||
+	       event->kind == MSG_RUN_ARTIFACT;
+}
+
 static void emit_case(struct emission *emission, const struct entry *items, size_t first,
 		      size_t last)
 {
@@ -297,7 +305,7 @@ static void emit_case(struct emission *emission, const struct entry *items, size
 	uint64_t index = UINT64_MAX, given = 0;
 	for (size_t i = first; run.data && i < last; i++) {
 		struct msg_run_event event = items[i].event;
-		if (!str_eq(items[i].run, run))
+		if (!str_eq(items[i].run, run) || !is_case(&event))
 			continue;
 		if (event.index != UINT32_MAX && event.index != index) {
 			index = event.index;
@@ -309,11 +317,6 @@ static void emit_case(struct emission *emission, const struct entry *items, size
 	}
 }
 
-static bool is_case(const struct msg_run_event *event)
-{
-	return event->kind == MSG_RUN_CASE_FINISHED || event->kind == MSG_RUN_CASE_RETRIED;
-}
-
 static void emit_cases(struct emission *emission, const struct entries *all)
 {
 	for (size_t first = 0, last; first < all->len; first = last) {
@@ -321,8 +324,8 @@ static void emit_cases(struct emission *emission, const struct entries *all)
 		last = first + 1;
 		if (!is_case(event))
 			continue;
-		while (last < all->len && is_case(&all->items[last].event) &&
-		       compare_case(event, &all->items[last].event) == 0)
+		/* Starts of later attempts stand between. */
+		while (last < all->len && compare_case(event, &all->items[last].event) == 0)
 			last++;
 		emit_case(emission, all->items, first, last);
 	}

@@ -40,6 +40,8 @@ struct summary {
 	size_t n_slowest;
 	struct msg_run_event finished;
 	char *run;
+	uint64_t artifacts, artifacts_left_out;
+	struct str artifacts_folder; /* the deepest that holds all of them */
 };
 
 struct summary *summary_new(const struct report_options *options)
@@ -144,6 +146,26 @@ static int add_verdict(struct summary *summary, const struct msg_run_event *even
 	return r;
 }
 
+static int add_artifact(struct summary *summary, const struct msg_run_event *event)
+{
+	struct str *folder = &summary->artifacts_folder;
+	size_t n = 0;
+	if (!event->file.len) {
+		summary->artifacts_left_out++;
+		return 0;
+	}
+	if (!summary->artifacts++) {
+		folder->data = arena_copy(&summary->arena, event->file);
+		folder->len = folder->data ? event->file.len : 0;
+	}
+	while (n < folder->len && n < event->file.len && folder->data[n] == event->file.data[n])
+		n++;
+	while (n && folder->data[n - 1] != '/')
+		n--;
+	folder->len = n;
+	return folder->data ? 0 : -ENOMEM;
+}
+
 int summary_event(struct summary *summary, const struct msg_run_event *event)
 {
 	tally_add(&summary->tally, event);
@@ -152,6 +174,7 @@ int summary_event(struct summary *summary, const struct msg_run_event *event)
 		summary->run = arena_copy(&summary->arena, event->name);
 		return summary->run ? 0 : -ENOMEM;
 	case MSG_RUN_CASE_FINISHED: return add_verdict(summary, event);
+	case MSG_RUN_ARTIFACT: return add_artifact(summary, event);
 	case MSG_RUN_FINISHED:
 		summary->finished = *event;
 		return copy_event(summary, &summary->finished, false);
@@ -287,6 +310,24 @@ static int print_schedule(const struct summary *summary, struct buf *buf)
 	return r == 0 ? buf_puts(buf, "\n") : r;
 }
 
+/* "Artifacts 12 files in FOLDER, 3 left out" */
+static int print_artifacts(const struct summary *summary, struct buf *buf)
+{
+	int r = 0;
+	if (!summary->artifacts && !summary->artifacts_left_out)
+		return 0;
+	r = buf_printf(buf, "Artifacts %llu file%s", (unsigned long long)summary->artifacts,
+		       summary->artifacts == 1 ? "" : "s");
+	if (r == 0 && summary->artifacts)
+		r = buf_puts(buf, " in ");
+	if (r == 0)
+		r = escape_terminal(buf, summary->artifacts_folder, false);
+	if (r == 0 && summary->artifacts_left_out)
+		r = buf_printf(buf, "; %llu left out (why: --events, --html)",
+			       (unsigned long long)summary->artifacts_left_out);
+	return r == 0 ? buf_puts(buf, "\n") : r;
+}
+
 static int print_hints(const struct summary *summary, struct buf *buf)
 {
 	bool red = tally_red(&summary->tally) > 0;
@@ -330,5 +371,7 @@ int summary_print(const struct summary *summary, struct buf *buf)
 		r = buf_puts(buf, "\n");
 	if (r == 0)
 		r = print_schedule(summary, buf);
+	if (r == 0)
+		r = print_artifacts(summary, buf);
 	return r == 0 ? print_hints(summary, buf) : r;
 }

@@ -265,7 +265,7 @@ int embed_run(const struct embed_options *options, const struct msg_submit *subm
 {
 	struct err own = { 0 };
 	struct embed embed = { .options = options, .err = err ? err : &own };
-	int r = reports_open(options->reports, options->n_reports, &embed.reports, embed.err);
+	int r = reports_open_run(options, &embed.reports, embed.err);
 	if (r < 0)
 		return EXIT_CODE_REPORT;
 	r = set_up(&embed);

@@ -25,6 +25,8 @@ struct embed_options {
 	bool must_store; /* the path was asked for: an unusable one is an error, else a warning */
 	const struct embed_report *reports;
 	size_t n_reports;
+	const char
+		*artifacts; /* folder for the files of tests; NULL: in the state folder; "none" */
 };
 
 /*

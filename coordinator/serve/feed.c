@@ -15,12 +15,14 @@
 enum {
 	SEGMENT_EVENTS = 256,
 	OUTPUT_MAX = 64 << 10, /* of each stream, so that one event always fits in a frame */
+	FILES_MAX = 256 << 20, /* of artifacts that wait: a client that is gone is given up later */
 };
 
 struct feed_segment {
 	struct feed_segment *next;
 	struct arena arena;
 	size_t n;
+	size_t file_bytes;
 	struct msg_run_event events[SEGMENT_EVENTS];
 };
 
@@ -31,6 +33,7 @@ static void drop_first(struct feed *feed)
 	if (!feed->first)
 		feed->last = NULL;
 	feed->begin += segment->n;
+	feed->file_bytes -= segment->file_bytes;
 	arena_done(&segment->arena);
 	free(segment);
 }
@@ -73,13 +76,28 @@ static struct str shorten(struct str text, struct arena *arena)
 	return (struct str){ out, 2 * half + sizeof(gap) - 1 };
 }
 
+/* An artifact's piece goes whole, since it fits in a frame by its limit, or not at all. */
+static void add_piece(struct feed *feed, struct feed_segment *segment, struct msg_run_event *event)
+{
+	if (feed->file_bytes + event->out.len > FILES_MAX) {
+		event->out = (struct str){ .data = "" };
+		event->more = 0;
+		event->message = STR_LIT("not whole: the client was too slow to take it");
+	}
+	segment->file_bytes += event->out.len;
+	feed->file_bytes += event->out.len;
+}
+
 int feed_add(struct feed *feed, const struct msg_run_event *event)
 {
 	struct feed_segment *segment = room(feed);
 	if (!segment)
 		return -ENOMEM;
 	struct msg_run_event small = *event;
-	small.out = shorten(event->out, &segment->arena);
+	if (event->kind == MSG_RUN_ARTIFACT)
+		add_piece(feed, segment, &small);
+	else
+		small.out = shorten(event->out, &segment->arena);
 	small.err = shorten(event->err, &segment->arena);
 	int r = record_copy(&msg_record_run_event, &small, &segment->events[segment->n],
 			    &segment->arena);

@@ -17,12 +17,16 @@ struct feed_segment;
 struct feed {
 	struct feed_segment *first, *last;
 	uint64_t begin, end; /* numbers held: [begin, end) */
+	size_t file_bytes;   /* of artifacts in them */
 };
 
 /* Free everything and zero. Accepts a zeroed one. */
 void feed_done(struct feed *feed);
 
-/* Keep a deep copy; outputs too large for a frame lose their middle. 0 or -ENOMEM. */
+/*
+ * Keep a deep copy; outputs too large for a frame lose their middle, and artifacts their content
+ * while too many bytes of them wait for the client. 0 or -ENOMEM.
+ */
 int feed_add(struct feed *feed, const struct msg_run_event *event);
 
 /* Forget what lies below `from`, whole segments at a time. */

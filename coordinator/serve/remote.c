@@ -320,7 +320,7 @@ int remote_run(const char *url, bool insecure, const struct embed_options *optio
 				 .heard_us = clock_mono_us() };
 	if (check_address(url, insecure, remote.err) < 0)
 		return EXIT_CODE_USAGE;
-	if (reports_open(options->reports, options->n_reports, &remote.reports, remote.err) < 0)
+	if (reports_open_run(options, &remote.reports, remote.err) < 0)
 		return EXIT_CODE_REPORT;
 	if (set_up(&remote, url) < 0) {
 		remote.exit_code = EXIT_CODE_INCOMPLETE;

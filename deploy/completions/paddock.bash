@@ -132,6 +132,11 @@ _paddock()
 		COMPREPLY=($(compgen -f -- "$word"))
 		return
 		;;
+	--artifacts-dir)
+		compopt -o filenames
+		COMPREPLY=($(compgen -d -- "$word"))
+		return
+		;;
 	--trace)
 		compopt -o filenames
 		COMPREPLY=($(compgen -f -- "$word"))
@@ -186,7 +191,7 @@ _paddock()
 		;;
 	esac
 	case $verb in
-	run) options="--help --filterset --partition --rerun --kind --no-tests --jobs --coordinator --insecure --no-insecure --retries --max-fail --fail-fast --no-fail-fast --timeout --grace --global-timeout --repeat --shuffle --isolate --no-isolate --priority --sandbox --grant --best-effort --no-best-effort --workspace --network --memory --pids --cpu --progress --color --failure-output --durations --output-limit --keep-output --no-keep-output --verbose --no-verbose --log-format --junit --events --tap --html --trace --github --no-github --history --config --profile" ;;
+	run) options="--help --filterset --partition --rerun --kind --no-tests --jobs --coordinator --insecure --no-insecure --retries --max-fail --fail-fast --no-fail-fast --timeout --grace --global-timeout --repeat --shuffle --isolate --no-isolate --priority --sandbox --grant --best-effort --no-best-effort --workspace --keep-workspace --no-keep-workspace --network --memory --pids --cpu --progress --color --failure-output --durations --output-limit --keep-output --no-keep-output --verbose --no-verbose --log-format --junit --events --tap --html --artifacts-dir --trace --github --no-github --history --config --profile" ;;
 	list) options="--help --filterset --partition --rerun --kind --no-tests --jobs --coordinator --insecure --no-insecure --sandbox --grant --best-effort --no-best-effort --workspace --network --memory --pids --cpu --verbose --no-verbose --log-format --history --config --profile" ;;
 	plan) options="--help --history --workers --slots --json --no-json --config --profile" ;;
 	history) options="--help --history --limit --suite --format --config --profile" ;;

@@ -7,6 +7,7 @@
 
 #include "protocol/base/assert.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #define REPLACEMENT "\xef\xbf\xbd"
@@ -209,6 +210,40 @@ struct str escape_cut(struct str text, size_t columns)
 	}
 	ASSERT(used <= columns && i <= text.len);
 	return (struct str){ text.data, i };
+}
+
+/* FNV-1a: tells cut names apart, guards nothing. */
+static uint64_t hash_of(struct str text)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+	for (size_t i = 0; i < text.len; i++)
+		hash = (hash ^ (unsigned char)text.data[i]) * UINT64_C(0x100000001b3);
+	return hash;
+}
+
+static bool is_plain_in_file(struct str rest, size_t n, bool first)
+{
+	unsigned char c = (unsigned char)rest.data[0];
+	return n && c >= 0x20 && c != 0x7f && c != '/' && c != '%' && c != '~' &&
+	       !(first && c == '.');
+}
+
+int escape_file(struct buf *buf, struct str text)
+{
+	size_t begin = buf->len;
+	int r = text.len ? 0 : buf_puts(buf, "%");
+	for (size_t i = 0; i < text.len && r == 0;) {
+		struct str rest = { text.data + i, text.len - i };
+		uint32_t point;
+		size_t n = escape_decode(rest, &point);
+		bool plain_one = is_plain_in_file(rest, n, i == 0);
+		if (buf->len - begin > ESCAPE_FILE_BYTES - 4)
+			return buf_printf(buf, "~%016" PRIx64, hash_of(text));
+		r = plain_one ? buf_append(buf, rest.data, n)
+			      : buf_printf(buf, "%%%02X", (unsigned char)rest.data[0]);
+		i += plain_one ? n : 1;
+	}
+	return r;
 }
 
 size_t escape_width(struct str text)

@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { ESCAPE_FILE_BYTES = 160 };
+
 /*
  * Length in bytes (1..4) of the valid UTF-8 character that text begins with, its code point in
  * *ret_point; 0 when there is none: text is empty, or its first byte does not begin one.
@@ -33,6 +35,13 @@ int escape_xml(struct buf *buf, struct str text);
  * \u{NNNN}; tabs and newlines stay when `lines`, else they become \t and \n. As buf_append.
  */
 int escape_terminal(struct buf *buf, struct str text, bool lines);
+
+/*
+ * Append text as the name of one file: '/', '%', '~', control bytes, a first '.' and what is not
+ * UTF-8 become %XX; a name of more than ESCAPE_FILE_BYTES is cut and ends in "~" and a hash of all
+ * of it, so that callers may add "~" and something of their own. Never empty. As buf_append.
+ */
+int escape_file(struct buf *buf, struct str text);
 
 /* Columns that valid, escaped text takes on a terminal; control characters count nothing. */
 size_t escape_width(struct str text);

@@ -30,6 +30,13 @@ enum {
 	LIMIT_OUTPUT_BYTES = 1 << 20, /* kept of one case's output, half head and half tail, unless
 					 told otherwise */
 	LIMIT_RESULT_FILE_BYTES = 64 << 20, /* a result file an adapter reads after the end */
+
+	/* What one process may leave below PADDOCK_ARTIFACTS. A crash dump or a video fits; the
+	 * files of a test gone wild do not, since everybody else's verdicts wait behind them. */
+	LIMIT_ARTIFACTS_BYTES = 64 << 20,
+	LIMIT_ARTIFACTS = 1024,	      /* files of one process */
+	LIMIT_ARTIFACTS_SEEN = 16384, /* names looked at, whatever they are of */
+	LIMIT_ARTIFACTS_DEPTH = 16,   /* names in a path: of 255 bytes each they are one still */
 };
 
 #endif

@@ -63,6 +63,7 @@ enum msg_event_kind {
 	MSG_EVENT_OUTPUT,
 	MSG_EVENT_ENDED,
 	MSG_EVENT_CLOSED,
+	MSG_EVENT_ARTIFACT,
 	MSG_EVENT_MAX,
 };
 
@@ -90,6 +91,7 @@ enum msg_run_kind {
 	MSG_RUN_FINISHED,      /* count, exit_code, makespan_us, bound_us, what bounded it */
 	MSG_RUN_CASE_LISTED,   /* list_only: one case with its estimate */
 	MSG_RUN_STARTUP,       /* duration_us of a process before its first case; for the history */
+	MSG_RUN_ARTIFACT, /* a piece of a file that a case left, or why there is none: message */
 	MSG_RUN_KIND_MAX,
 };
 

@@ -230,6 +230,59 @@ static void test_output_fits_one_event(void **state)
 	assert_true(event->dropped_bytes > 2 * LIMIT_CHUNK_BYTES - 1000);
 }
 
+static int tell_artifact(struct desk *desk, const struct desk_order *order, uint64_t index)
+{
+	return desk_tell(desk, order,
+			 (struct msg_event){ .kind = MSG_EVENT_ARTIFACT,
+					     .index = index,
+					     .name = STR_LIT("a/b"),
+					     .data = STR_LIT("bytes"),
+					     .offset = 7,
+					     .more = 1,
+					     .cases = 2,
+					     .message = STR_LIT("why") });
+}
+
+/* Files go to whoever watches, also after the verdict, under the attempt they are of; and change no
+ * verdict. */
+static void test_artifacts_pass(void **state)
+{
+	struct desk *desk = *state;
+	struct msg_listed listed[] = { { .name = STR_LIT("x") }, { .name = STR_LIT("y") } };
+	desk_join(desk, "w", 1);
+	desk_submit(desk, (struct msg_submit){ 0 }, 1, 1);
+	struct desk_order listing = desk->orders.items[0];
+	assert_int_equal(tell_artifact(desk, &listing, 0), -EPROTO);
+	desk_list(desk, listed, 2);
+	struct desk_order order = desk_next(desk);
+	assert_int_equal(tell_artifact(desk, &order, 0), 0);
+	const struct msg_run_event *event = desk_last(desk, MSG_RUN_ARTIFACT, "x");
+	assert_true(str_eq(event->path, STR_LIT("a/b")) && str_eq(event->out, STR_LIT("bytes")));
+	assert_true(event->offset == 7 && event->more == 1 && event->count == 2);
+	assert_true(str_eq(event->message, STR_LIT("why")) && str_eq(event->worker, STR_LIT("w")));
+	assert_int_equal(event->attempt, 1);
+	desk_end(desk, &order, 0, OUTCOME_FAIL);
+	assert_int_equal(tell_artifact(desk, &order, 0), 0); /* its retry waits already */
+	assert_int_equal(desk_last(desk, MSG_RUN_ARTIFACT, "x")->attempt, 1);
+	assert_true(str_eq(desk_last(desk, MSG_RUN_ARTIFACT, "x")->worker, STR_LIT("w")));
+	if (order.n_cases == 2)
+		desk_end(desk, &order, 1, OUTCOME_PASS);
+	assert_int_equal(tell_artifact(desk, &order, 99), -EPROTO);
+	desk_close(desk, &order, MSG_CLOSE_FINE);
+	assert_int_equal(desk_count(desk, MSG_RUN_ARTIFACT), 2);
+	(void)tell_artifact(desk, &order, 0); /* an attempt that is over */
+	assert_int_equal(desk_count(desk, MSG_RUN_ARTIFACT), 2);
+	while (desk->orders.len) {
+		struct desk_order again = desk->orders.items[0];
+		if (again.index[0] == 0 && again.retry == 2) {
+			assert_int_equal(tell_artifact(desk, &again, 0), 0);
+			assert_int_equal(desk_last(desk, MSG_RUN_ARTIFACT, "x")->attempt, 2);
+		}
+		desk_run(desk, OUTCOME_PASS);
+	}
+	desk_expect_end(desk, EXIT_CODE_OK, 2);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, desk_setup, desk_teardown)
 
 int main(void)
@@ -247,6 +300,7 @@ int main(void)
 		TEST(quarantine_does_not_redden),
 		TEST(leak_does_not_redden),
 		TEST(output_fits_one_event),
+		TEST(artifacts_pass),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -728,6 +728,36 @@ static void test_an_older_file_is_migrated(void **state)
 	assert_int_equal(order.n, 3);
 }
 
+static int same_artifact(void *data, const struct msg_run_event *got)
+{
+	const struct msg_run_event *want = data;
+	assert_true(str_eq(got->path, want->path) && str_eq(got->file, want->file));
+	assert_true(got->kind == want->kind && got->offset == 28 && got->count == want->count);
+	assert_true(got->attempt == want->attempt && !got->out.len && !got->peak_bytes);
+	return 0;
+}
+
+/* Of a file its name and size are kept, once, and nothing of its content. */
+static void test_artifacts_leave_no_content(void **state)
+{
+	struct fixture *f = *state;
+	struct msg_run_event event = verdict("a", OUTCOME_PASS, 0);
+	event.kind = MSG_RUN_ARTIFACT;
+	event.file = STR_LIT("/program");
+	event.path = STR_LIT("core/dump");
+	event.out = STR_LIT("secret content");
+	event.count = 3;
+	event.more = 1;
+	uint64_t run = begin(f, "20261122-101112-7f3a");
+	add(f, run, event);
+	assert_int_equal(store_pending_bytes(f->store), 0);
+	event.more = 0;
+	event.offset = 14;
+	add(f, run, event);
+	finish(f, run, 0);
+	assert_int_equal(store_run_replay(f->store, run, same_artifact, &event, &f->err), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, set_up, tear_down)
 
 int main(void)
@@ -755,6 +785,7 @@ int main(void)
 		TEST(what_waits_is_bounded),
 		TEST(a_commit_that_failed_is_repeated),
 		TEST(an_older_file_is_migrated),
+		TEST(artifacts_leave_no_content),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,6 +24,10 @@
 #define SAMPLE_AGAIN(p, n, o, us)   SAMPLE_ATTEMPT(MSG_RUN_CASE_FINISHED, p, n, o, us)
 #define SAMPLE_RETRIED(p, n, o, us) SAMPLE_ATTEMPT(MSG_RUN_CASE_RETRIED, p, n, o, us), .attempt = 1
 
+#define SAMPLE_FILE(p, n, f)                                                       \
+	.kind = MSG_RUN_ARTIFACT, .suite = STR_LIT("unit"), .program = STR_LIT(p), \
+	.name = STR_LIT(n), .worker = STR_LIT("local"), .count = 1, .path = STR_LIT(f)
+
 static const struct msg_run_event sample_events[] = {
 	{ .kind = MSG_RUN_STARTED, .name = STR_LIT("20261122-101112-7f3a"), .count = 3 },
 	{ .kind = MSG_RUN_WORKER_JOINED, .at_us = 10, .worker = STR_LIT("local"), .slots = 2 },
@@ -77,6 +81,14 @@ static const struct msg_run_event sample_events[] = {
 	  .quarantined = 1, .message = STR_LIT("issue 12") },
 	{ SAMPLE_CASE("alpha", "A.leaks", OUTCOME_LEAK, 4000), .at_us = 3350000, .index = 7,
 	  .message = STR_LIT("2 processes left behind") },
+	{ SAMPLE_FILE("alpha", "A.fails", "shots/1 & 2.png"), .at_us = 1290000, .index = 1,
+	  .file = STR_LIT("/state/runs/r/artifacts/unit/alpha/A.fails/shots/1 & 2.png"),
+	  .offset = 54321 },
+	{ SAMPLE_FILE("alpha", "A.fails", "passwd"), .at_us = 1291000, .index = 1,
+	  .message = STR_LIT("a symbolic link") },
+	{ SAMPLE_FILE("alpha", "A.flaky", "log"), .at_us = 3329000, .index = 5,
+	  .file = STR_LIT("/state/runs/r/artifacts/unit/alpha/A.flaky~attempt-2/log"), .offset = 5,
+	  .attempt = 2 },
 	{ .kind = MSG_RUN_WARNING,
 	  .at_us = 3360000,
 	  .message = STR_LIT("the cgroup could not be made\nlimits are off") },

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * gather.c - walks the folder and reads files, a piece at a time.
+ *
+ * A name is opened as a mere place (O_PATH) by openat2, which refuses links, mounts and ways out;
+ * what it is is asked of that descriptor, and only a regular file with a single name is then opened
+ * for reading, by that same descriptor. So a device or a pipe put in its place meanwhile is never
+ * opened, and opening has no effect on anything. Files with several names are left out: another
+ * name may be a file of the host's that the test was not to read. Sizes are believed once: what
+ * grows is cut, what shrinks is told.
+ *
+ * Invariants: folders[0..depth) are open, path ends in the path of the last; at most one file is
+ * open.
+ */
+#include "worker/gather.h"
+
+#include "protocol/base/assert.h"
+#include "protocol/base/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum {
+	STEP_BYTES = 2 << 20, /* told in one step */
+	STEP_NAMES = 2048,    /* looked at in one step */
+	NAMED_MAX = 20,	      /* files left out that are named; the others are counted */
+};
+
+static void tell(struct gather *g, struct str data, bool more, const char *why)
+{
+	struct news_artifact *told = &g->told;
+	told->path = str_of(g->path);
+	told->data = data;
+	told->more = more;
+	told->why = str_of(why);
+	news_artifact(g->news, told);
+	told->offset += data.len;
+}
+
+/* The name in g->path is not brought along, because ... */
+static void leave_out(struct gather *g, const char *why)
+{
+	if (++g->left_out > NAMED_MAX)
+		return;
+	g->told.offset = 0;
+	tell(g, (struct str){ 0 }, false, why);
+}
+
+static void leave_folder(struct gather *g)
+{
+	ASSERT(g->depth > 0);
+	closedir(g->folders[--g->depth]);
+	g->folders[g->depth] = NULL;
+}
+
+/* Go into the folder `fd`, which is taken over; g->path is its path. */
+static void enter(struct gather *g, int fd)
+{
+	size_t len = strlen(g->path);
+	DIR *dir = NULL;
+	if (g->depth == LIMIT_ARTIFACTS_DEPTH || len + 1 + NAME_MAX > LIMIT_PATH_BYTES) {
+		leave_out(g, "folders are nested too deep");
+	} else if (!(dir = fdopendir(fd))) {
+		leave_out(g, strerror(errno));
+	} else {
+		if (len)
+			g->path[len++] = '/';
+		g->path[len] = '\0';
+		g->folders[g->depth] = dir;
+		g->path_lens[g->depth++] = len;
+	}
+	if (!dir)
+		fd_close(&fd);
+}
+
+void gather_begin(struct gather *g, const struct news *news, int fd, uint32_t index, size_t cases)
+{
+	memset(g, 0, sizeof(*g));
+	g->fd = -1;
+	g->news = news;
+	g->told.index = index;
+	g->told.cases = cases;
+	if (fd >= 0)
+		enter(g, fd);
+	else if (fd == -ENOSYS)
+		leave_out(g, "the worker's kernel is too old to read them safely (openat2, Linux "
+			     "5.6)");
+	else if (fd != -ENOENT)
+		leave_out(g, fd == -ELOOP || fd == -ENOTDIR
+				     ? "PADDOCK_ARTIFACTS is no folder any more"
+				     : strerror(-fd));
+}
+
+void gather_end(struct gather *g)
+{
+	if (!g->news)
+		return;
+	while (g->depth)
+		leave_folder(g);
+	fd_close(&g->fd);
+	g->news = NULL;
+}
+
+/* ---- one file ---- */
+
+static const char *check(const struct gather *g, const struct stat *st)
+{
+	if (S_ISLNK(st->st_mode))
+		return "a symbolic link";
+	if (!S_ISREG(st->st_mode))
+		return "not a regular file";
+	if (st->st_nlink != 1)
+		return "it has several names (hard links)";
+	if (g->files >= LIMIT_ARTIFACTS)
+		return "too many files";
+	if ((uint64_t)st->st_size > LIMIT_ARTIFACTS_BYTES - g->bytes)
+		return "too large: more than 64 MiB in all";
+	return NULL;
+}
+
+/* Open the file that `place` is for reading. */
+static void open_file(struct gather *g, int place, const struct stat *st)
+{
+	char self[48];
+	const char *why = check(g, st);
+	if (why) {
+		leave_out(g, why);
+		return;
+	}
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", place);
+	g->fd = open(self, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (g->fd < 0) {
+		leave_out(g, strerror(errno));
+		return;
+	}
+	g->size = (uint64_t)st->st_size;
+	g->told.offset = 0;
+	g->bytes += g->size;
+	g->files++;
+}
+
+/* The next piece of the open file. Returns its bytes. */
+static size_t read_piece(struct gather *g)
+{
+	static char piece[LIMIT_CHUNK_BYTES]; /* one worker, one thread */
+	uint64_t left = g->size - g->told.offset;
+	ssize_t n = 0;
+	if (left) {
+		do
+			n = read(g->fd, piece, left < sizeof(piece) ? left : sizeof(piece));
+		while (n < 0 && errno == EINTR);
+	}
+	const char *why = n < 0		   ? strerror(errno)
+			  : n == 0 && left ? "not whole: it shrank while it was read"
+					   : "";
+	size_t len = n > 0 ? (size_t)n : 0;
+	bool more = !*why && len < left;
+	tell(g, (struct str){ piece, len }, more, why);
+	if (!more)
+		fd_close(&g->fd);
+	return len;
+}
+
+/* ---- the walk ---- */
+
+/* Look at one name of the last folder. */
+static void look_at(struct gather *g, const char *name)
+{
+	struct open_how how = {
+		.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV,
+	};
+	int folder = dirfd(g->folders[g->depth - 1]);
+	size_t len = g->path_lens[g->depth - 1];
+	struct stat st;
+	ASSERT(len + strlen(name) < sizeof(g->path));
+	snprintf(g->path + len, sizeof(g->path) - len, "%s", name);
+	FD_CLEANUP int place = (int)syscall(SYS_openat2, folder, name, &how, sizeof(how));
+	if (place < 0 || fstat(place, &st) < 0) {
+		leave_out(g, errno == ELOOP || errno == EXDEV ? "it leads elsewhere"
+							      : strerror(errno));
+		return;
+	}
+	if (!S_ISDIR(st.st_mode)) {
+		open_file(g, place, &st);
+		return;
+	}
+	int fd = openat(place, ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		leave_out(g, strerror(errno));
+	else
+		enter(g, fd);
+}
+
+/* The last word: how many of those left out were not named. */
+static void finish(struct gather *g)
+{
+	char text[96];
+	unsigned others = g->left_out > NAMED_MAX ? g->left_out - NAMED_MAX : 0;
+	g->path[0] = '\0';
+	if (g->seen > LIMIT_ARTIFACTS_SEEN)
+		snprintf(text, sizeof(text), "more than %d names: the rest was not looked at",
+			 LIMIT_ARTIFACTS_SEEN);
+	else if (others)
+		snprintf(text, sizeof(text), "%u more are left out", others);
+	else
+		return;
+	g->told.offset = 0;
+	tell(g, (struct str){ 0 }, false, text);
+}
+
+bool gather_step(struct gather *g)
+{
+	size_t bytes = 0;
+	ASSERT(g->news);
+	for (unsigned names = 0; names < STEP_NAMES && bytes < STEP_BYTES;) {
+		if (spool_is_full(g->news->spool))
+			return false;
+		if (g->fd >= 0) {
+			bytes += read_piece(g);
+			continue;
+		}
+		if (!g->depth) {
+			finish(g);
+			return true;
+		}
+		struct dirent *entry = readdir(g->folders[g->depth - 1]);
+		if (!entry) {
+			leave_folder(g);
+		} else if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
+			names++;
+			if (++g->seen > LIMIT_ARTIFACTS_SEEN)
+				while (g->depth)
+					leave_folder(g);
+			else
+				look_at(g, entry->d_name);
+		}
+	}
+	return false;
+}
