@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* filter.h - the system call filter of a level, taken by the zygote, loaded raw by every payload,
- * and what it refuses. */
+/* filter.h - the system call filters of all levels, loaded raw by every payload, and what they
+ * refuse. */
 #ifndef PADDOCK_SANDBOX_FILTER_H
 #define PADDOCK_SANDBOX_FILTER_H
 
@@ -10,30 +10,20 @@
 
 struct seccomp_data;
 
-enum {
-	FILTER_INSNS_MAX = 4096, /* the kernel's BPF_MAXINSNS */
-};
-
 struct filter {
 	enum box_level level;
-	unsigned grants;
+	unsigned grants;     /* of those that matter at this level */
 	const void *program; /* struct sock_filter[n] */
 	size_t n;
-	bool ready; /* the program is part of this one */
 };
 
-/*
- * Makes *filter the one of `level` (not OFF) and `grants`, if it is another: one that was made
- * ahead, else filter_compile's. Starts from a zeroed one. 0 or -errno; the caller calls
- * filter_done.
- */
-int filter_get(struct filter *filter, enum box_level level, unsigned grants);
+/* Made by precompile.c when paddock-box is built: each level under each set of grants that matters
+ * there, up to one without a program; and the call of each rule, negative where there is none. */
+extern const struct filter filter_made[];
+extern const int filter_numbers[];
 
-/* The same by libseccomp, always; takes half a millisecond. */
-int filter_compile(struct filter *filter, enum box_level level, unsigned grants);
-
-/* Frees the program; accepts a zeroed one. */
-void filter_done(struct filter *filter);
+/* The filter of `level` (not OFF) under `grants`. */
+const struct filter *filter_get(enum box_level level, unsigned grants);
 
 /*
  * Puts the filter on this process, for good. Needs no_new_privs. Async-signal-safe. Returns -errno,

@@ -50,7 +50,6 @@ struct zygote {
 	unsigned devices;	       /* granted ones, which the template has */
 	enum spare network;	       /* we are in it, and so is what we clone */
 	enum box_network last_network; /* of the last boxed run */
-	struct filter filter;	       /* of the last boxed run */
 	bool can_set_groups;
 	struct ids_map uids; /* payload ids to ours */
 	struct ids_map gids;
@@ -249,10 +248,6 @@ static int run_boxed(struct zygote *z, struct payload *payload)
 	struct apply apply = z->apply;
 	int r;
 
-	slate_at(payload->slate, SLATE_FILTER, "compile");
-	r = filter_get(&z->filter, spec->level, spec->grants);
-	if (r < 0)
-		return slate_fail(payload->slate, r);
 	layout_plan_run(spec, &z->slot.host->layout, &layout);
 	envp = env_make(spec->envp, &layout);
 	if (!envp)
@@ -262,7 +257,7 @@ static int run_boxed(struct zygote *z, struct payload *payload)
 	payload->cwd = layout.cwd;
 	payload->envp = envp;
 	payload->userns_fd = z->userns_fd;
-	payload->filter = &z->filter;
+	payload->filter = filter_get(spec->level, spec->grants);
 	payload->set_groups = z->can_set_groups;
 	payload->count_processes = z->slot.count_processes;
 	r = clone_init(z, &apply, payload);

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
@@ -14,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "sandbox/compile.h"
 #include "sandbox/filter.h"
 #include "tests/kit/boxkit.h"
 
@@ -120,18 +122,37 @@ static void a_child_is_answered_after_the_payload_is_gone(void **state)
 	assert_non_null(find("keyctl"));
 }
 
-/* Reads the program back from a running payload, as only a very capable root may. */
-static void what_is_loaded_is_what_was_compiled(void **state)
+/* Every filter that is part of paddock-box is what libseccomp makes of the table, here and now. */
+static void what_is_built_in_is_what_is_compiled(void **state)
 {
-	static struct sock_filter loaded[FILTER_INSNS_MAX];
-	struct filter compiled = { 0 };
+	const unsigned all = BOX_GRANT_PTRACE | BOX_GRANT_IO_URING | BOX_GRANT_USERFAULTFD |
+			     BOX_GRANT_PERF | BOX_GRANT_USERNS;
+	struct sock_filter *compiled;
+	size_t n;
+
+	(void)state;
+	for (enum box_level level = BOX_LEVEL_STRICT; level < BOX_LEVEL_MAX; level++)
+		for (unsigned grants = 0; grants <= all; grants++) {
+			const struct filter *built_in = filter_get(level, grants);
+
+			assert_int_equal(compile_filter(level, grants, &compiled, &n), 0);
+			assert_int_equal(built_in->n, n);
+			assert_memory_equal(built_in->program, compiled, n * sizeof(*compiled));
+			free(compiled);
+		}
+}
+
+/* Reads the program of a running payload back, as only a very capable root may. */
+static long read_filter(enum box_level level, struct sock_filter *out)
+{
 	const char *argv[] = { "/bin/sleep", "19.125", NULL };
 	static const int fds[] = { 0, 1, 2 };
 	struct box_spec spec = boxkit_spec(argv);
 	pid_t pid;
 	long n;
+	int error;
 
-	(void)state;
+	spec.level = level;
 	assert_int_equal(box_spawn(kit.box, 1, &spec, fds, 3), 0);
 	pid = boxkit_await_process("19.125");
 	assert_true(pid > 0);
@@ -140,18 +161,28 @@ static void what_is_loaded_is_what_was_compiled(void **state)
 		n = ptrace(PTRACE_INTERRUPT, pid, 0, 0) < 0 || waitpid(pid, NULL, 0) != pid ? -1
 											    : 0;
 	if (n == 0)
-		n = ptrace(PTRACE_SECCOMP_GET_FILTER, pid, 0, loaded);
-	int error = errno;
-
+		n = ptrace(PTRACE_SECCOMP_GET_FILTER, pid, 0, out);
+	error = errno;
 	assert_int_equal(box_kill(kit.box, 1, 0), 0);
 	while (box_receive(kit.box, &kit.result) == 0)
 		(void)waitpid(pid, NULL, WNOHANG);
-	if (n < 0 && (error == EACCES || error == EPERM))
-		skip();
-	assert_int_equal(filter_compile(&compiled, BOX_LEVEL_DEFAULT, 0), 0);
-	assert_int_equal(n, compiled.n);
-	assert_memory_equal(loaded, compiled.program, compiled.n * sizeof(loaded[0]));
-	filter_done(&compiled);
+	return n < 0 ? -error : n;
+}
+
+static void what_is_loaded_is_what_was_compiled(void **state)
+{
+	static struct sock_filter loaded[COMPILE_INSNS_MAX];
+
+	(void)state;
+	for (enum box_level level = BOX_LEVEL_STRICT; level < BOX_LEVEL_MAX; level++) {
+		const struct filter *compiled = filter_get(level, 0);
+		long n = read_filter(level, loaded);
+
+		if (n == -EACCES || n == -EPERM)
+			skip();
+		assert_int_equal(n, compiled->n);
+		assert_memory_equal(loaded, compiled->program, (size_t)n * sizeof(loaded[0]));
+	}
 }
 
 int main(void)
@@ -162,6 +193,7 @@ int main(void)
 		cmocka_unit_test(everyday_fallbacks_are_not_told),
 		cmocka_unit_test(a_flood_of_refusals_ends_in_time),
 		cmocka_unit_test(a_child_is_answered_after_the_payload_is_gone),
+		cmocka_unit_test(what_is_built_in_is_what_is_compiled),
 		cmocka_unit_test(what_is_loaded_is_what_was_compiled),
 	};
 

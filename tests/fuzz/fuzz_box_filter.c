@@ -31,17 +31,6 @@ struct input {
 	uint64_t args[6];
 };
 
-/* Compiled once each: libseccomp takes a thousand times as long as a call. */
-static const struct filter *filter_of(enum box_level level, unsigned grants)
-{
-	static struct filter all[BOX_LEVEL_MAX][BOX_GRANT_ALL + 1];
-	struct filter *filter = &all[level][grants];
-
-	if (filter_compile(filter, level, grants) < 0)
-		abort();
-	return filter;
-}
-
 /* What the table of profiles.def and the words above it promise. */
 static unsigned promised(const struct filter *filter, const struct seccomp_data *data)
 {
@@ -76,8 +65,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	unsigned answer, promise;
 
 	memcpy(&in, data, size < sizeof(in) ? size : sizeof(in));
-	filter = filter_of((enum box_level)(BOX_LEVEL_STRICT + in.level % 3),
-			   in.grants & BOX_GRANT_ALL);
+	filter = filter_get((enum box_level)(BOX_LEVEL_STRICT + in.level % 3),
+			    in.grants & BOX_GRANT_ALL);
 	call = (struct seccomp_data){ .arch = archs[in.arch % ARRAY_LEN(archs)], .nr = in.nr };
 	/* Most numbers are of no call at all. */
 	if (in.shape & 1)
