@@ -9,14 +9,13 @@
 #include "sandbox/slate.h"
 
 struct apply {
-	const struct layout *layout;
+	struct layout layout;
 	struct slate *slate;
 	int mnt_fd;	 /* the mount namespace to enter: it has the base */
 	int scratch_fd;	 /* the scratch itself, whose places the base covers */
 	int idmap_fd;	 /* user namespace for id-mapped mounts; -1: not possible here */
 	bool user_xattr; /* overlayfs must keep its marks in user.* (no CAP_SYS_ADMIN in the first
 			    namespace) */
-	bool late;	 /* what was opened gets its flags when it is attached */
 	bool give;	 /* the files of the overlay are not id-mapped */
 	uint32_t uid;	 /* the payload's ids, in our own numbers */
 	uint32_t gid;

@@ -46,23 +46,21 @@ struct cg {
 
 int cg_find_path(const char *text, const char *controller, char *buf, size_t size)
 {
-	size_t length = strlen(controller);
+	size_t length = strlen(controller), n;
 
-	for (const char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n') {
-		const char *list = strchr(line, ':');
-		const char *end = line + strcspn(line, "\n");
-		const char *path = list && list < end ? strchr(list + 1, ':') : NULL;
+	/* Lines of NUMBER:CONTROLLER,...:PATH */
+	for (const char *at = text; *at; at += strcspn(at, "\n"), at += *at == '\n') {
+		bool found = false;
 
-		if (!path || path > end)
-			continue;
-		for (const char *item = list + 1; item <= path;) {
-			size_t n = strcspn(item, ",:");
-
-			if (n == length && memcmp(item, controller, n) == 0)
-				return util_print(buf, size, "%.*s", (int)(end - path - 1),
-						  path + 1);
-			item += n + 1;
-		}
+		at += strcspn(at, ":\n");
+		do {
+			at += *at == ':' || *at == ',';
+			n = strcspn(at, ",:\n");
+			found = found || (n == length && memcmp(at, controller, n) == 0);
+			at += n;
+		} while (*at == ',');
+		if (found && *at == ':')
+			return util_print(buf, size, "%.*s", (int)strcspn(at + 1, "\n"), at + 1);
 	}
 	return -ENOENT;
 }
@@ -274,14 +272,15 @@ static int hand_down(const char *dir, enum cg_controller controller)
 /* v1: a group takes no process until it has processors and memory; those below ours get ours. */
 static int fill_cpuset(const struct cg_hierarchy *h)
 {
-	char cpus[4096], mems[4096];
-	int r = -EIO;
+	static const char *const names[] = { "cpuset.cpus", "cpuset.mems" };
+	char text[4096];
+	int r = 0;
 
-	if (util_read_file(cpus, sizeof(cpus), "%s/cpuset.cpus", h->own) >= 0 &&
-	    util_read_file(mems, sizeof(mems), "%s/cpuset.mems", h->own) >= 0)
-		r = util_write_file(cpus, "%s/cpuset.cpus", h->dir);
-	if (r == 0)
-		r = util_write_file(mems, "%s/cpuset.mems", h->dir);
+	for (size_t i = 0; i < ARRAY_LEN(names) && r >= 0; i++) {
+		r = (int)util_read_file(text, sizeof(text), "%s/%s", h->own, names[i]);
+		if (r >= 0)
+			r = util_write_file(text, "%s/%s", h->dir, names[i]);
+	}
 	return r < 0 ? r : util_write_file("1", "%s/cgroup.clone_children", h->dir);
 }
 

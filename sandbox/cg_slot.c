@@ -125,7 +125,7 @@ static uint64_t read_cpu_us(const struct cg_slot *slot)
 
 int cg_slot_new(struct cg *cg, unsigned number, bool only, struct cg_slot **ret_slot)
 {
-	struct cg_slot *slot = calloc(1, sizeof(*slot));
+	AUTO_FREE struct cg_slot *slot = calloc(1, sizeof(*slot));
 	char path[PATH_MAX];
 
 	if (!slot)
@@ -137,16 +137,13 @@ int cg_slot_new(struct cg *cg, unsigned number, bool only, struct cg_slot **ret_
 		if (!cg_in(cg, i)->version)
 			continue;
 		util_print(path, sizeof(path), "%s/slot%u", cg_in(cg, i)->dir, number);
-		if (mkdir(path, 0755) < 0 && errno != EEXIST) {
-			int r = -errno;
-
-			free(slot);
-			return r;
-		}
+		if (mkdir(path, 0755) < 0 && errno != EEXIST)
+			return -errno;
 	}
 	for (int i = 0; i < FILES; i++)
 		slot->fds[i] = open_file(slot, (enum file)i);
 	*ret_slot = slot;
+	slot = NULL;
 	return 0;
 }
 

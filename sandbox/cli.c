@@ -17,8 +17,7 @@ enum option_kind {
 	KIND_GRANT,
 	KIND_WORKSPACE,
 	KIND_TEXT,
-	KIND_BIND,
-	KIND_RW,
+	KIND_BIND, /* at: whether it is writable */
 	KIND_BYTES,
 	KIND_NUMBER,
 	KIND_DURATION,
@@ -98,8 +97,7 @@ static int set(struct cli *cli, const struct option *option, const char *value)
 	case KIND_GRANT: return set_enum(box_grants_parse(value), &cli->spec.grants);
 	case KIND_WORKSPACE: return set_workspace(cli, value);
 	case KIND_TEXT: *(const char **)field = value; return 0;
-	case KIND_BIND:
-	case KIND_RW: return set_bind(cli, value, option->kind == KIND_RW);
+	case KIND_BIND: return set_bind(cli, value, option->at);
 	case KIND_BYTES: return util_parse_bytes(value, field);
 	case KIND_NUMBER: return util_parse_u64(value, UINT64_MAX, field);
 	case KIND_DURATION: return util_parse_duration(value, field);

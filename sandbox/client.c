@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * client.c - the owner's side of the keeper: start it, hand it specs and fds, take results.
+ * client.c - the owner's side of the keeper: start it, hand it specs, encoded, and fds, take
+ * results.
  *
  * Invariants: a slot is busy from an accepted spawn until its result was taken, so that -EBUSY
  * needs no round trip; sends may block only while the keeper reads, and the keeper never blocks on
@@ -14,6 +15,7 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -161,6 +163,76 @@ int box_fd(const struct box *box)
 	return box->fd;
 }
 
+static void put_number(FILE *out, uint64_t value)
+{
+	fprintf(out, "%llu%c", (unsigned long long)value, '\0');
+}
+
+static void put_text(FILE *out, const char *text)
+{
+	fwrite(text, strlen(text) + 1, 1, out);
+}
+
+static void put_spec(FILE *out, const struct box_spec *spec)
+{
+	const char *const *const lists[] = { spec->argv, spec->envp };
+
+	put_text(out, SPEC_MAGIC);
+#define SPEC_NUMBER(field, type, max) put_number(out, (uint64_t)spec->field);
+#define SPEC_TEXT(field, ok)	      put_text(out, spec->field ? spec->field : "");
+#include "sandbox/spec.def"
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+		put_number(out, spec_count(lists[i]));
+		for (size_t j = 0; lists[i] && lists[i][j]; j++)
+			put_text(out, lists[i][j]);
+	}
+	put_number(out, spec->n_binds);
+	for (size_t i = 0; i < spec->n_binds; i++) {
+		put_number(out, spec->binds[i].writable);
+		put_text(out, spec->binds[i].path);
+	}
+}
+
+int spec_encode(const struct box_spec *spec, void **ret_bytes, size_t *ret_size)
+{
+	char *bytes = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&bytes, &size);
+
+	BOX_ASSERT(!spec_validate(spec));
+	if (!out)
+		return -ENOMEM;
+	put_spec(out, spec);
+	if (fclose(out) != 0 || size > BOX_SPEC_BYTES_MAX) {
+		free(bytes);
+		return size > BOX_SPEC_BYTES_MAX ? -E2BIG : -ENOMEM;
+	}
+	*ret_bytes = bytes;
+	*ret_size = size;
+	return 0;
+}
+
+int proto_encode(const struct box_spec *spec, uint64_t id, const int *fds, size_t n_fds,
+		 int *ret_memfd, struct proto_packet *ret_packet)
+{
+	AUTO_FREE void *bytes = NULL;
+	size_t size;
+	int r = spec_encode(spec, &bytes, &size);
+
+	BOX_ASSERT(n_fds <= BOX_FDS_MAX);
+	if (r < 0)
+		return r;
+	*ret_memfd = memfd_create("box-spec", MFD_CLOEXEC);
+	if (*ret_memfd < 0 || write(*ret_memfd, bytes, size) != (ssize_t)size)
+		return errno ? -errno : -ENOSPC;
+	ret_packet->head = (struct proto_head){ PROTO_MAGIC, PROTO_SPAWN, id, size };
+	for (size_t i = 0; i < n_fds; i++)
+		ret_packet->fds[i] = fds[i];
+	ret_packet->fds[n_fds] = *ret_memfd;
+	ret_packet->n_fds = n_fds + 1;
+	return 0;
+}
+
 int box_spawn(struct box *box, uint64_t id, const struct box_spec *spec, const int *fds,
 	      size_t n_fds)
 {
@@ -174,7 +246,7 @@ int box_spawn(struct box *box, uint64_t id, const struct box_spec *spec, const i
 		return -EBUSY;
 	r = proto_encode(spec, id, fds, n_fds, &memfd, &box->packet);
 	if (r == 0)
-		r = proto_send(box->fd, &box->packet);
+		r = proto_send(box->fd, 0, &box->packet);
 	box->busy[spec->slot] = r == 0;
 	return r;
 }

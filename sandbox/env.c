@@ -5,66 +5,66 @@
 
 #include <stdlib.h>
 
+#include "sandbox/spec.h"
 #include "sandbox/util.h"
 
-static const char *const homes[][2] = {
+/* TMPDIR is set in any case, HOME when it is private, the others where the caller has them. */
+enum { HOME, TMPDIR, RUNTIME_DIR };
+
+static const struct variable {
+	const char *name;
+	const char *tail; /* behind the place it is in */
+} variables[] = {
+	[HOME] = { "HOME", "" },
+	[TMPDIR] = { "TMPDIR", "" },
+	[RUNTIME_DIR] = { "XDG_RUNTIME_DIR", "" },
 	{ "XDG_CACHE_HOME", "/.cache" },
 	{ "XDG_CONFIG_HOME", "/.config" },
 	{ "XDG_DATA_HOME", "/.local/share" },
 	{ "XDG_STATE_HOME", "/.local/state" },
 };
 
-enum { MADE_MAX = 3 + ARRAY_LEN(homes), MADE_BYTES = PATH_MAX + 64 };
+enum { MADE_MAX = ARRAY_LEN(variables), MADE_BYTES = PATH_MAX + 64 };
 
-static bool names(const char *variable, const char *name)
+/* Which variable is set there; MADE_MAX: none of ours. */
+static int find(const char *assignment)
 {
-	size_t length = strlen(name);
+	size_t length = strcspn(assignment, "=");
+	int i = 0;
 
-	return strncmp(variable, name, length) == 0 && variable[length] == '=';
-}
-
-/* NAME=placetail in the i-th of the made ones. */
-static const char *make(char *made, size_t i, const char *name, const char *place, const char *tail)
-{
-	char *at = made + i * MADE_BYTES;
-
-	util_print(at, MADE_BYTES, "%s=%s%s", name, place, tail);
-	return at;
-}
-
-/* The replacement of one of the caller's variables; NULL: it is dropped; itself: it stays. */
-static const char *rewrite(char *made, const char *variable, const struct layout *layout)
-{
-	if (names(variable, "TMPDIR") || (layout->home[0] && names(variable, "HOME")))
-		return NULL;
-	if (names(variable, "XDG_RUNTIME_DIR"))
-		return make(made, 2, "XDG_RUNTIME_DIR", layout->runtime_dir, "");
-	for (size_t i = 0; layout->home[0] && i < ARRAY_LEN(homes); i++)
-		if (names(variable, homes[i][0]))
-			return make(made, 3 + i, homes[i][0], layout->home, homes[i][1]);
-	return variable;
+	while (i < MADE_MAX &&
+	       (strncmp(variables[i].name, assignment, length) != 0 || variables[i].name[length]))
+		i++;
+	return i;
 }
 
 const char **env_make(const char *const *envp, const struct layout *layout)
 {
-	size_t n = 0, used = 0;
-	const char **env;
+	size_t n = spec_count(envp), used = 0;
+	const char **env = malloc((n + MADE_MAX + 1) * sizeof(*env) + MADE_MAX * MADE_BYTES);
+	const char *const places[MADE_MAX] = {
+		[TMPDIR] = "/tmp", [RUNTIME_DIR] = layout->runtime_dir
+	};
 	char *made;
 
-	while (envp && envp[n])
-		n++;
-	n += MADE_MAX + 1;
-	env = malloc(n * sizeof(*env) + MADE_MAX * MADE_BYTES);
 	if (!env)
 		return NULL;
-	made = (char *)(env + n);
-	for (size_t i = 0; envp && envp[i]; i++) {
-		env[used] = rewrite(made, envp[i], layout);
-		used += env[used] != NULL;
+	made = (char *)(env + n + MADE_MAX + 1);
+	for (int i = 0; i < MADE_MAX; i++)
+		util_print(made + i * MADE_BYTES, MADE_BYTES, "%s=%s%s", variables[i].name,
+			   places[i] ? places[i] : layout->home, variables[i].tail);
+	for (size_t j = 0; j < n; j++) {
+		int i = find(envp[j]);
+
+		/* HOME is the caller's, and what is below it, when the spec has one. */
+		if (i == MADE_MAX || (!layout->home[0] && !places[i]))
+			env[used++] = envp[j];
+		else if (i != HOME && i != TMPDIR)
+			env[used++] = made + i * MADE_BYTES;
 	}
 	if (layout->home[0])
-		env[used++] = make(made, 0, "HOME", layout->home, "");
-	env[used++] = make(made, 1, "TMPDIR", "/tmp", "");
+		env[used++] = made + HOME * MADE_BYTES;
+	env[used++] = made + TMPDIR * MADE_BYTES;
 	env[used] = NULL;
 	return env;
 }

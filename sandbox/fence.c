@@ -78,7 +78,7 @@ static int allow_all(int rules, uint64_t access, const struct layout *layout)
 		r = allow(rules, access, places[i]);
 	for (int i = 0; i < layout->n && r == 0; i++)
 		if (layout->ops[i].writable)
-			r = allow(rules, access, layout->ops[i].source);
+			r = allow(rules, access, layout->ops[i].path);
 	return r;
 }
 

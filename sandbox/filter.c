@@ -34,21 +34,17 @@ int filter_load(const struct filter *filter)
 {
 	struct sock_fprog program = { .len = (unsigned short)filter->n,
 				      .filter = (struct sock_filter *)filter->program };
-	/* SPEC_ALLOW: on kernels before 5.16 a filter would turn speculation off and slow
-	 * interpreters down. */
-	unsigned long flags = SECCOMP_FILTER_FLAG_SPEC_ALLOW;
 	bool counts = filter->level != BOX_LEVEL_PERMISSIVE;
-	long r = -1;
+	/* SPEC_ALLOW: on kernels before 5.16 a filter would turn speculation off and slow
+	 * interpreters down. WAIT_KILLABLE, from 5.19 on: signals, which Go sends itself all the
+	 * time, do not start a call anew. */
+	unsigned long counting = SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_SPEC_ALLOW;
+	unsigned long best = counting | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+	long r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+			 counts ? best : SECCOMP_FILTER_FLAG_SPEC_ALLOW, &program);
 
-	if (counts)
-		flags |= SECCOMP_FILTER_FLAG_NEW_LISTENER;
-	/* From Linux 5.19: signals, which Go sends itself all the time, do not start a call anew.
-	 */
-	if (counts)
-		r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
-			    flags | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, &program);
-	if (r < 0)
-		r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
+	if (r < 0 && counts)
+		r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, counting, &program);
 	if (r < 0)
 		return -errno;
 	return counts ? (int)r : -EBADF;
@@ -96,8 +92,11 @@ int filter_error(int rule)
 
 void filter_describe(int rule, uint32_t count, struct box_refusal *ret_refusal)
 {
-	const struct rule *r = &rules[rule];
+	const struct rule *r;
 
+	/* init wrote it down, whose rights are not ours. */
+	BOX_ASSERT(rule >= 0 && (size_t)rule < ARRAY_LEN(rules));
+	r = &rules[rule];
 	util_print(ret_refusal->call, sizeof(ret_refusal->call), "%s%s", r->name, r->what);
 	ret_refusal->count = count;
 	ret_refusal->grant = (enum box_grant)r->grant;

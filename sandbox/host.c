@@ -71,7 +71,7 @@ int host_init(struct host *host)
 	int n, r;
 
 	*host = (struct host){ .uid = getuid(), .gid = getgid() };
-	host->root = geteuid() == 0 && priv_has("cap_sys_admin") && priv_has("cap_setuid");
+	host->root = geteuid() == 0 && priv_is_admin();
 	n = getgroups(HOST_GROUPS_MAX, host->groups);
 	host->n_groups = host->root && n > 0 ? (size_t)n : 0;
 	r = read_map("/proc/self/uid_map", &host->own_uids);
@@ -84,10 +84,11 @@ int host_init(struct host *host)
 	host->layout = (struct layout_host){
 		.uid = host->uid,
 		.home = host->home,
-		.has_home_dir = is_dir("/home"),
-		.has_root_dir = is_dir("/root"),
-		.has_var_dir = is_dir("/var"),
 		.home_is_dir = is_dir(host->home),
 	};
+	/* Those in /dev are made with it. */
+	for (size_t i = 0; i < LAYOUT_PLACES; i++)
+		host->layout.has[i] = util_path_below(layout_places[i].path, "/dev") ||
+				      is_dir(layout_places[i].path);
 	return 0;
 }

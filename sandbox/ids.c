@@ -52,28 +52,29 @@ int ids_print(const struct ids_map *map, char *buf, size_t size)
 	return 0;
 }
 
+/* The extent that holds `inside`, or NULL. */
+static const struct ids_extent *find(const struct ids_map *map, uint32_t inside)
+{
+	for (size_t i = 0; i < map->n; i++)
+		if (inside >= map->extents[i].inside &&
+		    inside - map->extents[i].inside < map->extents[i].count)
+			return &map->extents[i];
+	return NULL;
+}
+
 uint32_t ids_outside(const struct ids_map *map, uint32_t inside)
 {
-	for (size_t i = 0; i < map->n; i++) {
-		const struct ids_extent *e = &map->extents[i];
+	const struct ids_extent *e = find(map, inside);
 
-		if (inside >= e->inside && inside - e->inside < e->count)
-			return e->outside + (inside - e->inside);
-	}
-	return IDS_NONE;
+	return e ? e->outside + (inside - e->inside) : IDS_NONE;
 }
 
 /* Whether one extent of `own` holds [first, first + count). */
 static bool holds(const struct ids_map *own, uint32_t first, uint32_t count)
 {
-	for (size_t i = 0; i < own->n; i++) {
-		const struct ids_extent *e = &own->extents[i];
+	const struct ids_extent *e = find(own, first);
 
-		if (first >= e->inside && first - e->inside < e->count &&
-		    e->count - (first - e->inside) >= count)
-			return true;
-	}
-	return false;
+	return e && e->count - (first - e->inside) >= count;
 }
 
 static void add(struct ids_map *map, uint32_t inside, uint32_t outside, uint32_t count)
@@ -110,8 +111,7 @@ void ids_for_user(uint32_t self, uint32_t subids, struct ids_map *ret_map)
 	*ret_map = map;
 }
 
-int ids_find_sub(const char *text, const char *name, uint32_t id, uint32_t *ret_start,
-		 uint32_t *ret_count)
+uint32_t ids_find_sub(const char *text, const char *name, uint32_t id, uint32_t *ret_start)
 {
 	char by_id[16];
 	const char *end;
@@ -129,8 +129,7 @@ int ids_find_sub(const char *text, const char *name, uint32_t id, uint32_t *ret_
 		if (!take_id(&at, &start) || !take_id(&at, &count) || at > end || !count)
 			continue;
 		*ret_start = start;
-		*ret_count = count;
-		return 0;
+		return count < IDS_PER_SLOT ? count : IDS_PER_SLOT;
 	}
-	return -ENOENT;
+	return 0;
 }

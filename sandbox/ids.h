@@ -50,8 +50,8 @@ void ids_for_root(uint32_t self, unsigned slot, const struct ids_map *own, struc
  */
 void ids_for_user(uint32_t self, uint32_t subids, struct ids_map *ret_map);
 
-/* The first range of `name` or `id` in the text of /etc/subuid. 0, or -ENOENT. */
-int ids_find_sub(const char *text, const char *name, uint32_t id, uint32_t *ret_start,
-		 uint32_t *ret_count);
+/* The first range of `name` or `id` in the text of /etc/subuid. Returns its length, IDS_PER_SLOT at
+ * most; 0: there is none. */
+uint32_t ids_find_sub(const char *text, const char *name, uint32_t id, uint32_t *ret_start);
 
 #endif

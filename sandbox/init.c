@@ -18,17 +18,13 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/vfs.h>
-#include <sys/wait.h>
 
 #include "sandbox/fence.h"
 #include "sandbox/priv.h"
 #include "sandbox/proto.h"
 #include "sandbox/util.h"
 
-enum {
-	REAPED_MAX = 65536, /* more than a sandbox has processes at a time */
-	LISTENER_FD = 3,
-};
+enum { LISTENER_FD = 3 };
 
 /* Whatever happens from here on cannot be used against us: no rights, another id, no descriptors,
  * no dumps. */
@@ -68,66 +64,24 @@ static uint32_t count_processes(void)
 	return n;
 }
 
-static void on_child(int number)
+/* The filter refused a call. */
+static bool answer(const struct payload *payload, int listener)
 {
-	(void)number; /* it is there to wake us */
-}
+	int rule = filter_answer(payload->filter, listener);
 
-/* Until a child changes, a refused call comes in, or `wait` (NULL: for ever) is over. */
-static void await(struct pollfd *listener, const struct timespec *wait)
-{
-	sigset_t all_but_child;
-
-	sigfillset(&all_but_child);
-	sigdelset(&all_but_child, SIGCHLD);
-	(void)ppoll(listener, 1, wait, &all_but_child);
-}
-
-/* Takes the dead; notes the payload's end. False: nobody is left. */
-static bool reap(pid_t payload, struct slate *slate)
-{
-	int status;
-	pid_t pid;
-
-	/* Whoever forks faster than we reap gets no longer grace for it. */
-	for (int n = 0; (pid = waitpid(-1, &status, WNOHANG)) > 0 && n < REAPED_MAX; n++)
-		if (pid == payload && !slate->end_us) {
-			slate->status = status;
-			slate->end_us = util_now_us();
-		}
-	return pid >= 0;
+	if (rule >= 0)
+		slate_refused(payload->slate, rule);
+	return false;
 }
 
 /* From the payload's start until all is over, or what it left has had its grace. */
-static void watch(pid_t pid, const struct payload *payload)
+static void watch(const struct payload *payload)
 {
 	struct slate *slate = payload->slate;
-	bool counts = payload->listener >= 0;
 	struct statfs fs;
-	struct pollfd listener = { .fd = counts ? LISTENER_FD : -1, .events = POLLIN };
 
-	while (reap(pid, slate)) {
-		uint64_t due_us = slate->end_us + payload->spec->leak_grace_us;
-		uint64_t now_us = util_now_us();
-		uint64_t left_us = due_us > now_us ? due_us - now_us : 0;
-		struct timespec wait = { .tv_sec = (time_t)(left_us / 1000000),
-					 .tv_nsec = (long)(left_us % 1000000) * 1000 };
-
-		if (slate->end_us && !left_us) {
-			slate->leftovers = count_processes();
-			break;
-		}
-		await(&listener, slate->end_us ? &wait : NULL);
-		if (listener.revents & POLLIN) {
-			int rule = filter_answer(payload->filter, LISTENER_FD);
-
-			if (rule >= 0)
-				slate_refused(slate, rule);
-		} else if (listener.revents) {
-			listener.fd = -1; /* nobody is left who could call */
-		}
-		listener.revents = 0;
-	}
+	if (!payload_watch(payload, payload->listener < 0 ? -1 : LISTENER_FD, answer))
+		slate->leftovers = count_processes();
 	BOX_ASSERT(slate->end_us);
 	if (statfs("/tmp", &fs) == 0)
 		slate->scratch_bytes = (uint64_t)(fs.f_blocks - fs.f_bfree) * (uint64_t)fs.f_bsize;
@@ -136,33 +90,29 @@ static void watch(pid_t pid, const struct payload *payload)
 
 void init_run(struct apply *apply, struct payload *payload, uint32_t uid, uint32_t gid)
 {
-	struct sigaction wake = { .sa_handler = on_child };
 	struct slate *slate = payload->slate;
-	pid_t pid;
 
 	/* A keeper that was gone before this would never be missed. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ||
 	    poll(&(struct pollfd){ .fd = PROTO_KEEPER_FD }, 1, 0) != 0)
 		_exit(1);
-	sigaction(SIGCHLD, &wake, NULL);
 	if (apply_run(apply) < 0)
 		_exit(1);
-	slate_at(slate, SLATE_FILTER, "Landlock");
-	payload->fence = fence_make(payload->spec, apply->layout);
+	slate_at(slate, "filter", "Landlock");
+	payload->fence = fence_make(payload->spec, &apply->layout);
 	if (payload->fence < 0 && payload->fence != -EBADF) {
 		slate_fail(slate, payload->fence);
 		_exit(1);
 	}
 	prctl(PR_SET_DUMPABLE, 0);
-	pid = payload_start(payload);
-	if (pid < 0)
+	if (payload_start(payload) < 0)
 		_exit(1);
 	if (give_up(uid, gid, payload->listener) < 0) {
 		/* Never run a payload under a privileged init: the namespace dies with us. */
-		slate_at(slate, SLATE_PRIVILEGE, "init");
+		slate_at(slate, "privilege", "init");
 		slate_fail(slate, -EPERM);
 		_exit(1);
 	}
-	watch(pid, payload);
+	watch(payload);
 	_exit(0);
 }

@@ -7,7 +7,7 @@
 #include "sandbox/payload.h"
 
 /*
- * The whole life of pid 1, in the freshly cloned child, with only SIGCHLD blocked: build the tree,
+ * The whole life of pid 1, in the freshly cloned child, with SIGCHLD blocked: build the tree,
  * start the payload, give up all rights, reap, note on the slate what happened, exit. What still
  * lives then dies with the pid namespace. `uid` and `gid` are what init itself becomes, in the
  * zygote's numbers; IDS_NONE: it stays. Never returns.

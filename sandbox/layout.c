@@ -6,19 +6,18 @@
  * tmpfs on it whose folders become /tmp, /var, /dev/shm, /home, /root and /run (so that one size
  * bounds them together), /sys and /dev/pts. A run adds its workspace, its binds and /proc.
  *
- * Invariants: every OPEN and OVERLAY is attached exactly once; nothing is attached before the
- * folders that hide the host are in place, so that a workspace below /home or /run reappears alone;
- * /run is shown last of the scratch's folders because it covers the scratch itself.
+ * Invariants: nothing of the host's is attached before the folders that hide the host are in place,
+ * so that a workspace below /home or /run reappears alone; /run is shown last of the scratch's
+ * folders because it covers the scratch itself.
  */
 #include "sandbox/layout.h"
 
 #include "sandbox/util.h"
 
-static int add(struct layout *layout, struct layout_op op)
+static void add(struct layout *layout, struct layout_op op)
 {
 	BOX_ASSERT(layout->n < LAYOUT_OPS_MAX);
-	layout->ops[layout->n] = op;
-	return layout->n++;
+	layout->ops[layout->n++] = op;
 }
 
 static void add_dir(struct layout *layout, const char *path, mode_t mode, bool own)
@@ -39,28 +38,23 @@ static uint64_t scratch_bytes(const struct box_spec *spec)
 	return spec->memory_bytes ? spec->memory_bytes / 2 : LAYOUT_SCRATCH_BYTES;
 }
 
-/* The host's folders that a private one hides; the scratch's own mount point comes last. */
-static const struct place {
-	const char *path;
-	const char *scratch;
-	mode_t mode;
-	bool root_owns; /* as outside: the payload owns it only when it is root */
-} places[] = {
-	{ "/tmp", "tmp", 01777, false },     { "/var", "var", 0755, true },
-	{ "/dev/shm", "shm", 01777, false }, { "/home", "home", 0755, true },
-	{ "/root", "root", 0700, true },     { LAYOUT_SCRATCH_AT, "run", 0755, true },
+const struct layout_place layout_places[] = {
+	{ "/tmp", "tmp" },   { "/var", "var" },	  { "/dev/shm", "shm" },
+	{ "/home", "home" }, { "/root", "root" }, { LAYOUT_SCRATCH_AT, "run" },
 };
 
-static const char *const var_dirs[] = { "var/cache", "var/lib", "var/log", "var/spool" };
-
-static bool exists(const struct layout_host *host, const struct place *place)
-{
-	if (strcmp(place->path, "/home") == 0)
-		return host->has_home_dir;
-	if (strcmp(place->path, "/root") == 0)
-		return host->has_root_dir;
-	return strcmp(place->path, "/var") != 0 || host->has_var_dir;
-}
+/* What the scratch has in any case. */
+static const struct {
+	const char *path;
+	mode_t mode;
+	bool root_owns; /* as outside: the payload owns it only when it is root */
+} dirs[] = {
+	{ "tmp", 01777, false },     { "var", 0755, true },	  { "shm", 01777, false },
+	{ "home", 0755, true },	     { "root", 0700, true },	  { "run", 0755, true },
+	{ "var/cache", 0755, true }, { "var/lib", 0755, true },	  { "var/log", 0755, true },
+	{ "var/spool", 0755, true }, { "var/tmp", 01777, false }, { "run/lock", 01777, false },
+	{ "run/user", 0755, false },
+};
 
 /*
  * Where a private HOME lives: at the user's own path when that is in a private folder (then it is a
@@ -71,11 +65,11 @@ static void plan_home(const struct layout_host *host, struct layout *layout)
 	char *buf = layout->home_in_scratch;
 
 	layout->home = host->home;
-	for (size_t i = 0; i < ARRAY_LEN(places); i++)
-		if (exists(host, &places[i]) && util_path_below(host->home, places[i].path)) {
-			const char *rest = host->home + strlen(places[i].path);
+	for (size_t i = 0; i < LAYOUT_PLACES; i++)
+		if (host->has[i] && util_path_below(host->home, layout_places[i].path)) {
+			const char *rest = host->home + strlen(layout_places[i].path);
 
-			if (util_print(buf, PATH_MAX, "%s%s", places[i].scratch, rest) == 0)
+			if (util_print(buf, PATH_MAX, "%s%s", layout_places[i].scratch, rest) == 0)
 				return;
 		}
 	util_copy(buf, PATH_MAX, "ownhome");
@@ -94,17 +88,11 @@ static void begin(const struct layout_host *host, struct layout *layout)
 
 static void plan_dirs(const struct layout_host *host, struct layout *layout)
 {
-	for (size_t i = 0; i < ARRAY_LEN(places); i++)
-		add_dir(layout, places[i].scratch, places[i].mode,
-			places[i].root_owns && host->uid == 0);
-	for (size_t i = 0; i < ARRAY_LEN(var_dirs); i++)
-		add_dir(layout, var_dirs[i], 0755, host->uid == 0);
-	add_dir(layout, "var/tmp", 01777, false);
+	for (size_t i = 0; i < ARRAY_LEN(dirs); i++)
+		add_dir(layout, dirs[i].path, dirs[i].mode, dirs[i].root_owns && host->uid == 0);
 	add(layout, (struct layout_op){ .kind = LAYOUT_LINK, .source = "/run", .path = "var/run" });
 	add(layout,
 	    (struct layout_op){ .kind = LAYOUT_LINK, .source = "/run/lock", .path = "var/lock" });
-	add_dir(layout, "run/lock", 01777, false);
-	add_dir(layout, "run/user", 0755, false);
 	add_dir(layout, layout->runtime_dir + 1, 0700, true);
 	if (strchr(layout->home_in_scratch, '/') || strcmp(layout->home_in_scratch, "ownhome") == 0)
 		add_dir(layout, layout->home_in_scratch, 0755, true);
@@ -114,34 +102,9 @@ static void plan_shows(const struct layout_host *host, struct layout *layout)
 {
 	if (strcmp(layout->home_in_scratch, "ownhome") == 0)
 		add_show(layout, "ownhome", layout->home);
-	for (size_t i = 0; i < ARRAY_LEN(places); i++)
-		if (exists(host, &places[i]))
-			add_show(layout, places[i].scratch, places[i].path);
-}
-
-/* Opens the workspace in its mode; returns the operation to attach, or -1. */
-static int plan_workspace(const struct box_spec *spec, struct layout *layout)
-{
-	struct layout_op op = { .kind = LAYOUT_OPEN, .source = spec->workspace_path };
-
-	if (!spec->workspace_path)
-		return -1;
-	op.writable = spec->workspace != BOX_WORKSPACE_READONLY;
-	if (spec->workspace != BOX_WORKSPACE_OVERLAY)
-		return add(layout, op);
-	op.kind = LAYOUT_OVERLAY;
-	op.from = spec->keep ? add(layout, (struct layout_op){ .kind = LAYOUT_KEEP,
-							       .source = spec->keep,
-							       .writable = true })
-			     : -1;
-	return add(layout, op);
-}
-
-static void add_attach(struct layout *layout, int from)
-{
-	add(layout, (struct layout_op){ .kind = LAYOUT_ATTACH,
-					.from = from,
-					.path = layout->ops[from].source });
+	for (size_t i = 0; i < LAYOUT_PLACES; i++)
+		if (host->has[i])
+			add_show(layout, layout_places[i].scratch, layout_places[i].path);
 }
 
 void layout_plan_base(const struct layout_host *host, bool own_network, struct layout *ret_layout)
@@ -160,9 +123,6 @@ void layout_plan_base(const struct layout_host *host, bool own_network, struct l
 void layout_plan_run(const struct box_spec *spec, const struct layout_host *host,
 		     struct layout *ret_layout)
 {
-	int workspace;
-	int binds[BOX_BINDS_MAX];
-
 	BOX_ASSERT(spec->level != BOX_LEVEL_OFF);
 	begin(host, ret_layout);
 	if (spec->home)
@@ -170,18 +130,23 @@ void layout_plan_run(const struct box_spec *spec, const struct layout_host *host
 	ret_layout->cwd = spec->cwd ?: spec->workspace_path ?: "/tmp";
 	if (spec->tmp_inodes || scratch_bytes(spec) != LAYOUT_SCRATCH_BYTES)
 		add(ret_layout, (struct layout_op){ .kind = LAYOUT_RESIZE,
-						    .path = LAYOUT_SCRATCH_AT,
+						    .path = "/tmp",
 						    .bytes = scratch_bytes(spec),
 						    .inodes = spec->tmp_inodes });
-	workspace = plan_workspace(spec, ret_layout);
+	if (spec->keep)
+		add(ret_layout, (struct layout_op){ .kind = LAYOUT_KEEP,
+						    .path = spec->keep,
+						    .writable = true });
+	if (spec->workspace_path)
+		add(ret_layout,
+		    (struct layout_op){ .kind = spec->workspace == BOX_WORKSPACE_OVERLAY
+							? LAYOUT_OVERLAY
+							: LAYOUT_BIND,
+					.path = spec->workspace_path,
+					.writable = spec->workspace != BOX_WORKSPACE_READONLY });
 	for (size_t i = 0; i < spec->n_binds; i++)
-		binds[i] = add(ret_layout,
-			       (struct layout_op){ .kind = LAYOUT_OPEN,
-						   .source = spec->binds[i].path,
-						   .writable = spec->binds[i].writable });
-	if (workspace >= 0)
-		add_attach(ret_layout, workspace);
-	for (size_t i = 0; i < spec->n_binds; i++)
-		add_attach(ret_layout, binds[i]);
+		add(ret_layout, (struct layout_op){ .kind = LAYOUT_BIND,
+						    .path = spec->binds[i].path,
+						    .writable = spec->binds[i].writable });
 	add(ret_layout, (struct layout_op){ .kind = LAYOUT_PROC, .path = "/proc" });
 }

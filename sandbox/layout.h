@@ -12,16 +12,13 @@
 enum layout_kind {
 	LAYOUT_SCRATCH, /* the one tmpfs of this run, on LAYOUT_SCRATCH_AT; bytes */
 	LAYOUT_DIR,	/* folder `path` in the scratch, with mode; the payload's when own */
-	LAYOUT_OVERLAY, /* make the copy-on-write view of host folder `source`; attached by a later
-			   ATTACH; from: a KEEP, or -1 */
-	LAYOUT_KEEP,	/* host folder `source` is opened, to hold what the overlay writes */
+	LAYOUT_LINK,	/* a link in the scratch at `path` to `source` */
 	LAYOUT_SHOW,	/* scratch folder `source` appears at `path` */
-	LAYOUT_ATTACH,	/* what operation `from` opened appears at `path` */
-	LAYOUT_OPEN, /* host file or folder `source` is opened; writable; attached by a later ATTACH
-		      */
 	LAYOUT_RESIZE, /* the scratch holds `bytes`, and `inodes` more files; 0: as bytes want it */
-	LAYOUT_LINK,   /* a link in the scratch at `path` to `source` */
-	LAYOUT_SYS,    /* the devices of our own network namespace, and the host's cgroups */
+	LAYOUT_OVERLAY, /* a copy-on-write view of host folder `path` appears there */
+	LAYOUT_KEEP,	/* right before an OVERLAY: host folder `path` is what holds its changes */
+	LAYOUT_BIND,	/* host file or folder `path` appears there, writable or not */
+	LAYOUT_SYS,	/* the devices of our own network namespace, and the host's cgroups */
 	LAYOUT_PROC,
 	LAYOUT_PTS,
 };
@@ -32,7 +29,14 @@ enum layout_kind {
 
 enum {
 	LAYOUT_OPS_MAX = 64,
+	LAYOUT_PLACES = 6,
 };
+
+/* The host's folders that a private one hides; the scratch's own mount point comes last. */
+extern const struct layout_place {
+	const char *path;
+	const char *scratch;
+} layout_places[LAYOUT_PLACES];
 
 struct layout_op {
 	enum layout_kind kind;
@@ -41,7 +45,6 @@ struct layout_op {
 	uint64_t bytes;
 	uint64_t inodes;
 	mode_t mode;
-	int from;
 	bool own;
 	bool writable;
 };
@@ -49,11 +52,9 @@ struct layout_op {
 /* What is true on this host, for all runs. */
 struct layout_host {
 	uint32_t uid;
-	const char *home;  /* the invoking user's own, absolute */
-	bool has_home_dir; /* there is a /home */
-	bool has_root_dir; /* there is a /root */
-	bool has_var_dir;
-	bool home_is_dir; /* `home` is a folder on the host */
+	const char *home;	 /* the invoking user's own, absolute */
+	bool home_is_dir;	 /* `home` is a folder on the host */
+	bool has[LAYOUT_PLACES]; /* those of layout_places are there to be hidden */
 };
 
 struct layout {

@@ -82,7 +82,7 @@ int main(int argc, char **argv)
 	case CLI_EXPLAIN: return explain(&cli);
 	case CLI_PROBE: return probe_run(cli.json);
 	case CLI_HELP: cli_help(stdout); return 0;
-	case CLI_VERSION: printf("paddock-box %s\n", serve_build()); return 0;
+	case CLI_VERSION: puts("paddock-box " PADDOCK_BUILD_ID); return 0;
 	case CLI_RUN: break;
 	}
 	return run(&cli);

@@ -118,16 +118,13 @@ int ns_make_user(const struct ids_map *uids, const struct ids_map *gids, bool de
 	return fd == -EPERM && leave_chroot() == 0 ? make_user(uids, gids, deny_setgroups) : fd;
 }
 
-void ns_find_subids(const char *file, const char *name, uint32_t *ret_start, uint32_t *ret_count)
+uint32_t ns_find_subids(const char *file, const char *name, uint32_t *ret_start)
 {
 	char text[16384];
-	ssize_t n = util_read_file(text, sizeof(text), "%s", file);
 
-	*ret_start = *ret_count = 0;
-	if (n > 0)
-		(void)ids_find_sub(text, name, geteuid(), ret_start, ret_count);
-	if (*ret_count > IDS_PER_SLOT)
-		*ret_count = IDS_PER_SLOT;
+	if (util_read_file(text, sizeof(text), "%s", file) < 0)
+		return 0;
+	return ids_find_sub(text, name, geteuid(), ret_start);
 }
 
 /*
@@ -163,7 +160,8 @@ static bool helper_worked(pid_t pid)
 
 int ns_enter_outer(const char *name, uint32_t *ret_subids)
 {
-	uint32_t uid_start, uid_count, gid_start, gid_count;
+	uint32_t uid_start, uid_count = ns_find_subids("/etc/subuid", name, &uid_start);
+	uint32_t gid_start, gid_count = ns_find_subids("/etc/subgid", name, &gid_start);
 	uid_t uid = geteuid();
 	gid_t gid = getegid();
 	struct ids_map uids = { .n = 1, .extents = { { 0, uid, 1 } } };
@@ -172,8 +170,6 @@ int ns_enter_outer(const char *name, uint32_t *ret_subids)
 	bool mapped;
 	int go[2], r = 0;
 
-	ns_find_subids("/etc/subuid", name, &uid_start, &uid_count);
-	ns_find_subids("/etc/subgid", name, &gid_start, &gid_count);
 	if (pipe2(go, O_CLOEXEC) < 0)
 		return -errno;
 	if (uid_count && gid_count) {

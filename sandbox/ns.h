@@ -29,8 +29,8 @@ int ns_make_user(const struct ids_map *uids, const struct ids_map *gids, bool de
 int ns_enter_outer(const char *name, uint32_t *ret_subids);
 
 /* The first subordinate range of user `name` (or of our id) in `file`, /etc/subuid or /etc/subgid,
- * which is keyed by the user, too; at most IDS_PER_SLOT. *ret_count 0: none. */
-void ns_find_subids(const char *file, const char *name, uint32_t *ret_start, uint32_t *ret_count);
+ * which is keyed by the user, too. Returns its length as ids_find_sub does. */
+uint32_t ns_find_subids(const char *file, const char *name, uint32_t *ret_start);
 
 /* Sets lo up, lets any user bind low ports and send pings, in the network namespace we are in. 0 or
  * -errno. */

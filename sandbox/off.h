@@ -7,10 +7,9 @@
 
 /*
  * Runs a bare payload to its end and kills whatever it left. `sock` is the zygote's: a KILL packet
- * there sends its signal, its end kills all and exits. The caller is a subreaper, and `signal_fd`
- * tells of its children. Blocks until nothing of the payload lives;
- * the slate has the record.
+ * there sends its signal, its end kills all and exits. The caller is a subreaper with SIGCHLD
+ * blocked. Blocks until nothing of the payload lives; the slate has the record.
  */
-void off_run(struct payload *payload, int sock, int signal_fd);
+void off_run(struct payload *payload, int sock);
 
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * payload.c - the last steps before exec, in a child that still shares its parent's memory.
+ * payload.c - the last steps before exec, in a child that still shares its parent's memory; and how
+ * its parent waits for it and all it leaves behind.
  *
  * Order matters: limits first, then the user namespace (which gives all rights over itself and none
  * over anything else), ids, the loss of every right, the fence, the filter, descriptors, and exec.
@@ -14,6 +15,7 @@
 
 #include <grp.h>
 #include <limits.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -25,7 +27,10 @@
 #include "sandbox/proto.h"
 #include "sandbox/util.h"
 
-enum { STACK_BYTES = 64 << 10 };
+enum {
+	STACK_BYTES = 64 << 10,
+	REAPED_MAX = 65536, /* more than a payload has processes at a time */
+};
 
 /* Makes the payload's fds its 0..n-1 and closes all others; of 0, 1 and 2 the ones not given become
  * /dev/null. */
@@ -76,7 +81,7 @@ static int enter_identity(struct payload *payload)
 	struct slate *slate = payload->slate;
 	int r;
 
-	slate_at(slate, SLATE_IDENTITY, "user namespace");
+	slate_at(slate, "identity", "user namespace");
 	/* So that a full cgroup costs the payload, not its init. */
 	if (payload->spec->memory_bytes)
 		(void)util_write_file("100", "/proc/self/oom_score_adj");
@@ -86,22 +91,22 @@ static int enter_identity(struct payload *payload)
 	if (payload->spec->level == BOX_LEVEL_PERMISSIVE ||
 	    (payload->spec->grants & BOX_GRANT_USERNS))
 		(void)util_write_file("128", "/proc/sys/user/max_net_namespaces");
-	slate_at(slate, SLATE_IDENTITY, "groups");
+	slate_at(slate, "identity", "groups");
 	if (payload->set_groups && setgroups(host->n_groups, host->groups) < 0)
 		return -errno;
-	slate_at(slate, SLATE_IDENTITY, "ids");
+	slate_at(slate, "identity", "ids");
 	if (setresgid(host->gid, host->gid, host->gid) < 0 ||
 	    setresuid(host->uid, host->uid, host->uid) < 0)
 		return -errno;
-	slate_at(slate, SLATE_PRIVILEGE, "capabilities");
+	slate_at(slate, "privilege", "capabilities");
 	r = priv_drop();
 	if (r < 0)
 		return r;
-	slate_at(slate, SLATE_FILTER, "Landlock");
+	slate_at(slate, "filter", "Landlock");
 	r = fence_enter(payload->spec->level, payload->fence);
 	if (r < 0)
 		return r;
-	slate_at(slate, SLATE_FILTER, "seccomp");
+	slate_at(slate, "filter", "seccomp");
 	payload->listener = filter_load(payload->filter);
 	if (payload->listener < 0 && payload->listener != -EBADF)
 		return payload->listener;
@@ -118,7 +123,7 @@ static int become(struct payload *payload)
 
 	if (setsid() < 0)
 		return -errno;
-	slate_at(slate, SLATE_RLIMIT, NULL);
+	slate_at(slate, "rlimit", NULL);
 	r = set_limits(payload);
 	if (r < 0)
 		return r;
@@ -128,14 +133,14 @@ static int become(struct payload *payload)
 		r = prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ? -errno : 0;
 	if (r < 0)
 		return r;
-	slate_at(slate, SLATE_STDIO, NULL);
+	slate_at(slate, "stdio", NULL);
 	r = install_fds(payload);
 	if (r < 0)
 		return r;
-	slate_at(slate, SLATE_CHDIR, payload->cwd);
+	slate_at(slate, "chdir", payload->cwd);
 	if (payload->cwd && chdir(payload->cwd) < 0)
 		return -errno;
-	slate_at(slate, SLATE_EXEC, argv[0]);
+	slate_at(slate, "exec", argv[0]);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	slate->start_us = util_now_us(); /* here: our parent may run again long after exec */
@@ -151,14 +156,14 @@ static int child(void *argument)
 	_exit(127);
 }
 
-pid_t payload_start(struct payload *payload)
+int payload_start(struct payload *payload)
 {
 	static char stack[STACK_BYTES] __attribute__((aligned(16)));
 	struct slate *slate = payload->slate;
 	char **saved = environ;
 	pid_t pid;
 
-	slate_at(slate, SLATE_CLONE, NULL);
+	slate_at(slate, "clone", NULL);
 	/* execvpe searches the PATH of `environ`; the child shares ours, and we are suspended
 	 * meanwhile. */
 	environ = (char **)payload->envp;
@@ -168,10 +173,64 @@ pid_t payload_start(struct payload *payload)
 	environ = saved;
 	if (pid < 0)
 		return slate_fail(slate, -errno);
+	payload->pid = pid;
 	if (slate->error == 0)
-		return pid;
+		return 0;
 	slate->start_us = 0;
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	return -slate->error;
+}
+
+/* Takes the dead. False: nobody is left. */
+static bool reap(const struct payload *payload)
+{
+	struct slate *slate = payload->slate;
+	struct rusage usage;
+	int status;
+	pid_t pid;
+
+	/* Whoever forks faster than we reap gets no longer grace for it. */
+	for (int n = 0; (pid = wait4(-1, &status, WNOHANG, &usage)) > 0 && n < REAPED_MAX; n++)
+		if (pid == payload->pid && !slate->end_us) {
+			slate->status = status;
+			slate->maxrss_bytes = (uint64_t)usage.ru_maxrss * 1024;
+			slate->end_us = util_now_us();
+		}
+	return pid >= 0;
+}
+
+static void on_child(int number)
+{
+	(void)number; /* it is there to wake us */
+}
+
+bool payload_watch(const struct payload *payload, int fd,
+		   bool (*ready)(const struct payload *payload, int fd))
+{
+	const struct sigaction wake = { .sa_handler = on_child };
+	const struct slate *slate = payload->slate;
+	uint64_t grace_us = payload->spec->leak_grace_us;
+	struct pollfd polled = { .fd = fd, .events = POLLIN };
+	sigset_t all_but_child;
+
+	sigfillset(&all_but_child);
+	sigdelset(&all_but_child, SIGCHLD);
+	sigaction(SIGCHLD, &wake, NULL);
+	while (reap(payload)) {
+		uint64_t now_us = util_now_us(), due_us = slate->end_us + grace_us;
+		uint64_t left_us = due_us > now_us ? due_us - now_us : 0;
+		struct timespec left = { .tv_sec = (time_t)(left_us / 1000000),
+					 .tv_nsec = (long)(left_us % 1000000) * 1000 };
+
+		if (slate->end_us && !left_us)
+			return false;
+		polled.revents = 0;
+		(void)ppoll(&polled, 1, slate->end_us ? &left : NULL, &all_but_child);
+		if (polled.revents & POLLIN)
+			grace_us = ready(payload, fd) ? 0 : grace_us;
+		else if (polled.revents)
+			polled.fd = -1; /* nobody is left at its other end */
+	}
+	return true;
 }

@@ -19,15 +19,26 @@ struct payload {
 	bool count_processes; /* RLIMIT_NPROC stands in for a pids cgroup */
 	int fence;	      /* rules to enter, see fence_make; -EBADF: none */
 	const struct filter *filter;
-	int listener; /* set by payload_start: where refused calls wait, or -EBADF: nowhere */
 	struct slate *slate;
+	/* Set by payload_start. */
+	pid_t pid;
+	int listener; /* where refused calls wait, or -EBADF: nowhere */
 };
 
 /*
  * Starts the payload as a child of the caller, sharing its memory until exec (no page tables are
- * copied). Returns its pid, or -errno with the slate saying which step failed. Blocks until exec or
+ * copied). 0, or -errno with the slate saying which step failed. Blocks until exec or
  * failure; reaps a child that failed.
  */
-pid_t payload_start(struct payload *payload);
+int payload_start(struct payload *payload);
+
+/*
+ * Takes all children of this process that die, and notes the payload's end on the slate. True:
+ * nobody is left; false: somebody is, longer after the payload than the spec allows. `ready` is
+ * called whenever `fd` (-1: none) can be read; when it returns true it allows nothing any more.
+ * SIGCHLD must be blocked.
+ */
+bool payload_watch(const struct payload *payload, int fd,
+		   bool (*ready)(const struct payload *payload, int fd));
 
 #endif

@@ -40,19 +40,15 @@ int priv_drop(void)
 	return r;
 }
 
-int priv_has(const char *name)
+bool priv_is_admin(void)
 {
-	cap_value_t value;
-	cap_flag_value_t flag = CAP_CLEAR;
-	cap_t mine;
+	cap_flag_value_t admin = CAP_CLEAR, setuid = CAP_CLEAR;
+	cap_t mine = cap_get_proc();
 
-	if (cap_from_name(name, &value) < 0)
-		return 0;
-	mine = cap_get_proc();
-	if (!mine)
-		return 0;
-	if (cap_get_flag(mine, value, CAP_EFFECTIVE, &flag) < 0)
-		flag = CAP_CLEAR;
-	cap_free(mine);
-	return flag == CAP_SET;
+	if (mine) {
+		cap_get_flag(mine, CAP_SYS_ADMIN, CAP_EFFECTIVE, &admin);
+		cap_get_flag(mine, CAP_SETUID, CAP_EFFECTIVE, &setuid);
+		cap_free(mine);
+	}
+	return admin == CAP_SET && setuid == CAP_SET;
 }

@@ -3,12 +3,13 @@
 #ifndef PADDOCK_SANDBOX_PRIV_H
 #define PADDOCK_SANDBOX_PRIV_H
 
+#include <stdbool.h>
+
 /* Drops every capability: ambient, bounding, inheritable, permitted, effective; sets no_new_privs.
  * 0 or -errno. */
 int priv_drop(void);
 
-/* Whether this process has the capability called `name` (as in "cap_sys_admin") in its effective
- * set. */
-int priv_has(const char *name);
+/* Whether this process has the rights to mount and to take other ids in effect. */
+bool priv_is_admin(void);
 
 #endif

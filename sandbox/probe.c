@@ -59,10 +59,9 @@ static bool probe_built(struct probe *probe, const char *workspace, struct answe
 				 .envp = envp,
 				 .wall_us = 10000000 };
 	struct box_result result = { 0 };
-	int r;
+	int r = serve_once(&spec, 0, &result);
 	char failure[400];
 
-	r = serve_once(&spec, 0, &result);
 	if (r < 0)
 		result.setup_errno = -r;
 	answer.ok = result.cause == BOX_CAUSE_SETUP && strcmp(result.setup_step, "exec") == 0;
@@ -89,9 +88,8 @@ static void probe_cgroups(struct probe *probe)
 					 i <= CG_CPU };
 
 		if (!answer.ok && i == CG_PIDS && geteuid() != 0)
-			answer = (struct answer){ .name = "pids",
-						  .ok = true,
-						  .how = "RLIMIT_NPROC in the user namespace" };
+			answer = (struct answer){ names[i], true,
+						  "RLIMIT_NPROC in the user namespace", "", false };
 		say(probe, &answer);
 	}
 	cg_close(cg);
@@ -114,7 +112,7 @@ static void probe_ids(struct probe *probe)
 	if (host.root)
 		ids_for_root(0, 0, &host.own_uids, &slot);
 	else
-		ns_find_subids("/etc/subuid", host.name, &start, &count);
+		count = ns_find_subids("/etc/subuid", host.name, &start);
 	answer.ok = host.root ? ids_outside(&slot, 1) != IDS_NONE
 			      : count && access("/usr/bin/newuidmap", X_OK) == 0;
 	if (answer.ok)

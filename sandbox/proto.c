@@ -4,7 +4,6 @@
 #include "sandbox/proto.h"
 
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 
 #include "sandbox/util.h"
@@ -69,24 +68,13 @@ int proto_receive(int sock, int flags, struct proto_packet *ret_packet)
 	return r;
 }
 
-static int transmit(int sock, int flags, const struct msghdr *message)
-{
-	ssize_t sent;
-
-	do
-		sent = sendmsg(sock, message, flags | MSG_NOSIGNAL);
-	while (sent < 0 && errno == EINTR);
-	if (sent < 0)
-		return errno == ECONNRESET ? -EPIPE : -errno;
-	return 0;
-}
-
-int proto_send(int sock, const struct proto_packet *packet)
+int proto_send(int sock, int flags, const struct proto_packet *packet)
 {
 	struct iovec iov = { (void *)&packet->head, sizeof(packet->head) };
 	union control control = { 0 };
 	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
 	size_t bytes = packet->n_fds * sizeof(int);
+	ssize_t sent;
 
 	BOX_ASSERT(packet->n_fds <= ARRAY_LEN(packet->fds));
 	if (bytes) {
@@ -97,42 +85,25 @@ int proto_send(int sock, const struct proto_packet *packet)
 		control.head.cmsg_len = CMSG_LEN(bytes);
 		memcpy(CMSG_DATA(&control.head), packet->fds, bytes);
 	}
-	return transmit(sock, 0, &message);
+	do
+		sent = sendmsg(sock, &message, flags | MSG_NOSIGNAL);
+	while (sent < 0 && errno == EINTR);
+	if (sent < 0)
+		return errno == ECONNRESET ? -EPIPE : -errno;
+	return 0;
 }
 
 int proto_tell(int sock, int flags, enum proto_kind kind, uint64_t id, uint64_t argument)
 {
-	struct proto_head head = { PROTO_MAGIC, kind, id, argument };
-	struct iovec iov = { &head, sizeof(head) };
+	const struct proto_packet packet = { .head = { PROTO_MAGIC, kind, id, argument } };
 
-	return transmit(sock, flags, &(struct msghdr){ .msg_iov = &iov, .msg_iovlen = 1 });
+	return proto_send(sock, flags, &packet);
 }
 
 void proto_close(struct proto_packet *packet)
 {
 	for (size_t i = 0; i < packet->n_fds; i++)
 		util_close(&packet->fds[i]);
-}
-
-int proto_encode(const struct box_spec *spec, uint64_t id, const int *fds, size_t n_fds,
-		 int *ret_memfd, struct proto_packet *ret_packet)
-{
-	AUTO_FREE void *bytes = NULL;
-	size_t size;
-	int r = spec_encode(spec, &bytes, &size);
-
-	BOX_ASSERT(n_fds <= BOX_FDS_MAX);
-	if (r < 0)
-		return r;
-	*ret_memfd = memfd_create("box-spec", MFD_CLOEXEC);
-	if (*ret_memfd < 0 || write(*ret_memfd, bytes, size) != (ssize_t)size)
-		return errno ? -errno : -ENOSPC;
-	ret_packet->head = (struct proto_head){ PROTO_MAGIC, PROTO_SPAWN, id, size };
-	for (size_t i = 0; i < n_fds; i++)
-		ret_packet->fds[i] = fds[i];
-	ret_packet->fds[n_fds] = *ret_memfd;
-	ret_packet->n_fds = n_fds + 1;
-	return 0;
 }
 
 int proto_decode(const struct proto_packet *packet, struct spec_store *store)

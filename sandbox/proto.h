@@ -64,10 +64,11 @@ struct proto_packet {
  */
 int proto_receive(int sock, int flags, struct proto_packet *ret_packet);
 
-/* Sends one packet; the descriptors stay open here. 0 or -errno; -EPIPE: the other side is gone. */
-int proto_send(int sock, const struct proto_packet *packet);
+/* Sends one packet with send()'s flags; the descriptors stay open here. 0 or -errno; -EPIPE: the
+ * other side is gone. */
+int proto_send(int sock, int flags, const struct proto_packet *packet);
 
-/* Sends a head alone, with send()'s flags. Returns as proto_send. */
+/* Sends a head alone. As proto_send. */
 int proto_tell(int sock, int flags, enum proto_kind kind, uint64_t id, uint64_t argument);
 
 /* Closes the packet's descriptors. */

@@ -9,7 +9,6 @@
  */
 #include "sandbox/relay.h"
 
-#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
@@ -29,11 +28,7 @@ int relay_open(struct relay *relay, uint64_t bytes, int fds[3])
 {
 	struct relay_stream *s = relay->streams;
 	int pair[2];
-	sigset_t set;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGPIPE);
-	sigprocmask(SIG_BLOCK, &set, NULL);
 	relay->left_bytes = bytes;
 	s[1].from = -1;
 	for (int i = 0; i < (same_file(1, 2) ? 1 : 2); i++) {

@@ -23,7 +23,7 @@ struct relay {
 
 /*
  * Puts pipes in the place of fds[1] and fds[2], one where our own two lead to the same file, so
- * that the order stays. Blocks SIGPIPE. 0 or -errno.
+ * that the order stays. SIGPIPE must be blocked. 0 or -errno.
  */
 int relay_open(struct relay *relay, uint64_t bytes, int fds[3]);
 

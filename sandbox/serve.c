@@ -24,8 +24,6 @@
 #include "sandbox/slot.h"
 #include "sandbox/util.h"
 
-enum { EXIT_BROKEN = 1 };
-
 /* What is waited for; from POLL_SLOTS on the zygote of each slot. */
 enum { POLL_SIGNAL, POLL_OWNER, POLL_SLOTS };
 
@@ -34,8 +32,8 @@ struct keeper {
 	struct slot *slots;
 	unsigned n_slots;
 	struct pollfd polled[POLL_SLOTS + SPEC_SLOTS_MAX];
-	int signal_fd;
-	int terminal_fd; /* instead of an owner: the signals of a person; -1: there is an owner */
+	int signal_fd;	     /* SIGCHLD; without an owner those of a person at a terminal, too */
+	int owner_fd;	     /* -1: there is none */
 	struct relay *relay; /* of a one-shot run; NULL: none */
 	bool owner_gone;
 	bool owner_full; /* results wait for room */
@@ -104,16 +102,35 @@ static void bury(struct keeper *k, pid_t pid, int status)
 			return;
 }
 
-static void reap(struct keeper *k)
+/* Ctrl-C and friends end a one-shot run, with its grace; a second one at once. */
+static void on_signals(struct keeper *k)
 {
 	struct signalfd_siginfo info;
 	int status;
 	pid_t pid;
 
 	while (read(k->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
-		;
+		if (info.ssi_signo != SIGCHLD && info.ssi_signo != SIGPIPE)
+			slot_kill(k->slots,
+				  k->slots->watch.stage == WATCH_RUNNING ? UINT64_MAX : 0);
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
 		bury(k, pid, status);
+}
+
+/* A descriptor for our children's ends; without an owner also for what a terminal sends, and for
+ * SIGPIPE, of which the write tells as well. */
+static int open_signals(bool once)
+{
+	static const int numbers[] = { SIGCHLD, SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE };
+	sigset_t set;
+	int fd;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < (once ? ARRAY_LEN(numbers) : 1); i++)
+		sigaddset(&set, numbers[i]);
+	sigprocmask(SIG_SETMASK, &set, NULL);
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return fd < 0 ? -errno : fd;
 }
 
 static int timeout_ms(const struct keeper *k, uint64_t now_us)
@@ -121,12 +138,11 @@ static int timeout_ms(const struct keeper *k, uint64_t now_us)
 	uint64_t due = UINT64_MAX;
 
 	for (unsigned i = 0; i < k->n_slots; i++) {
-		const struct watch *watch = &k->slots[i].watch;
-		bool cpu = watch->cpu_due_us < watch->due_us;
+		const struct watch *w = &k->slots[i].watch;
+		uint64_t first = w->cpu_due_us < w->due_us ? w->cpu_due_us : w->due_us;
 
-		if (k->slots[i].state == SLOT_RUNNING &&
-		    (cpu ? watch->cpu_due_us : watch->due_us) < due)
-			due = cpu ? watch->cpu_due_us : watch->due_us;
+		if (k->slots[i].state == SLOT_RUNNING && first < due)
+			due = first;
 	}
 	if (due <= now_us)
 		return 0;
@@ -136,27 +152,6 @@ static int timeout_ms(const struct keeper *k, uint64_t now_us)
 	return due < INT_MAX ? (int)due : INT_MAX;
 }
 
-/* Ctrl-C and friends end the payload, with its grace; a second one at once. */
-static void on_terminal(struct keeper *k)
-{
-	struct signalfd_siginfo info;
-
-	if (read(k->terminal_fd, &info, sizeof(info)) > 0)
-		slot_kill(k->slots, k->slots->watch.stage == WATCH_RUNNING ? UINT64_MAX : 0);
-}
-
-static int open_terminal(void)
-{
-	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
-	sigset_t set;
-
-	sigemptyset(&set);
-	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
-		sigaddset(&set, numbers[i]);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	return signalfd(-1, &set, SFD_CLOEXEC);
-}
-
 static void await(struct keeper *k)
 {
 	struct pollfd *polled = k->polled;
@@ -164,8 +159,7 @@ static void await(struct keeper *k)
 	short wanted = k->owner_full ? POLLIN | POLLOUT : POLLIN;
 
 	polled[POLL_SIGNAL] = (struct pollfd){ .fd = k->signal_fd, .events = POLLIN };
-	polled[POLL_OWNER] = (struct pollfd){ .fd = k->terminal_fd < 0 ? PROTO_FD : k->terminal_fd,
-					      .events = wanted };
+	polled[POLL_OWNER] = (struct pollfd){ .fd = k->owner_fd, .events = wanted };
 	for (unsigned i = 0; i < k->n_slots; i++)
 		polled[POLL_SLOTS + i] = (struct pollfd){ .fd = k->slots[i].sock,
 							  .events = POLLIN };
@@ -174,20 +168,12 @@ static void await(struct keeper *k)
 		return;
 	relay_move(k->relay, polled + n);
 	if (polled[POLL_SIGNAL].revents)
-		reap(k);
-	if (polled[POLL_OWNER].revents && k->terminal_fd >= 0)
-		on_terminal(k);
-	else
-		while (polled[POLL_OWNER].revents && !k->owner_gone && owner_packet(k))
-			;
+		on_signals(k);
+	while (polled[POLL_OWNER].revents && !k->owner_gone && owner_packet(k))
+		;
 	for (unsigned i = 0; i < k->n_slots; i++)
 		if (polled[POLL_SLOTS + i].revents)
 			slot_zygote_spoke(&k->slots[i]);
-}
-
-const char *serve_build(void)
-{
-	return PADDOCK_BUILD_ID;
 }
 
 static int say_hello(void)
@@ -237,7 +223,7 @@ static int start(struct keeper *k)
 		r = slot_init(&k->slots[i], i, &k->shared);
 	if (r < 0)
 		return r;
-	k->signal_fd = util_watch_children();
+	k->signal_fd = open_signals(k->shared.once != NULL);
 	return k->signal_fd < 0 ? k->signal_fd : 0;
 }
 
@@ -271,7 +257,7 @@ static void turn(struct keeper *k)
 int serve_run(unsigned slots)
 {
 	AUTO_FREE struct slot *all = calloc(slots, sizeof(*all));
-	struct keeper k = { .n_slots = slots, .slots = all, .terminal_fd = -1 };
+	struct keeper k = { .n_slots = slots, .slots = all, .owner_fd = PROTO_FD };
 	int r = -ENOMEM;
 
 	BOX_ASSERT(slots <= SPEC_SLOTS_MAX);
@@ -282,7 +268,7 @@ int serve_run(unsigned slots)
 		r = say_hello();
 	if (r < 0) {
 		dprintf(2, "paddock-box: start the keeper: %s\n", strerror(-r));
-		return EXIT_BROKEN;
+		return EXIT_FAILURE;
 	}
 	while (!k.owner_gone) {
 		turn(&k);
@@ -296,32 +282,30 @@ int serve_run(unsigned slots)
 
 int serve_once(const struct box_spec *spec, uint64_t output_bytes, struct box_result *ret_result)
 {
-	static struct proto_packet packet;
 	static struct relay relay;
-	struct slot slot = { 0 };
-	struct keeper k = { .n_slots = 1, .slots = &slot, .shared.once = true };
+	struct proto_packet packet = { .head = { .magic = PROTO_MAGIC, .kind = PROTO_SPAWN } };
 	struct box_spec full = *spec;
-	int memfd, fds[3], r = start(&k);
+	struct slot slot = { 0 };
+	struct keeper k = { .shared.once = &full, .slots = &slot, .n_slots = 1, .owner_fd = -1 };
+	int r = start(&k);
 
-	for (int i = 0; i < 3 && r == 0; i++)
-		r = (fds[i] = fcntl(i, F_DUPFD_CLOEXEC, PROTO_NULL_FD)) < 0 ? -errno : 0;
+	for (int i = 0; i < 3 && r == 0; i++) {
+		packet.fds[packet.n_fds++] = fcntl(i, F_DUPFD_CLOEXEC, PROTO_NULL_FD);
+		r = packet.fds[i] < 0 ? -errno : 0;
+	}
 	if (r == 0 && output_bytes)
-		r = relay_open(k.relay = &relay, output_bytes, fds);
-	if (r == 0)
-		r = (k.terminal_fd = open_terminal()) < 0 ? -errno : 0;
+		r = relay_open(k.relay = &relay, output_bytes, packet.fds);
 	if (r < 0)
 		return r;
 	spec_defaults(&full);
-	r = proto_encode(&full, 1, fds, 3, &memfd, &packet);
-	if (r == 0)
-		slot_start(&slot, &packet, &full);
-	while (r == 0 && slot.state != SLOT_OVER)
+	slot_start(&slot, &packet, &full);
+	while (slot.state != SLOT_OVER)
 		turn(&k);
 	*ret_result = slot.result;
 	stop(&k);
 	proto_close(&packet);
 	relay_drain(k.relay);
 	ret_result->dropped_bytes = relay.dropped_bytes;
-	close(k.terminal_fd);
-	return r;
+	close(k.signal_fd);
+	return 0;
 }

@@ -18,7 +18,4 @@ int serve_run(unsigned slots);
  */
 int serve_once(const struct box_spec *spec, uint64_t output_bytes, struct box_result *ret_result);
 
-/* The build this program is of: the id that owner and keeper compare. */
-const char *serve_build(void);
-
 #endif

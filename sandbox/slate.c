@@ -7,12 +7,6 @@
 
 #include "sandbox/util.h"
 
-static const char *const step_names[SLATE_STEP_MAX] = {
-#define X(name, text) [SLATE_##name] = text,
-	SLATE_STEPS(X)
-#undef X
-};
-
 struct slate *slate_new(void)
 {
 	void *page = mmap(NULL, sizeof(struct slate), PROT_READ | PROT_WRITE,
@@ -21,10 +15,9 @@ struct slate *slate_new(void)
 	return page == MAP_FAILED ? NULL : page;
 }
 
-void slate_at(struct slate *slate, enum slate_step step, const char *object)
+void slate_at(struct slate *slate, const char *step, const char *object)
 {
-	BOX_ASSERT((unsigned)step < SLATE_STEP_MAX);
-	slate->step = step;
+	util_copy(slate->step, sizeof(slate->step), step);
 	util_copy(slate->object, sizeof(slate->object), object ? object : "");
 }
 
@@ -44,13 +37,14 @@ static uint64_t since(const struct timeval *now, const struct timeval *before)
 void slate_usage(struct slate *slate, const struct rusage *before)
 {
 	static const struct rusage birth;
-	struct rusage now = birth;
+	struct rusage now;
 
-	before = before ? before : &birth;
 	getrusage(RUSAGE_CHILDREN, &now);
+	if (!before)
+		slate->maxrss_bytes = (uint64_t)now.ru_maxrss * 1024;
+	before = before ? before : &birth;
 	slate->user_us = since(&now.ru_utime, &before->ru_utime);
 	slate->system_us = since(&now.ru_stime, &before->ru_stime);
-	slate->maxrss_bytes = (uint64_t)now.ru_maxrss * 1024;
 	/* In blocks of 512 bytes, whatever the disk's are. */
 	slate->read_bytes = (uint64_t)(now.ru_inblock - before->ru_inblock) * 512;
 	slate->written_bytes = (uint64_t)(now.ru_oublock - before->ru_oublock) * 512;
@@ -67,9 +61,4 @@ void slate_refused(struct slate *slate, int rule)
 		seen->count += seen->count < UINT32_MAX;
 		return;
 	}
-}
-
-const char *slate_step_name(uint32_t step)
-{
-	return step < SLATE_STEP_MAX ? step_names[step] : "unknown";
 }

@@ -16,40 +16,9 @@
 
 #include "sandbox/box.h"
 
-/* Steps of a start, in the words of the record: SLATE_STEP(NAME, "name"). */
-#define SLATE_STEPS(X)            \
-	X(NONE, "")               \
-	X(SPEC, "spec")           \
-	X(ZYGOTE, "zygote")       \
-	X(USERNS, "userns")       \
-	X(TEMPLATE, "template")   \
-	X(CLONE, "clone")         \
-	X(WORKSPACE, "workspace") \
-	X(KEEP, "keep")           \
-	X(BIND, "bind")           \
-	X(MOUNT, "mount")         \
-	X(NETWORK, "network")     \
-	X(STDIO, "stdio")         \
-	X(RLIMIT, "rlimit")       \
-	X(IDENTITY, "identity")   \
-	X(PRIVILEGE, "privilege") \
-	X(FILTER, "filter")       \
-	X(CGROUP, "cgroup")       \
-	X(CHDIR, "chdir")         \
-	X(EXEC, "exec")
-
-enum slate_step {
-#define X(name, text) SLATE_##name,
-	SLATE_STEPS(X)
-#undef X
-		SLATE_STEP_MAX,
-};
-
 struct slate {
-	_Atomic int32_t
-		init_pid;      /* set by the kernel when init is cloned (off: the payload itself) */
-	_Atomic uint32_t step; /* enum slate_step: what is being done, or what failed */
-	_Atomic int32_t error; /* positive errno of that step; 0: none */
+	_Atomic int32_t init_pid;  /* set by the kernel when init is cloned; off: 0 */
+	_Atomic int32_t error;	   /* positive errno of that step; 0: none */
 	_Atomic uint32_t refused;  /* the failure is of this host, not of this request */
 	_Atomic uint64_t start_us; /* exec of the payload succeeded */
 	_Atomic uint64_t end_us;   /* the payload was reaped: its status is valid */
@@ -61,7 +30,8 @@ struct slate {
 	uint64_t scratch_bytes; /* left in the private files */
 	uint64_t read_bytes;	/* from disks, and to them */
 	uint64_t written_bytes;
-	char object[256];      /* what the failing step worked on */
+	char step[32];	       /* of a start, in the words of the record: what is done, or failed */
+	char object[256];      /* what it works on */
 	struct slate_refused { /* calls the filter refused */
 		int rule;
 		uint32_t count;
@@ -73,19 +43,16 @@ struct slate {
 struct slate *slate_new(void);
 
 /* Notes that `step` now works on `object` (NULL: nothing to name). */
-void slate_at(struct slate *slate, enum slate_step step, const char *object);
+void slate_at(struct slate *slate, const char *step, const char *object);
 
 /* Notes that the current step failed with `error` (negative errno). Returns `error`. */
 int slate_fail(struct slate *slate, int error);
 
-/* Notes what the reaped children of this process have used since `before` (NULL: since its birth).
- */
+/* Notes what the reaped children of this process have used since `before`. NULL: since its birth;
+ * then the largest of them was the run's, too. */
 void slate_usage(struct slate *slate, const struct rusage *before);
 
 /* Counts a call that was refused by `rule`. */
 void slate_refused(struct slate *slate, int rule);
-
-/* The name of a step; never NULL. */
-const char *slate_step_name(uint32_t step);
 
 #endif

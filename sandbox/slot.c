@@ -51,8 +51,7 @@ static void finish(struct slot *slot, int init_status)
 }
 
 /* Ends a run before it began. */
-static void fail(struct slot *slot, enum slate_step step, const char *object, int error,
-		 bool refused)
+static void fail(struct slot *slot, const char *step, const char *object, int error, bool refused)
 {
 	slate_at(slot->slate, step, object);
 	slate_fail(slot->slate, error);
@@ -123,7 +122,7 @@ static bool arm(struct slot *slot, const struct box_spec *spec)
 		if (r == 0 || !limits[i].value || (limits[i].controller == CG_PIDS && !in->version))
 			continue;
 		if (!spec->best_effort && !slot->off) {
-			fail(slot, SLATE_CGROUP, in->why[0] ? in->why : limits[i].name, r, true);
+			fail(slot, "cgroup", in->why[0] ? in->why : limits[i].name, r, true);
 			return false;
 		}
 		degrade(slot, limits[i].name);
@@ -184,9 +183,9 @@ void slot_start(struct slot *slot, const struct proto_packet *packet, const stru
 			      : spec->network == BOX_NETWORK_HOST ? SLOT_BOXED_HOSTNET
 								  : SLOT_BOXED);
 	if (r == 0)
-		r = proto_send(slot->sock, packet);
+		r = proto_send(slot->sock, 0, packet);
 	if (r < 0)
-		fail(slot, SLATE_ZYGOTE, "start", r, false);
+		fail(slot, "zygote", "start", r, false);
 }
 
 bool slot_child_died(struct slot *slot, pid_t pid, int status)
@@ -209,7 +208,7 @@ bool slot_child_died(struct slot *slot, pid_t pid, int status)
 	if (slot->state == SLOT_RUNNING && slot->slate->refused)
 		finish(slot, 0);
 	else if (slot->state == SLOT_RUNNING && (slot->off || !slot->slate->init_pid))
-		fail(slot, SLATE_ZYGOTE, "died", -ECHILD, false);
+		fail(slot, "zygote", "died", -ECHILD, false);
 	return true;
 }
 

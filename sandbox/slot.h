@@ -31,8 +31,9 @@ enum slot_kind {
 struct slot_shared {
 	struct host host;
 	struct cg *cg; /* NULL until first needed */
-	bool once; /* there will be one run: groups only if a limit needs them, nothing made ahead
-		    */
+	/* The one spec there will be a run of: groups only if a limit needs them, nothing made
+	 * ahead. NULL: whatever comes. */
+	const struct box_spec *once;
 };
 
 enum { SLOT_LIMITS = 6 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * spec.c - validate, encode and decode a box_spec, from the table in spec.def.
+ * spec.c - validate and decode a box_spec, from the table in spec.def. Its owner encodes it: see
+ * client.c.
  *
  * Encoded it is a sequence of NUL-terminated strings, numbers in decimal: magic, scalars, argv and
  * envp with their counts, binds with theirs. "" is a text that is not given.
@@ -11,16 +12,12 @@
  */
 #include "sandbox/spec.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
 #include "sandbox/util.h"
 
-#define SPEC_MAGIC "pbx3"
-
-/* How many there are; beyond BOX_ARGS_MAX it does not matter. */
-static size_t count(const char *const *args)
+size_t spec_count(const char *const *args)
 {
 	size_t n = 0;
 
@@ -72,60 +69,11 @@ const char *spec_validate(const struct box_spec *spec)
 	if (spec->keep && (!spec->workspace_path || spec->workspace != BOX_WORKSPACE_OVERLAY ||
 			   spec->level == BOX_LEVEL_OFF))
 		return "keep";
-	if (!count(spec->argv) || count(spec->argv) > BOX_ARGS_MAX)
+	if (!spec_count(spec->argv) || spec_count(spec->argv) > BOX_ARGS_MAX)
 		return "argv";
-	if (count(spec->envp) > BOX_ARGS_MAX)
+	if (spec_count(spec->envp) > BOX_ARGS_MAX)
 		return "envp";
 	return validate_binds(spec);
-}
-
-static void put_number(FILE *out, uint64_t value)
-{
-	fprintf(out, "%llu%c", (unsigned long long)value, '\0');
-}
-
-static void put_text(FILE *out, const char *text)
-{
-	fwrite(text, strlen(text) + 1, 1, out);
-}
-
-static void put_spec(FILE *out, const struct box_spec *spec)
-{
-	const char *const *const lists[] = { spec->argv, spec->envp };
-
-	put_text(out, SPEC_MAGIC);
-#define SPEC_NUMBER(field, type, max) put_number(out, (uint64_t)spec->field);
-#define SPEC_TEXT(field, ok)	      put_text(out, spec->field ? spec->field : "");
-#include "sandbox/spec.def"
-	for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
-		put_number(out, count(lists[i]));
-		for (size_t j = 0; lists[i] && lists[i][j]; j++)
-			put_text(out, lists[i][j]);
-	}
-	put_number(out, spec->n_binds);
-	for (size_t i = 0; i < spec->n_binds; i++) {
-		put_number(out, spec->binds[i].writable);
-		put_text(out, spec->binds[i].path);
-	}
-}
-
-int spec_encode(const struct box_spec *spec, void **ret_bytes, size_t *ret_size)
-{
-	char *bytes = NULL;
-	size_t size = 0;
-	FILE *out = open_memstream(&bytes, &size);
-
-	BOX_ASSERT(!spec_validate(spec));
-	if (!out)
-		return -ENOMEM;
-	put_spec(out, spec);
-	if (fclose(out) != 0 || size > BOX_SPEC_BYTES_MAX) {
-		free(bytes);
-		return size > BOX_SPEC_BYTES_MAX ? -E2BIG : -ENOMEM;
-	}
-	*ret_bytes = bytes;
-	*ret_size = size;
-	return 0;
 }
 
 /* What decode still has to read; the byte before `end` is NUL. After a failure `bad` stays set. */

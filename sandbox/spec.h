@@ -16,6 +16,8 @@ enum {
 #define SPEC_US_MAX    (366ull * 86400 * 1000000) /* a year: sums of two never wrap */
 #define SPEC_BYTES_MAX (1ull << 50)
 
+#define SPEC_MAGIC     "pbx3"
+
 /* A decoded spec. The strings point into the bytes it was decoded from, the arrays into `memory`.
  */
 struct spec_store {
@@ -27,6 +29,10 @@ struct spec_store {
 /* Checks every bound of `spec`. Returns NULL when it is good, else the name of the first bad field.
  */
 const char *spec_validate(const struct box_spec *spec);
+
+/* How many strings a NULL-terminated list has (NULL: none); beyond BOX_ARGS_MAX it does not matter.
+ */
+size_t spec_count(const char *const *args);
 
 /* Encodes a valid spec into memory the caller frees. 0, -E2BIG beyond BOX_SPEC_BYTES_MAX, -ENOMEM.
  */

@@ -8,11 +8,9 @@
 #include "sandbox/util.h"
 
 #include <limits.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/signalfd.h>
 #include <time.h>
 
 void util_assert_fail(const char *what, const char *file, int line)
@@ -35,18 +33,6 @@ void util_close(int *fd)
 void util_free(void *pointer)
 {
 	free(*(void **)pointer);
-}
-
-int util_watch_children(void)
-{
-	sigset_t child;
-	int fd;
-
-	sigemptyset(&child);
-	sigaddset(&child, SIGCHLD);
-	sigprocmask(SIG_SETMASK, &child, NULL);
-	fd = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
-	return fd < 0 ? -errno : fd;
 }
 
 uint64_t util_now_us(void)
@@ -148,18 +134,6 @@ static int take_digits(const char **text, uint64_t max, uint64_t *ret_value)
 	return 0;
 }
 
-int util_parse_u64(const char *text, uint64_t max, uint64_t *ret_value)
-{
-	uint64_t value;
-	int r = take_digits(&text, max, &value);
-
-	if (r == 0 && *text)
-		r = -EINVAL;
-	if (r == 0)
-		*ret_value = value;
-	return r;
-}
-
 bool util_next_number(const char **text, uint64_t *ret_value)
 {
 	*text += strspn(*text, " \n-:");
@@ -171,23 +145,30 @@ struct unit {
 	uint64_t factor;
 };
 
-static int parse_with_unit(const char *text, const struct unit *units, size_t n,
+static int parse_with_unit(const char *text, uint64_t max, const struct unit *units, size_t n,
 			   uint64_t *ret_value)
 {
 	uint64_t value;
-	int r = take_digits(&text, UINT64_MAX, &value);
+	int r = take_digits(&text, max, &value);
 
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < n; i++) {
 		if (strcmp(text, units[i].name) != 0)
 			continue;
-		if (value > UINT64_MAX / units[i].factor)
+		if (value > max / units[i].factor)
 			return -ERANGE;
 		*ret_value = value * units[i].factor;
 		return 0;
 	}
 	return -EINVAL;
+}
+
+int util_parse_u64(const char *text, uint64_t max, uint64_t *ret_value)
+{
+	static const struct unit none = { "", 1 };
+
+	return parse_with_unit(text, max, &none, 1, ret_value);
 }
 
 int util_parse_bytes(const char *text, uint64_t *ret_bytes)
@@ -197,7 +178,7 @@ int util_parse_bytes(const char *text, uint64_t *ret_bytes)
 		{ "G", 1ull << 30 }, { "T", 1ull << 40 },
 	};
 
-	return parse_with_unit(text, units, ARRAY_LEN(units), ret_bytes);
+	return parse_with_unit(text, UINT64_MAX, units, ARRAY_LEN(units), ret_bytes);
 }
 
 int util_parse_duration(const char *text, uint64_t *ret_us)
@@ -207,7 +188,7 @@ int util_parse_duration(const char *text, uint64_t *ret_us)
 		{ "s", 1000000 }, { "m", 60000000 }, { "h", 3600000000 },
 	};
 
-	return parse_with_unit(text, units, ARRAY_LEN(units), ret_us);
+	return parse_with_unit(text, UINT64_MAX, units, ARRAY_LEN(units), ret_us);
 }
 
 int util_print(char *buf, size_t size, const char *format, ...)
@@ -261,12 +242,10 @@ uint64_t util_find_counter(const char *text, const char *key)
 	size_t length = strlen(key);
 	uint64_t value;
 
-	for (const char *at = strstr(text, key); at; at = strstr(at + length, key)) {
-		const char *digits = at + length + 1;
-
-		if ((at == text || at[-1] == '\n') && at[length] == ' ' &&
-		    take_digits(&digits, UINT64_MAX, &value) == 0)
-			return value;
-	}
+	for (const char *at = text; *at; at += strcspn(at, "\n"), at += *at == '\n')
+		if (strncmp(at, key, length) == 0 && at[length] == ' ') {
+			at += length;
+			return util_next_number(&at, &value) ? value : 0;
+		}
 	return 0;
 }

@@ -30,10 +30,6 @@ void util_close(int *fd);
 /* Frees *(void **)pointer. For AUTO_FREE. */
 void util_free(void *pointer);
 
-/* Blocks SIGCHLD, and no other signal, here and in what is forked from here. Returns a signal fd
- * for it that never blocks, or -errno. */
-int util_watch_children(void);
-
 /* Monotonic time in microseconds. */
 uint64_t util_now_us(void);
 

@@ -113,7 +113,7 @@ static void record_failure(const struct watch *watch, const struct slate *slate,
 			   struct box_result *result)
 {
 	result->setup_errno = slate->error;
-	util_copy(result->setup_step, sizeof(result->setup_step), slate_step_name(slate->step));
+	util_copy(result->setup_step, sizeof(result->setup_step), slate->step);
 	util_copy(result->setup_object, sizeof(result->setup_object), slate->object);
 	if (slate->refused)
 		result->cause = BOX_CAUSE_REFUSED;

@@ -41,7 +41,6 @@ enum spare {
 struct zygote {
 	struct zygote_slot slot;
 	int sock;
-	int signal_fd;
 	int host_fd; /* our own mount namespace, where we are between two calls */
 	int template_fd;
 	int userns_fd;
@@ -87,7 +86,7 @@ static int prepare(struct zygote *z)
 		return 0;
 	/* The user's keys are not the payload's. */
 	syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
-	slate_at(slate, SLATE_USERNS, "user namespace of the slot");
+	slate_at(slate, "userns", "user namespace of the slot");
 	r = choose_ids(z, &subids);
 	/* So that the template shows groups from the slot's down. */
 	if (r == 0 && unshare(CLONE_NEWCGROUP) < 0)
@@ -98,6 +97,7 @@ static int prepare(struct zygote *z)
 		return slate_fail(slate, r);
 	z->can_set_groups = subids > 0;
 	z->apply = (struct apply){
+		.slate = slate,
 		.mnt_fd = -1,
 		.scratch_fd = -1,
 		.idmap_fd = host->root ? z->userns_fd : -1,
@@ -115,24 +115,6 @@ static int prepare(struct zygote *z)
 	return 0;
 }
 
-/* In a copy of the template; its /proc is still the host's. */
-static int make_base(struct zygote *z, struct slate *slate)
-{
-	struct layout layout;
-	struct apply base = z->apply;
-	int r;
-
-	layout_plan_base(&z->slot.host->layout, z->network != SPARE_NONE, &layout);
-	base.layout = &layout;
-	base.slate = slate;
-	r = apply_base(&base);
-	z->apply.scratch_fd = base.scratch_fd;
-	if (r < 0)
-		return r;
-	z->apply.mnt_fd = util_open(O_RDONLY, "/proc/self/ns/mnt");
-	return z->apply.mnt_fd < 0 ? slate_fail(slate, z->apply.mnt_fd) : 0;
-}
-
 /* The mounts of a run that is over are held by fd, so that the grace period of their unmount, up to
  * tens of milliseconds on a busy machine, is waited for here and not at the run's end. */
 static void drop_mounts(struct zygote *z)
@@ -143,41 +125,45 @@ static void drop_mounts(struct zygote *z)
 }
 
 /* The template, another one when other devices are granted. */
-static int make_template(struct zygote *z, unsigned devices, struct slate *slate)
+static int make_template(struct zygote *z, unsigned devices)
 {
 	if (z->template_fd >= 0 && z->devices == devices)
 		return 0;
 	drop_mounts(z);
 	util_close(&z->template_fd);
 	z->devices = devices;
-	z->template_fd = apply_template(devices, z->slot.own_groups, slate);
+	z->template_fd = apply_template(devices, z->slot.own_groups, z->apply.slate);
 	if (z->template_fd < 0)
 		return z->template_fd;
-	return setns(z->host_fd, CLONE_NEWNS) < 0 ? slate_fail(slate, -errno) : 0;
+	return setns(z->host_fd, CLONE_NEWNS) < 0 ? slate_fail(z->apply.slate, -errno) : 0;
 }
 
-/* A mount namespace with the base. After a failure we may be in the wrong one and must end. */
-static int make_mounts(struct zygote *z, struct slate *slate)
+/* A mount namespace with the base, in a copy of the template, where /proc is still the host's.
+ * After a failure we may be in the wrong one and must end. */
+static int make_mounts(struct zygote *z)
 {
 	int r;
 
 	if (z->mounts == SPARE_FRESH)
 		return 0;
 	drop_mounts(z);
-	slate_at(slate, SLATE_MOUNT, "/");
+	slate_at(z->apply.slate, "mount", "/");
 	if (setns(z->template_fd, CLONE_NEWNS) < 0 || unshare(CLONE_NEWNS) < 0)
-		return slate_fail(slate, -errno);
-	r = make_base(z, slate);
-	if (r == 0 && setns(z->host_fd, CLONE_NEWNS) < 0)
-		r = slate_fail(slate, -errno);
-	if (r == 0)
-		z->mounts = SPARE_FRESH;
-	return r;
+		return slate_fail(z->apply.slate, -errno);
+	layout_plan_base(&z->slot.host->layout, z->network != SPARE_NONE, &z->apply.layout);
+	r = apply_base(&z->apply);
+	if (r < 0)
+		return r;
+	z->apply.mnt_fd = util_open(O_RDONLY, "/proc/self/ns/mnt");
+	if (z->apply.mnt_fd < 0 || setns(z->host_fd, CLONE_NEWNS) < 0)
+		return slate_fail(z->apply.slate, -errno);
+	z->mounts = SPARE_FRESH;
+	return 0;
 }
 
 /* Moves us into a network namespace nothing has run in, or, with `reuse`, into any that is not the
  * host's. */
-static int make_network(struct zygote *z, bool reuse, struct slate *slate)
+static int make_network(struct zygote *z, bool reuse)
 {
 	int r;
 
@@ -185,13 +171,13 @@ static int make_network(struct zygote *z, bool reuse, struct slate *slate)
 		return 0;
 	/* The mounts have a /sys of the network they were made in. */
 	drop_mounts(z);
-	slate_at(slate, SLATE_NETWORK, "network namespace");
+	slate_at(z->apply.slate, "network", "network namespace");
 	if (unshare(CLONE_NEWNET) < 0)
-		return slate_fail(slate, -errno);
-	slate_at(slate, SLATE_NETWORK, "lo");
+		return slate_fail(z->apply.slate, -errno);
+	slate_at(z->apply.slate, "network", "lo");
 	r = ns_loopback();
 	if (r < 0)
-		return slate_fail(slate, r);
+		return slate_fail(z->apply.slate, r);
 	z->network = SPARE_FRESH;
 	return 0;
 }
@@ -203,21 +189,20 @@ static bool has_loopback(enum box_network network)
 
 /* Fresh mounts, with the devices and the network the spec asks for. 0 or -errno with the slate
  * filled. */
-static int make_spare(struct zygote *z, enum box_network network, unsigned devices,
-		      struct slate *slate)
+static int make_spare(struct zygote *z, enum box_network network, unsigned devices)
 {
-	int r = make_template(z, devices, slate);
+	int r = make_template(z, devices);
 
 	if (r == 0 && has_loopback(network))
-		r = make_network(z, network == BOX_NETWORK_REUSE, slate);
-	return r < 0 ? r : make_mounts(z, slate);
+		r = make_network(z, network == BOX_NETWORK_REUSE);
+	return r < 0 ? r : make_mounts(z);
 }
 
 /*
  * The sandbox's init as the keeper's child. CLONE_PARENT_SETTID puts its pid on the slate before it
  * runs, so that the keeper can kill it without having heard from us.
  */
-static int clone_init(struct zygote *z, struct apply *apply, struct payload *payload)
+static int clone_init(struct zygote *z, struct payload *payload)
 {
 	struct slate *slate = payload->slate;
 	unsigned long flags = CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_PARENT |
@@ -226,7 +211,7 @@ static int clone_init(struct zygote *z, struct apply *apply, struct payload *pay
 
 	if (payload->spec->network == BOX_NETWORK_NONE)
 		flags |= CLONE_NEWNET;
-	slate_at(slate, SLATE_CLONE, "namespaces");
+	slate_at(slate, "clone", "namespaces");
 	pid = (pid_t)syscall(SYS_clone, flags, NULL, &slate->init_pid, NULL, NULL);
 	if (pid < 0) {
 		slate->refused = errno == EPERM || errno == EINVAL || errno == ENOSPC ||
@@ -234,33 +219,29 @@ static int clone_init(struct zygote *z, struct apply *apply, struct payload *pay
 		return slate_fail(slate, -errno);
 	}
 	if (pid == 0)
-		init_run(apply, payload, ids_outside(&z->uids, IDS_INIT),
+		init_run(&z->apply, payload, ids_outside(&z->uids, IDS_INIT),
 			 ids_outside(&z->gids, IDS_INIT));
 	return 0;
 }
 
-/* Everything init needs, built on our stack; its copy of our memory keeps it. */
+/* Everything init needs; its copy of our memory keeps it. */
 static int run_boxed(struct zygote *z, struct payload *payload)
 {
 	const struct box_spec *spec = payload->spec;
-	struct layout layout;
 	AUTO_FREE const char **envp = NULL;
-	struct apply apply = z->apply;
 	int r;
 
-	layout_plan_run(spec, &z->slot.host->layout, &layout);
-	envp = env_make(spec->envp, &layout);
+	layout_plan_run(spec, &z->slot.host->layout, &z->apply.layout);
+	envp = env_make(spec->envp, &z->apply.layout);
 	if (!envp)
 		return slate_fail(payload->slate, -ENOMEM);
-	apply.layout = &layout;
-	apply.slate = payload->slate;
-	payload->cwd = layout.cwd;
+	payload->cwd = z->apply.layout.cwd;
 	payload->envp = envp;
 	payload->userns_fd = z->userns_fd;
 	payload->filter = filter_get(spec->level, spec->grants);
 	payload->set_groups = z->can_set_groups;
 	payload->count_processes = z->slot.count_processes;
-	r = clone_init(z, &apply, payload);
+	r = clone_init(z, payload);
 	z->mounts = SPARE_USED;
 	if (has_loopback(spec->network))
 		z->network = SPARE_USED;
@@ -279,7 +260,7 @@ static bool run_spec(struct zygote *z, const struct box_spec *spec,
 		.cwd = spec->cwd ? spec->cwd : spec->workspace_path,
 		.envp = spec->envp,
 		.fds = packet->fds,
-		.n_fds = packet->n_fds - 1, /* the last one is the spec */
+		.n_fds = packet->n_fds - !z->slot.once, /* the last one is the spec */
 		.userns_fd = -1,
 		.slate = z->slot.slate,
 	};
@@ -287,11 +268,10 @@ static bool run_spec(struct zygote *z, const struct box_spec *spec,
 	if (spec->level == BOX_LEVEL_OFF) {
 		/* Close our copies at exec only: the payload needs them until then, nobody else has
 		 * them. */
-		off_run(&payload, z->sock, z->signal_fd);
+		off_run(&payload, z->sock);
 		return true;
 	}
-	if (prepare(z) < 0 ||
-	    make_spare(z, spec->network, spec->grants & BOX_GRANT_DEVICES, z->slot.slate) < 0) {
+	if (prepare(z) < 0 || make_spare(z, spec->network, spec->grants & BOX_GRANT_DEVICES) < 0) {
 		z->slot.slate->refused = 1;
 		return true;
 	}
@@ -305,10 +285,10 @@ static void serve(struct zygote *z, struct proto_packet *packet)
 	bool tell = true;
 	int r;
 
-	slate_at(slate, SLATE_SPEC, NULL);
-	r = proto_decode(packet, &store);
+	slate_at(slate, "spec", NULL);
+	r = z->slot.once ? 0 : proto_decode(packet, &store);
 	if (r == 0)
-		tell = run_spec(z, &store.spec, packet);
+		tell = run_spec(z, z->slot.once ? z->slot.once : &store.spec, packet);
 	else
 		slate_fail(slate, r);
 	proto_close(packet);
@@ -326,14 +306,16 @@ static void serve(struct zygote *z, struct proto_packet *packet)
  * for the next one. What fails here fails again, and is told, when it is needed. */
 static void get_ready(struct zygote *z, const struct proto_head *head)
 {
-	struct slate slate = { 0 };
+	struct slate slate = { 0 }; /* the keeper's may be the next run's by now */
 
 	if (z->mounts == SPARE_USED)
 		drop_mounts(z);
 	if (head->argument)
 		(void)proto_tell(z->sock, 0, PROTO_RESULT, head->id, 0);
-	if (z->host_fd >= 0 && make_spare(z, z->last_network, z->devices, &slate) < 0)
+	z->apply.slate = &slate;
+	if (z->host_fd >= 0 && make_spare(z, z->last_network, z->devices) < 0)
 		_exit(1);
+	z->apply.slate = z->slot.slate;
 }
 
 static void run(struct zygote *z)
@@ -370,9 +352,8 @@ static void become(const struct zygote_slot *slot, int sock)
 	    dup3(PROTO_NULL_FD, PROTO_FD, O_CLOEXEC) < 0)
 		_exit(1);
 	close_range(PROTO_KEEPER_FD + 1, UINT_MAX, 0);
-	z.signal_fd = util_watch_children();
 	/* Orphans of bare payloads come to us. */
-	if (z.signal_fd < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
 		_exit(1);
 	run(&z);
 	_exit(0);

@@ -12,7 +12,8 @@ struct zygote_slot {
 	unsigned slot;
 	bool count_processes; /* no pids cgroup: RLIMIT_NPROC instead */
 	bool own_groups;      /* it lives in groups of the slot */
-	bool once;	      /* it ends after one request */
+	/* The spec of its only request, which comes without; it ends then. NULL: they come with. */
+	const struct box_spec *once;
 };
 
 /*

@@ -104,7 +104,7 @@ make_disk() {
 	(umask 077 && echo 'root:*:::::::' >"$root/etc/shadow")
 	install_program "$(command -v busybox)"
 	install_program "$(readlink -f /bin/sh)" /usr/bin/sh
-	for name in bash cat chmod chown cut date echo env false find grep head id ls mkdir mount mv pgrep ps pwd readlink \
+	for name in bash cat chmod chown cp cut date echo env false find grep head id ls mkdir mount mv pgrep ps pwd readlink \
 		rm sed setpriv sleep sort stat sync tail test timeout touch tr true wc; do
 		install_program "$(type -P $name)"
 	done

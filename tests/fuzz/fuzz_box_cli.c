@@ -50,7 +50,7 @@ static void read_word(const char *word)
 	uint64_t pidns, pid, start;
 	struct ids_map map;
 	char path[64];
-	uint32_t first, count;
+	uint32_t first;
 
 	read_grants(word);
 	read_numbers(word);
@@ -62,7 +62,7 @@ static void read_word(const char *word)
 		BOX_ASSERT(strlen(path) < sizeof(path));
 	if (ids_parse(word, &map) == 0)
 		(void)ids_outside(&map, 1000);
-	(void)ids_find_sub(word, "user", 1000, &first, &count);
+	BOX_ASSERT(ids_find_sub(word, "user", 1000, &first) <= IDS_PER_SLOT);
 }
 
 static void check(const struct cli *cli)

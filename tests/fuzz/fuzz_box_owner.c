@@ -205,7 +205,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct slot slots[SLOTS];
-	struct keeper k = { .n_slots = SLOTS, .slots = slots, .signal_fd = -1, .terminal_fd = -1 };
+	struct keeper k = {
+		.n_slots = SLOTS, .slots = slots, .signal_fd = -1, .owner_fd = PROTO_FD
+	};
 	struct input in = { data, data + size };
 	unsigned fds = open_fds(), waiting = 0;
 	int pair[2];

@@ -94,19 +94,20 @@ static void subordinate_ids_are_found_by_name_or_number(void **state)
 {
 	static const char text[] =
 		"# comment\nroot:1:2\nannie:100:5\nann:100000:65536\n1000:7:8\nbad:x:y\n"
-		"cut:\n9:1\nwide:4294967296:1\n";
-	uint32_t start, count;
+		"cut:\n9:1\nwide:4294967296:1\nmany:3:1000000\n";
+	uint32_t start;
 
 	(void)state;
-	assert_int_equal(ids_find_sub(text, "ann", 5, &start, &count), 0);
+	assert_int_equal(ids_find_sub(text, "ann", 5, &start), 65536);
 	assert_int_equal(start, 100000);
-	assert_int_equal(count, 65536);
-	assert_int_equal(ids_find_sub(text, "", 1000, &start, &count), 0);
+	assert_int_equal(ids_find_sub(text, "", 1000, &start), 8);
 	assert_int_equal(start, 7);
-	assert_int_equal(ids_find_sub(text, "nobody", 9, &start, &count), -ENOENT);
-	assert_int_equal(ids_find_sub(text, "bad", 8, &start, &count), -ENOENT);
-	assert_int_equal(ids_find_sub(text, "cut", 8, &start, &count), -ENOENT);
-	assert_int_equal(ids_find_sub(text, "wide", 8, &start, &count), -ENOENT);
+	assert_int_equal(ids_find_sub(text, "many", 8, &start), IDS_PER_SLOT);
+	assert_int_equal(start, 3);
+	assert_int_equal(ids_find_sub(text, "nobody", 9, &start), 0);
+	assert_int_equal(ids_find_sub(text, "bad", 8, &start), 0);
+	assert_int_equal(ids_find_sub(text, "cut", 8, &start), 0);
+	assert_int_equal(ids_find_sub(text, "wide", 8, &start), 0);
 }
 
 int main(void)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The plan of the tree: order, homes, and that everything opened is attached once. */
+/* The plan of the tree: order, homes, and that everything asked for is attached once. */
 #include "sandbox/layout.h"
 
 #include <setjmp.h>
@@ -11,9 +11,7 @@
 
 static const struct layout_host root_host = { .uid = 0,
 					      .home = "/root",
-					      .has_home_dir = true,
-					      .has_root_dir = true,
-					      .has_var_dir = true,
+					      .has = { true, true, true, true, true, true },
 					      .home_is_dir = true };
 static const struct box_bind binds[] = { { "/run/thing", true }, { "/srv/data", false } };
 
@@ -26,8 +24,13 @@ static int find(const struct layout *layout, enum layout_kind kind, const char *
 	return -1;
 }
 
-static void everything_opened_is_attached_once(void **state)
+static void everything_asked_for_is_attached_once(void **state)
 {
+	static const enum layout_kind kinds[] = {
+		[BOX_WORKSPACE_OVERLAY] = LAYOUT_OVERLAY,
+		[BOX_WORKSPACE_SHARED] = LAYOUT_BIND,
+		[BOX_WORKSPACE_READONLY] = LAYOUT_BIND,
+	};
 	struct box_spec spec = { .level = BOX_LEVEL_DEFAULT,
 				 .workspace_path = "/root/project",
 				 .binds = binds,
@@ -36,22 +39,36 @@ static void everything_opened_is_attached_once(void **state)
 
 	(void)state;
 	for (int mode = 0; mode < BOX_WORKSPACE_MAX; mode++) {
-		int attached[LAYOUT_OPS_MAX] = { 0 };
-
 		spec.workspace = (enum box_workspace)mode;
 		layout_plan_run(&spec, &root_host, &layout);
-		for (int i = 0; i < layout.n; i++)
-			if (layout.ops[i].kind == LAYOUT_ATTACH) {
-				int from = layout.ops[i].from;
-
-				assert_in_range(from, 0, i - 1);
-				attached[from]++;
-				assert_string_equal(layout.ops[i].path, layout.ops[from].source);
-			}
-		for (int i = 0; i < layout.n; i++)
-			assert_int_equal(attached[i], layout.ops[i].kind == LAYOUT_OPEN ||
-							      layout.ops[i].kind == LAYOUT_OVERLAY);
+		/* The workspace first: a bind may lie within it. */
+		assert_int_equal(find(&layout, kinds[mode], "/root/project"), 0);
+		assert_int_equal(layout.ops[0].writable, mode != BOX_WORKSPACE_READONLY);
+		assert_int_equal(find(&layout, LAYOUT_BIND, "/run/thing"), 1);
+		assert_true(layout.ops[1].writable);
+		assert_int_equal(find(&layout, LAYOUT_BIND, "/srv/data"), 2);
+		assert_false(layout.ops[2].writable);
+		assert_int_equal(find(&layout, LAYOUT_PROC, "/proc"), 3);
+		assert_int_equal(layout.n, 4);
 	}
+}
+
+/* apply.c looks for it there. */
+static void what_is_kept_stands_before_its_overlay(void **state)
+{
+	struct box_spec spec = { .level = BOX_LEVEL_DEFAULT,
+				 .workspace_path = "/w",
+				 .keep = "/kept",
+				 .binds = binds,
+				 .n_binds = 1 };
+	struct layout layout;
+
+	(void)state;
+	spec.tmp_inodes = 1;
+	layout_plan_run(&spec, &root_host, &layout);
+	assert_int_equal(find(&layout, LAYOUT_OVERLAY, "/w"),
+			 find(&layout, LAYOUT_KEEP, "/kept") + 1);
+	assert_true(find(&layout, LAYOUT_KEEP, "/kept") > 0);
 }
 
 static void the_base_hides_first(void **state)
@@ -62,7 +79,7 @@ static void the_base_hides_first(void **state)
 	(void)state;
 	layout_plan_base(&root_host, true, &layout);
 	assert_int_equal(layout.ops[0].kind, LAYOUT_SCRATCH);
-	assert_int_equal(find(&layout, LAYOUT_ATTACH, NULL), -1);
+	assert_int_equal(find(&layout, LAYOUT_BIND, NULL), -1);
 	assert_true(find(&layout, LAYOUT_SYS, NULL) > 0);
 	for (int i = 0; i < layout.n; i++)
 		if (layout.ops[i].kind == LAYOUT_SHOW)
@@ -142,7 +159,7 @@ static void sizes_and_start_follow_the_spec(void **state)
 
 static void what_the_host_has_not_is_left_out(void **state)
 {
-	struct layout_host host = { .uid = 1000, .home = "/nonexistent" };
+	struct layout_host host = { .uid = 1000, .home = "/nonexistent", .has = { true } };
 	struct layout layout;
 
 	(void)state;
@@ -157,7 +174,8 @@ static void what_the_host_has_not_is_left_out(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(everything_opened_is_attached_once),
+		cmocka_unit_test(everything_asked_for_is_attached_once),
+		cmocka_unit_test(what_is_kept_stands_before_its_overlay),
 		cmocka_unit_test(the_base_hides_first),
 		cmocka_unit_test(homes_are_found),
 		cmocka_unit_test(sizes_and_start_follow_the_spec),

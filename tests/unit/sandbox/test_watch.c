@@ -142,7 +142,7 @@ static void the_group_knows_more_than_what_was_reaped(void **state)
 
 static void what_never_ran_says_why(void **state)
 {
-	struct slate slate = { .step = SLATE_CHDIR, .error = ENOENT, .object = "/x" };
+	struct slate slate = { .step = "chdir", .error = ENOENT, .object = "/x" };
 	struct box_result result = record(&slate, WATCH_RUNNING, false);
 
 	(void)state;
@@ -152,7 +152,7 @@ static void what_never_ran_says_why(void **state)
 	assert_int_equal(result.setup_errno, ENOENT);
 	slate.refused = 1;
 	assert_int_equal(record(&slate, WATCH_RUNNING, false).cause, BOX_CAUSE_REFUSED);
-	slate = (struct slate){ .step = SLATE_MOUNT };
+	slate = (struct slate){ .step = "mount" };
 	assert_int_equal(record(&slate, WATCH_KILLED, false).cause, BOX_CAUSE_TIMEOUT);
 	assert_int_equal(record(&slate, WATCH_RUNNING, true).cause, BOX_CAUSE_OOM);
 }
