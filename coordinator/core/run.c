@@ -40,7 +40,7 @@ static int compile_filters(struct core_run *run, struct err *err)
 /* A program that no order could carry beside a shard would never start. */
 static int check_programs(const struct msg_submit *submit, struct err *err)
 {
-	size_t max = LIMIT_FRAME_BYTES - CORE_SHARD_BYTES_MAX - CORE_ORDER_BYTES;
+	size_t max = LIMIT_MESSAGE_BYTES - CORE_SHARD_BYTES_MAX - CORE_ORDER_BYTES;
 	for (size_t i = 0; i < submit->n_programs; i++) {
 		const struct msg_program *program = &submit->programs[i];
 		size_t bytes = msg_size(&msg_record_program, program);

@@ -2,7 +2,7 @@
 /*
  * hello.c - who may talk to whom. Builds must be equal, not merely compatible: worker, coordinator
  * and sandbox are released together, and a refusal at the door costs less than a guess about what
- * an older peer meant. Not for: identity and keys, which authentication will add.
+ * an older peer meant. Not for: identity and keys (auth.c, and the coordinator's door).
  */
 #include "protocol/wire/hello.h"
 

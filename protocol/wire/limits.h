@@ -5,9 +5,12 @@
 
 enum {
 	/* nanomsg drops the connection above NN_RCVMAXSIZE (1 MiB, the default) and the peer then
-	 * resends for ever; so no frame of ours comes near it. Checked when encoding. */
+	 * resends for ever; so no frame of ours comes near it. Checked when sending. */
 	LIMIT_FRAME_BYTES = 768 << 10,
 	LIMIT_RECEIVE_BYTES = 1 << 20,
+	/* ... and of the message in it, before it is sealed (40 bytes more). Checked when encoding.
+	 */
+	LIMIT_MESSAGE_BYTES = LIMIT_FRAME_BYTES - 64,
 
 	LIMIT_NAME_BYTES =
 		4096, /* a suite, program or case name; 363 characters seen in the wild */

@@ -139,9 +139,16 @@ const struct msg_record *msg_describe_nth(size_t i);
 
 /*
  * Encode `message` (a struct msg_<type>) as one frame into buf (cleared first). -EMSGSIZE when it
- * would pass LIMIT_FRAME_BYTES or a field passes its limit, with `err` naming the field; -ENOMEM.
+ * would pass LIMIT_MESSAGE_BYTES or a field passes its limit, with `err` naming the field; -ENOMEM.
  */
 int msg_encode(enum msg_type type, const void *message, struct buf *buf, struct err *err);
+
+/*
+ * Append a record (not a message) as it stands in a frame, for signing it. Errors as msg_encode;
+ * the buffer may hold a part then.
+ */
+int msg_put_record(const struct msg_record *describe, const void *record, struct buf *buf,
+		   struct err *err);
 
 /*
  * Decode one frame. Returns the message type with *ret_message (in the arena; texts point into the

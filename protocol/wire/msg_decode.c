@@ -203,9 +203,9 @@ static int get_head(struct decoding *in, size_t *ret_n, const struct msg_record 
 {
 	size_t n = 0;
 	uint64_t magic = 0, number;
-	if (in->reader.left > LIMIT_FRAME_BYTES)
+	if (in->reader.left > LIMIT_MESSAGE_BYTES)
 		return err_set(in->err, -EPROTO, "it has %zu bytes, the limit is %d",
-			       in->reader.left, LIMIT_FRAME_BYTES);
+			       in->reader.left, LIMIT_MESSAGE_BYTES);
 	int r = codec_get_array(&in->reader, &n);
 	if (r == 0 && n >= MSG_HEAD_FIELDS)
 		r = codec_get_u64(&in->reader, &magic);

@@ -100,9 +100,9 @@ static int put_field(struct buf *buf, const struct msg_field *field, const void 
 	case MSG_FIELD_STRS:
 	case MSG_FIELD_LIST: r = put_items(buf, field, &value, err); break;
 	}
-	if (r == 0 && buf->len > LIMIT_FRAME_BYTES)
-		return err_set(err, -EMSGSIZE, "the frame grew past %d bytes at %s",
-			       LIMIT_FRAME_BYTES, field->name);
+	if (r == 0 && buf->len > LIMIT_MESSAGE_BYTES)
+		return err_set(err, -EMSGSIZE, "the message grew past %d bytes at %s",
+			       LIMIT_MESSAGE_BYTES, field->name);
 	return r;
 }
 
@@ -138,6 +138,13 @@ int msg_encode(enum msg_type type, const void *message, struct buf *buf, struct 
 	buf_clear(buf);
 	err_wrap(err, "cannot encode %s", record->name);
 	return r == -ENOBUFS ? -EMSGSIZE : r;
+}
+
+int msg_put_record(const struct msg_record *describe, const void *record, struct buf *buf,
+		   struct err *err)
+{
+	ASSERT(describe && !describe->number && record);
+	return put_record(buf, describe, record, err);
 }
 
 static size_t size_of_record(const struct msg_record *record, const void *from, size_t extra);

@@ -25,7 +25,7 @@ static void a_frame_is_an_array_of_fields(void **state)
 		.from = 255,
 	};
 	struct buf frame;
-	buf_init(&frame, LIMIT_FRAME_BYTES);
+	buf_init(&frame, LIMIT_MESSAGE_BYTES);
 	assert_int_equal(msg_encode(MSG_WATCH, &watch, &frame, NULL), 0);
 	assert_int_equal(frame.len, sizeof(expected) - 1);
 	assert_memory_equal(frame.data, expected, frame.len);
@@ -43,7 +43,7 @@ static void size_is_what_encoding_gives(void **state)
 			struct arena arena = { 0 };
 			struct buf frame;
 			struct err err = { 0 };
-			buf_init(&frame, LIMIT_FRAME_BYTES);
+			buf_init(&frame, LIMIT_MESSAGE_BYTES);
 			void *message = arena_alloc(&arena, record->bytes);
 			sample_fill(&rng, record, message, &arena, 200 << 10);
 			assert_int_equal(msg_encode(type, message, &frame, &err), 0);
@@ -58,7 +58,7 @@ static void refused(const struct msg_record *record, const void *message, const 
 {
 	struct err err = { 0 };
 	struct buf frame;
-	buf_init(&frame, LIMIT_FRAME_BYTES);
+	buf_init(&frame, LIMIT_MESSAGE_BYTES);
 	assert_int_equal(msg_encode(record->number, message, &frame, &err), -EMSGSIZE);
 	assert_int_equal(err.code, -EMSGSIZE);
 	assert_non_null(strstr(err.text, field));
@@ -126,7 +126,7 @@ static void a_limit_inside_a_list_names_the_place(void **state)
 	struct msg_report report = { .events = events, .n_events = 3 };
 	struct err err = { 0 };
 	struct buf frame;
-	buf_init(&frame, LIMIT_FRAME_BYTES);
+	buf_init(&frame, LIMIT_MESSAGE_BYTES);
 	assert_int_equal(msg_encode(MSG_REPORT, &report, &frame, &err), -EMSGSIZE);
 	assert_string_equal(err.text, "cannot encode report: events[2]: "
 				      "outcome has the value 10, the limit is 9");
@@ -149,9 +149,9 @@ static void a_frame_stays_below_its_cap(void **state)
 	report.n_events = 2;
 	assert_int_equal(msg_encode(MSG_REPORT, &report, &frame, &err), 0);
 	report.n_events = 3;
-	events[2].data.len -= msg_size(msg_describe(MSG_REPORT), &report) - LIMIT_FRAME_BYTES;
+	events[2].data.len -= msg_size(msg_describe(MSG_REPORT), &report) - LIMIT_MESSAGE_BYTES;
 	assert_int_equal(msg_encode(MSG_REPORT, &report, &frame, &err), 0);
-	assert_int_equal(frame.len, LIMIT_FRAME_BYTES);
+	assert_int_equal(frame.len, LIMIT_MESSAGE_BYTES);
 	events[2].data.len++;
 	assert_int_equal(msg_encode(MSG_REPORT, &report, &frame, &err), -EMSGSIZE);
 	buf_done(&frame);
