@@ -31,6 +31,8 @@ static const struct {
 	[OPTIONS_VERB_MERGE] = { verbs_merge, false },
 	[OPTIONS_VERB_EXPLAIN] = { verbs_explain, true },
 	[OPTIONS_VERB_SERVE] = { verbs_serve, true },
+	[OPTIONS_VERB_TOKEN] = { verbs_token, false },
+	[OPTIONS_VERB_AUDIT] = { verbs_audit, false },
 	[OPTIONS_VERB_DOCTOR] = { verbs_doctor, false },
 	[OPTIONS_VERB_HELP] = { verbs_help, false },
 	[OPTIONS_VERB_VERSION] = { verbs_version, false },

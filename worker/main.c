@@ -25,6 +25,8 @@ enum option {
 	SLOTS,
 	TAG,
 	NAME,
+	TOKEN,
+	TRUST,
 	INSECURE,
 	EMBEDDED,
 	LOG_FORMAT,
@@ -59,6 +61,19 @@ static const struct conf_option options[OPTIONS] = {
 		.name = "name",
 		.verbs = 1, .type = CONF_STRING, .metavar = "NAME", .group = "Cluster",
 		.help = "What reports call this worker; the host's name unless given.",
+	},
+	[TOKEN] = {
+		.name = "token",
+		.verbs = 1, .type = CONF_STRING, .metavar = "FILE", .group = "Cluster",
+		.help = "File with a token of paddock token create, for first contact: a key is "
+			"made and enrolled. From then on the key is enough, and the file is not "
+			"used again.",
+	},
+	[TRUST] = {
+		.name = "trust",
+		.verbs = 1, .type = CONF_STRING, .metavar = "FILE", .group = "Cluster",
+		.help = "Run only programs signed by one of the keys in this file, a signer of "
+			"paddock token list on each line.",
 	},
 	[INSECURE] = {
 		.name = "insecure",
@@ -220,6 +235,8 @@ static int run(const struct conf *conf)
 		.n_tags = n_tags,
 		.box_program = box,
 		.insecure = conf_flag(conf, INSECURE),
+		.token = conf_text(conf, TOKEN),
+		.trust = conf_text(conf, TRUST),
 		.embedded = conf_flag(conf, EMBEDDED),
 	};
 	enum log_level level = conf_flag(conf, VERBOSE) ? LOG_LEVEL_DEBUG

@@ -29,6 +29,7 @@
 #include "protocol/base/clock.h"
 #include "protocol/base/log.h"
 #include "protocol/wire/chan.h"
+#include "protocol/wire/guard.h"
 #include "protocol/wire/hello.h"
 #include "protocol/wire/lane.h"
 #include "protocol/wire/msg.h"
@@ -66,9 +67,12 @@ static const bool legal[STATE_MAX][STATE_MAX] = {
 	[LEAVING] = { [JOINING] = true, [GONE] = true },
 };
 
+enum { CONTROL, DATA }; /* numbers of lanes */
+
 /* One lane and its connection. */
 struct line {
 	const char *name;
+	unsigned number;
 	struct session *session;
 	struct chan_client *chan;
 	struct loop_fd *watch;
@@ -81,6 +85,7 @@ struct session {
 	struct session_options options;
 	enum state state;
 	struct line control, data;
+	struct guard guard;
 	struct loop_timer *timer;
 	struct arena arena; /* of the frame being handled */
 	uint64_t id;	    /* 0 before the first welcome */
@@ -114,26 +119,34 @@ static void go(struct session *s, int exit_code)
 
 /* ---- sending ---- */
 
-/* Encode a message into the line's lane, as begun by the caller, and send it. */
-static void send_message(struct line *line, enum msg_type type, const void *message,
-			 struct buf *frame, uint64_t patience_us)
+/* Send what was encoded, with result r, into the line's lane as begun by the caller. */
+static void transmit(struct line *line, int r, const struct err *err, uint64_t patience_us)
 {
-	struct err err = { 0 };
 	uint64_t now_us = clock_mono_us();
-	int r = msg_encode(type, message, frame, &err);
 	if (r < 0) {
 		/* The spool cuts batches to size and everything else is small: only memory can be
 		 * missing. */
-		LOG_ERROR("not_encoded", "line=%s reason=%s", line->name, err.text);
+		LOG_ERROR("not_encoded", "line=%s reason=%s", line->name, err->text);
 		ASSERT(r == -ENOMEM);
 		return;
 	}
 	if (!line->heard_us)
 		line->heard_us = now_us;
-	r = chan_client_send(line->chan, buf_str(frame));
+	r = chan_client_send(line->chan, buf_str(&line->lane.frame));
 	if (r < 0)
 		LOG_WARN("not_sent", "line=%s reason=%s", line->name, strerror(-r));
 	lane_client_sent(&line->lane, now_us, patience_us);
+}
+
+/* Encode a message numbered `seq` into the frame its lane began, and send it. */
+static void send_message(struct line *line, enum msg_type type, const void *message, uint64_t seq,
+			 struct buf *frame, uint64_t patience_us)
+{
+	struct err err = { 0 };
+	const struct guard_number number = { line->number, line->session->id, seq,
+					     clock_mono_us() };
+	int r = guard_request(&line->session->guard, &number, type, message, frame, &err);
+	transmit(line, r, &err, patience_us);
 }
 
 static unsigned processors(void)
@@ -158,7 +171,11 @@ static void send_hello(struct session *s)
 	hello.tags = s->options.tags;
 	hello.n_tags = s->options.n_tags;
 	struct buf *frame = lane_client_begin(&s->control.lane, &seq);
-	send_message(&s->control, MSG_HELLO, &hello, frame, 0);
+	int r = guard_hello(&s->guard, &hello, frame, &s->why);
+	if (r == -EMSGSIZE)
+		go(s, EXIT_CODE_USAGE);
+	else
+		transmit(&s->control, r, &s->why, 0);
 }
 
 static void send_poll(struct session *s)
@@ -172,7 +189,7 @@ static void send_poll(struct session *s)
 		.n_running = slots_running(s->options.slots, s->running),
 	};
 	struct buf *frame = lane_client_begin(&s->control.lane, &poll.seq);
-	send_message(&s->control, MSG_POLL, &poll, frame, s->poll_us);
+	send_message(&s->control, MSG_POLL, &poll, poll.seq, frame, s->poll_us);
 }
 
 static void send_report(struct session *s)
@@ -181,7 +198,7 @@ static void send_report(struct session *s)
 	report.n_events = spool_front(s->options.spool, &report.events);
 	ASSERT(report.n_events > 0);
 	struct buf *frame = lane_client_begin(&s->data.lane, &report.seq);
-	send_message(&s->data, MSG_REPORT, &report, frame, 0);
+	send_message(&s->data, MSG_REPORT, &report, report.seq, frame, 0);
 	s->flush_us = 0;
 	s->closed = slots_closed(s->options.slots);
 }
@@ -191,7 +208,7 @@ static void send_stop(struct session *s)
 	struct msg_stop stop = { .session = s->id, .reason = str_of(s->drain_reason) };
 	struct buf *frame = lane_client_begin(&s->control.lane, &stop.seq);
 	s->leave_us = clock_mono_us() + GOODBYE_US;
-	send_message(&s->control, MSG_STOP, &stop, frame, 0);
+	send_message(&s->control, MSG_STOP, &stop, stop.seq, frame, 0);
 }
 
 /* ---- receiving ---- */
@@ -273,14 +290,54 @@ static void on_receipt(struct session *s, struct line *line, const struct msg_re
 		go(s, s->exit_code);
 }
 
+/* The coordinator answered what only this worker can have sealed: it knows the key. */
+static void settle(struct session *s)
+{
+	struct err err = { 0 };
+	if (s->state == JOINING || !s->options.identity || s->options.identity->enrolled)
+		return;
+	LOG_INFO("enrolled", "token=%s key_file=%s", s->options.identity->token,
+		 s->options.identity->path);
+	if (identity_settle(s->options.identity, &err) < 0)
+		LOG_WARN("not_settled", "%s; the token is needed again", err.text);
+}
+
+/*
+ * A refusal in the clear, which anybody on the way can have written. A coordinator that lost our
+ * session cannot seal one, and one that was never asked before may not know how: so it makes a
+ * session join again, and ends a first attempt to join, but nothing more.
+ */
+static void on_hint(struct session *s, const struct msg_refused *refused)
+{
+	if (s->state == JOINING && s->id)
+		LOG_WARN("refused_in_the_clear", "text=%.*s; still trying",
+			 (int)(refused->text.len < 400 ? refused->text.len : 400),
+			 refused->text.data);
+	else if (s->state == JOINING || refused->session == s->id)
+		on_refused(s, refused);
+}
+
 static void handle(struct line *line, struct str frame)
 {
 	struct session *s = line->session;
 	struct err err = { 0 };
 	void *message;
+	enum guard_trust trust = guard_open(&s->guard, line->number, frame, clock_mono_us(),
+					    &frame);
+	if (trust == GUARD_FORGED) {
+		LOG_WARN("not_opened", "line=%s state=%s", line->name, state_names[s->state]);
+		return;
+	}
 	int type = msg_decode(frame, &s->arena, &message, &err);
 	line->heard_us = clock_mono_us();
 	line->warned = false;
+	if (trust == GUARD_HINT) {
+		if (type == MSG_REFUSED)
+			on_hint(s, message);
+		arena_clear(&s->arena);
+		return;
+	}
+	settle(s);
 	if (type == MSG_REFUSED)
 		on_refused(s, message);
 	else if (type == MSG_WELCOME && line == &s->control)
@@ -457,8 +514,9 @@ int session_new(const struct session_options *options, struct session **ret_sess
 	if (!s)
 		return err_set(err, -ENOMEM, "no memory for the session");
 	s->options = *options;
-	s->control = (struct line){ .name = "control", .session = s };
-	s->data = (struct line){ .name = "data", .session = s };
+	guard_init(&s->guard, options->identity);
+	s->control = (struct line){ .name = "control", .number = CONTROL, .session = s };
+	s->data = (struct line){ .name = "data", .number = DATA, .session = s };
 	s->running = calloc(slots_count(options->slots), sizeof(*s->running));
 	if (!s->running)
 		r = err_set(err, -ENOMEM, "no memory for the session");
@@ -471,6 +529,11 @@ int session_new(const struct session_options *options, struct session **ret_sess
 		return r;
 	}
 	send_hello(s);
+	if (s->state == GONE) {
+		*err = s->why;
+		session_free(s);
+		return err->code;
+	}
 	*ret_session = s;
 	return 0;
 }
@@ -490,6 +553,7 @@ void session_free(struct session *session)
 	hang_up(&session->data);
 	loop_timer_free(session->timer);
 	arena_done(&session->arena);
+	guard_done(&session->guard);
 	free(session->running);
 	free(session);
 }

@@ -10,6 +10,7 @@
 #include "protocol/base/err.h"
 #include "protocol/base/loop.h"
 #include "protocol/base/str.h"
+#include "protocol/wire/identity.h"
 #include "worker/slots.h"
 #include "worker/spool.h"
 
@@ -22,7 +23,8 @@ struct session_options {
 	struct loop *loop;
 	struct slots *slots;
 	struct spool *spool;
-	const char *coordinator; /* URL of the control endpoint */
+	const char *coordinator;   /* URL of the control endpoint */
+	struct identity *identity; /* its key; NULL: in the clear */
 	const char *name;
 	const struct str *tags; /* "K=V" */
 	size_t n_tags;

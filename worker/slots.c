@@ -25,6 +25,7 @@ enum { KEEPER_DEATHS_MAX = 5 }; /* of keepers that did not finish a single paylo
 struct slots {
 	struct attempt_host host;
 	const char *box_program;
+	const struct warrant_trust *trust; /* borrowed; NULL: anybody's programs are run */
 	struct loop_fd *watch;
 	unsigned n;
 	unsigned deaths;
@@ -80,6 +81,7 @@ int slots_new(const struct slots_options *options, struct slots **ret_slots, str
 		.machine_id = find_machine_id(),
 	};
 	slots->box_program = options->box_program;
+	slots->trust = options->trust;
 	slots->n = options->n;
 	int r = spawn_host_init(&slots->host.payload.spawn, options->loop, NULL);
 	if (r < 0)
@@ -178,13 +180,14 @@ static struct attempt *find(const struct slots *slots, uint64_t attempt, uint64_
 	return NULL;
 }
 
-static void refuse(struct slots *slots, const struct msg_assign *assign, const char *reason)
+static void refuse(struct slots *slots, const struct msg_assign *assign, enum msg_close_cause cause,
+		   const char *reason)
 {
 	struct news news = { .spool = slots->host.spool,
 			     .attempt = assign->attempt,
 			     .epoch = assign->epoch };
 	struct news_totals none = { 0 };
-	news_closed(&news, MSG_CLOSE_WORKER, reason, &none);
+	news_closed(&news, cause, reason, &none);
 	slots->host.closed++;
 }
 
@@ -193,7 +196,14 @@ void slots_assign(struct slots *slots, const struct msg_assign *assign)
 	if (find(slots, assign->attempt, assign->epoch))
 		return;
 	if (slots->broken) {
-		refuse(slots, assign, "this worker has lost its sandbox keeper");
+		refuse(slots, assign, MSG_CLOSE_WORKER, "this worker has lost its sandbox keeper");
+		return;
+	}
+	struct err err = { 0 };
+	if (slots->trust &&
+	    (assign->n_program != 1 || warrant_trusts(slots->trust, assign->program, &err) < 0)) {
+		LOG_WARN("not_trusted", "%s", err.text);
+		refuse(slots, assign, MSG_CLOSE_SETUP, err.text);
 		return;
 	}
 	for (unsigned i = 0; i < slots->n; i++) {
@@ -202,7 +212,7 @@ void slots_assign(struct slots *slots, const struct msg_assign *assign)
 		attempt_start(slots->items[i], assign);
 		return;
 	}
-	refuse(slots, assign, "this worker has no free slot");
+	refuse(slots, assign, MSG_CLOSE_WORKER, "this worker has no free slot");
 }
 
 void slots_cancel(struct slots *slots, uint64_t attempt, uint64_t epoch)

@@ -8,6 +8,7 @@
 #include "protocol/base/err.h"
 #include "protocol/base/loop.h"
 #include "protocol/wire/msg.h"
+#include "protocol/wire/warrant.h"
 #include "worker/spool.h"
 
 #include <stdbool.h>
@@ -19,8 +20,9 @@ struct slots_options {
 	struct loop *loop;
 	struct spool *spool;
 	unsigned n;
-	const char *worker;	 /* name */
-	const char *box_program; /* absolute path of paddock-box */
+	const char *worker;		   /* name */
+	const char *box_program;	   /* absolute path of paddock-box */
+	const struct warrant_trust *trust; /* whose programs to run; NULL: anybody's */
 };
 
 /*

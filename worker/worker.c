@@ -13,7 +13,9 @@
 #include "protocol/base/log.h"
 #include "protocol/base/loop.h"
 #include "protocol/wire/chan.h"
+#include "protocol/wire/identity.h"
 #include "protocol/wire/outcome.h"
+#include "protocol/wire/warrant.h"
 #include "worker/session.h"
 #include "worker/slots.h"
 #include "worker/spool.h"
@@ -33,6 +35,8 @@ struct worker {
 	struct spool *spool;
 	struct slots *slots;
 	struct session *session;
+	struct identity identity;
+	struct warrant_trust trust;
 	struct loop_signal *on_term, *on_int;
 	pid_t parent;
 	unsigned signals;
@@ -67,18 +71,22 @@ static int check_address(const struct worker_options *options, struct err *err)
 	int r = chan_address_check(options->coordinator, err);
 	if (r < 0)
 		return r;
-	if (!chan_address_is_local(options->coordinator))
+	if (options->insecure && !chan_address_is_local(options->coordinator))
 		return err_set(err, -EPERM,
-			       "cannot use %s: connections without keys are for this machine only; "
-			       "use an ipc:// or loopback address",
+			       "cannot use %s with --insecure: connections without keys are for "
+			       "this machine only; leave --insecure out, and give --token FILE",
 			       options->coordinator);
-	if (str_starts(str_of(options->coordinator), STR_LIT("tcp:")) && !options->insecure)
-		return err_set(
-			err, -EPERM,
-			"cannot use %s: tcp has no keys yet; add --insecure at both ends to speak "
-			"without them on this machine",
-			options->coordinator);
 	return 0;
+}
+
+/* Its key, unless it does without, and whom it trusts. */
+static int open_keys(struct worker *worker, struct err *err)
+{
+	const struct worker_options *options = worker->options;
+	int r = options->insecure ? 0
+				  : identity_open("worker", options->coordinator, options->token,
+						  &worker->identity, err);
+	return r == 0 && options->trust ? warrant_load(options->trust, &worker->trust, err) : r;
 }
 
 /* The parent may have died before the kernel was asked to tell: then it is another one already. */
@@ -107,6 +115,7 @@ static int build(struct worker *worker, struct err *err)
 		.n = options->slots,
 		.worker = options->name,
 		.box_program = options->box_program,
+		.trust = options->trust ? &worker->trust : NULL,
 	};
 	r = slots_new(&slots, &worker->slots, err);
 	if (r < 0)
@@ -116,6 +125,7 @@ static int build(struct worker *worker, struct err *err)
 		.slots = worker->slots,
 		.spool = worker->spool,
 		.coordinator = options->coordinator,
+		.identity = options->insecure ? NULL : &worker->identity,
 		.name = options->name,
 		.tags = options->tags,
 		.n_tags = options->n_tags,
@@ -160,6 +170,10 @@ int worker_run(const struct worker_options *options, struct err *err)
 	ASSERT(options->slots > 0 && options->name && options->box_program);
 	if (check_address(options, err) < 0)
 		return EXIT_CODE_USAGE;
+	if (open_keys(&worker, err) < 0) {
+		identity_done(&worker.identity);
+		return EXIT_CODE_SETUP;
+	}
 	if (bind_to_parent(&worker) < 0) {
 		err_set(err, -ESRCH, "an embedded worker needs a living parent");
 		return EXIT_CODE_INCOMPLETE;
@@ -175,6 +189,8 @@ int worker_run(const struct worker_options *options, struct err *err)
 	if (worker.orphaned)
 		err_set(err, -ESRCH, "the run this worker belongs to ended without it");
 	dismantle(&worker);
+	identity_done(&worker.identity);
+	warrant_done(&worker.trust);
 	if (worker.orphaned)
 		remove_sockets(options->coordinator);
 	return code;

@@ -18,6 +18,8 @@ struct worker_options {
 	size_t n_tags;
 	const char *box_program; /* absolute path of paddock-box */
 	bool insecure;		 /* speak without keys where only this machine listens */
+	const char *token;	 /* file of a token, for first contact; NULL: none */
+	const char *trust;	 /* file of the keys whose programs are run; NULL: anybody's */
 	bool embedded;		 /* child of a run: ends with its parent, leaves Ctrl-C to it */
 };
 

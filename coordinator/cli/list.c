@@ -112,7 +112,11 @@ static int judge(const struct verbs_call *call, int code, struct err *err)
 int verbs_list(const struct verbs_call *call, struct err *err)
 {
 	const struct embed_report report = { .ops = &list_ops };
-	const char *url = conf_text(call->conf, OPTIONS_COORDINATOR);
+	const struct remote_options where = {
+		.url = conf_text(call->conf, OPTIONS_COORDINATOR),
+		.token = conf_text(call->conf, OPTIONS_TOKEN_FILE),
+		.insecure = conf_flag(call->conf, OPTIONS_INSECURE),
+	};
 	struct embed_options options = {
 		.jobs = request_jobs(call->conf),
 		.reports = &report,
@@ -123,9 +127,8 @@ int verbs_list(const struct verbs_call *call, struct err *err)
 	int code = request_make(call, &request, err);
 	request.submit.list_only = 1;
 	request.submit.no_tests = 2; /* pass */
-	if (code == 0 && url && *url && !request.nothing) {
-		code = remote_run(url, conf_flag(call->conf, OPTIONS_INSECURE), &options,
-				  &request.submit, err);
+	if (code == 0 && where.url && *where.url && !request.nothing) {
+		code = remote_run(&where, &options, &request.submit, err);
 	} else if (code == 0 && !request.nothing) {
 		(void)place_history(call->conf, &store, NULL); /* estimates are a help, no more */
 		options.store_path = store.len ? buf_text(&store) : NULL;

@@ -13,6 +13,8 @@ enum {
 	MERGE = 1 << OPTIONS_VERB_MERGE,
 	EXPLAIN = 1 << OPTIONS_VERB_EXPLAIN,
 	SERVE = 1 << OPTIONS_VERB_SERVE,
+	TOKEN = 1 << OPTIONS_VERB_TOKEN,
+	AUDIT = 1 << OPTIONS_VERB_AUDIT,
 	DOCTOR = 1 << OPTIONS_VERB_DOCTOR,
 	HELP = 1 << OPTIONS_VERB_HELP,
 };
@@ -95,8 +97,36 @@ static const struct conf_verb verbs[OPTIONS_VERB_MAX] = {
 		.name = "serve",
 		.summary = "be the coordinator of a cluster",
 		.about = "Serves paddock-worker and run --coordinator until SIGTERM or SIGINT. "
-			"tcp addresses other than loopback need keys, which this version does "
-			"not have yet.",
+			"All that is said is encrypted, and only who was introduced with a "
+			"token is listened to: see paddock token. The coordinator's own key is "
+			"made in the state folder at the first start.",
+	},
+	[OPTIONS_VERB_TOKEN] = {
+		.name = "token", .operands = "create|list|revoke [ID...]", .min_operands = 1,
+		.summary = "let workers and clients into a coordinator, or keep them out",
+		.about = "  create   print a new token on standard output\n"
+			"  list     the tokens, and the keys they vouched for\n"
+			"  revoke   the tokens or keys that begin with these IDs\n"
+			"\n"
+			"Whoever starts a worker or a run with a token (--token FILE) makes a key "
+			"of its own, which is enrolled for what the token allows. A token that is "
+			"revoked vouches for no further key; the sessions of a key that is "
+			"revoked end at once.\n"
+			"\n"
+			"To be run on the coordinator's machine, by the user it runs as and with "
+			"the same --state; it need not be stopped.",
+	},
+	[OPTIONS_VERB_AUDIT] = {
+		.name = "audit", .operands = "verify|show [HEAD]", .min_operands = 1,
+		.max_operands = 2,
+		.summary = "what operators did, and whether the log was changed",
+		.about = "  verify   check the chain of digests from first to last\n"
+			"  show     print the entries, checking them too\n"
+			"\n"
+			"Exits 111 when an entry was changed, removed, added or moved. An end "
+			"that was cut off leaves a shorter log that is whole. To notice that, "
+			"keep the head that verify prints elsewhere, and give it as HEAD next "
+			"time.",
 	},
 	[OPTIONS_VERB_DOCTOR] = {
 		.name = "doctor",

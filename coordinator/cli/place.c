@@ -26,6 +26,16 @@ int place_state(struct buf *ret_buf, struct err *err)
 	return 0;
 }
 
+int place_coordinator(const struct conf *conf, struct buf *ret_buf, struct err *err)
+{
+	const char *given = conf_text(conf, OPTIONS_STATE);
+	if (!given)
+		return place_state(ret_buf, err);
+	buf_init(ret_buf, PATH_MAX);
+	int r = buf_puts(ret_buf, given);
+	return r < 0 ? err_errno(err, r, "--state %.100s", given) : 0;
+}
+
 int place_history(const struct conf *conf, struct buf *ret_buf, struct err *err)
 {
 	const char *given = conf_text(conf, OPTIONS_HISTORY);

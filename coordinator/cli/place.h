@@ -16,6 +16,12 @@
 int place_state(struct buf *ret_buf, struct err *err);
 
 /*
+ * The folder of a coordinator's state: the --state option, else that of place_state. 0 with the
+ * path in buf (initialised here); -errno with err. It may not exist.
+ */
+int place_coordinator(const struct conf *conf, struct buf *ret_buf, struct err *err);
+
+/*
  * The history file: the --history option, else history.db in the state folder. 0 with the path in
  * buf (initialised here); it is empty when the option says "none". -ENOENT as place_state.
  */

@@ -13,7 +13,11 @@
 static int carry_out(const struct verbs_call *call, const struct msg_submit *submit,
 		     const struct outputs *outputs, struct err *err)
 {
-	const char *url = conf_text(call->conf, OPTIONS_COORDINATOR);
+	const struct remote_options where = {
+		.url = conf_text(call->conf, OPTIONS_COORDINATOR),
+		.token = conf_text(call->conf, OPTIONS_TOKEN_FILE),
+		.insecure = conf_flag(call->conf, OPTIONS_INSECURE),
+	};
 	struct buf store = { 0 };
 	struct embed_options options = {
 		.jobs = request_jobs(call->conf),
@@ -22,9 +26,8 @@ static int carry_out(const struct verbs_call *call, const struct msg_submit *sub
 		.n_reports = outputs->n,
 		.artifacts = conf_text(call->conf, OPTIONS_ARTIFACTS_DIR),
 	};
-	if (url && *url)
-		return remote_run(url, conf_flag(call->conf, OPTIONS_INSECURE), &options, submit,
-				  err);
+	if (where.url && *where.url)
+		return remote_run(&where, &options, submit, err);
 	struct err no_place = { 0 };
 	if (place_history(call->conf, &store, &no_place) < 0)
 		fprintf(stderr, "paddock run: %s; going on without history\n", no_place.text);

@@ -39,6 +39,12 @@ int verbs_explain(const struct verbs_call *call, struct err *err);
 /* Be a coordinator until SIGTERM or SIGINT. */
 int verbs_serve(const struct verbs_call *call, struct err *err);
 
+/* Tokens and keys of a coordinator on this machine. */
+int verbs_token(const struct verbs_call *call, struct err *err);
+
+/* Its audit log. */
+int verbs_audit(const struct verbs_call *call, struct err *err);
+
 /* What this host can enforce. Starts paddock-box. */
 int verbs_doctor(const struct verbs_call *call, struct err *err);
 

@@ -6,11 +6,14 @@
 #include "coordinator/serve/daemon.h"
 
 #include "coordinator/history/store.h"
+#include "coordinator/serve/audit.h"
+#include "coordinator/serve/door.h"
 #include "coordinator/serve/server.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"
 #include "protocol/base/loop.h"
 #include "protocol/wire/chan.h"
+#include "protocol/wire/hello.h"
 #include "protocol/wire/outcome.h"
 
 #include <errno.h>
@@ -26,6 +29,8 @@ struct service {
 	struct loop *loop;
 	struct server *server;
 	struct store *store;
+	struct audit *audit;
+	struct door *door;
 	struct loop_signal *signals[2];
 	int lock;
 };
@@ -92,23 +97,40 @@ static int check_urls(const struct daemon_options *options, struct err *err)
 		int r = chan_address_check(url, err);
 		if (r < 0)
 			return r;
-		if (!chan_address_is_local(url))
+		if (options->insecure && !chan_address_is_local(url))
 			return err_set(
 				err, -EPERM,
-				"refusing to listen at %s: without keys only addresses of this "
-				"machine are served (tcp://127.0.0.1:PORT or ipc://PATH, with "
-				"--insecure)",
+				"refusing to listen at %s with --insecure: without keys only "
+				"addresses of this machine are served (tcp://127.0.0.1:PORT or "
+				"ipc://PATH); leave --insecure out",
 				url);
-		if (!options->insecure)
-			return err_set(err, -EPERM,
-				       "refusing to listen at %s without keys: give --insecure "
-				       "here and at the workers to serve this machine only",
-				       url);
 	}
 	return options->n_urls ? 0
 			       : err_set(err, -EINVAL,
 					 "nowhere to listen: give --listen URL, such as "
 					 "tcp://127.0.0.1:7200");
+}
+
+/* The audit log, the keys, and the first entry of this start. */
+static int open_door(struct service *service, const struct daemon_options *options,
+		     const char *folder, struct err *err)
+{
+	char path[PATH_MAX + 16], key[CIPHER_HEX_BYTES] = "none", url[CHAN_URL_BYTES];
+	snprintf(path, sizeof(path), "%s/" DAEMON_AUDIT_FILE, folder);
+	int r = audit_open(path, &service->audit, err);
+	if (r == 0 && !options->insecure)
+		r = door_new(folder, service->audit, &service->door, err);
+	if (r < 0)
+		return r;
+	if (service->door)
+		LOG_INFO("key",
+			 "coordinator=%s; paddock token create --state %s lets workers and "
+			 "clients in",
+			 door_key(service->door, key), folder);
+	return audit_add(service->audit, err, "start", "build=%s key=%s listen=%s%s",
+			 hello_build_id(), key,
+			 audit_word(str_of(options->urls[0]), url, sizeof(url)),
+			 options->n_urls > 1 ? ",..." : "");
 }
 
 static int start(struct service *service, const struct daemon_options *options, struct err *err)
@@ -119,8 +141,10 @@ static int start(struct service *service, const struct daemon_options *options, 
 		r = lock_folder(service, folder, err);
 	if (r < 0)
 		return r;
+	r = open_door(service, options, folder, err);
 	snprintf(path, sizeof(path), "%s/history.db", folder);
-	r = store_open(path, &service->store, err);
+	if (r == 0)
+		r = store_open(path, &service->store, err);
 	if (r == 0)
 		r = loop_new(&service->loop);
 	if (r == 0)
@@ -132,6 +156,8 @@ static int start(struct service *service, const struct daemon_options *options, 
 	if (r == 0)
 		r = server_new(service->loop,
 			       &(struct server_options){ .store = service->store,
+							 .door = service->door,
+							 .audit = service->audit,
 							 .must_store = true,
 							 .data = service,
 							 .on_event = on_event,
@@ -160,6 +186,10 @@ int daemon_run(const struct daemon_options *options, struct err *err)
 		loop_signal_free(service.signals[i]);
 	loop_free(service.loop);
 	store_close(service.store);
+	door_free(service.door);
+	if (service.audit && audit_add(service.audit, NULL, "end", "code=%d", -r) < 0)
+		LOG_ERROR("not_audited", "the end of this coordinator");
+	audit_free(service.audit);
 	fd_close(&service.lock);
 	return r < 0 ? EXIT_CODE_SETUP : EXIT_CODE_OK;
 }

@@ -8,6 +8,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Files of the state folder that others read, too. */
+#define DAEMON_AUDIT_FILE "audit.log"
+#define DAEMON_RING_FILE  "keyring"
+#define DAEMON_KEY_FILE	  "coordinator.key"
+
 struct daemon_options {
 	const char *const *urls; /* control addresses to listen on, at least one */
 	size_t n_urls;

@@ -8,13 +8,16 @@
 #include "protocol/base/clock.h"
 #include "protocol/base/log.h"
 #include "protocol/wire/record.h"
+#include "protocol/wire/warrant.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 enum {
 	STRAYS_US = 20000, /* polls are answered so soon while a worker ends what nobody knows */
 	SUBMIT_BYTES_MAX = 512 << 20, /* of the programs of one run */
+	FRAMES_OF_ROUND = 256, /* of an endpoint, then answers go out: a flood delays, no more */
 };
 
 static void on_hello(struct server *server, const struct msg_hello *hello, struct chan_peer *peer)
@@ -147,8 +150,30 @@ static void on_report(struct server *server, const struct msg_report *report,
 
 /* ---- clients ---- */
 
+/* With keys, every program is signed by the key that was enrolled with the client's own. */
+static int check_signatures(const struct session *session, const struct msg_submit *submit,
+			    struct err *err)
+{
+	int r = 0;
+	for (size_t i = 0; session->passport && r == 0 && i < submit->n_programs; i++) {
+		const struct msg_program *program = &submit->programs[i];
+		r = warrant_check(program, err);
+		if (r == 0 &&
+		    memcmp(program->signer.data, session->passport->signer, CIPHER_KEY_BYTES) != 0)
+			r = err_set(err, -EACCES,
+				    "the program %.*s is signed by another key than the one that "
+				    "was enrolled with this client's",
+				    (int)(program->name.len < 200 ? program->name.len : 200),
+				    program->name.data);
+	}
+	return r;
+}
+
 static int keep_piece(struct session *session, const struct msg_submit *submit, struct err *err)
 {
+	int r = check_signatures(session, submit, err);
+	if (r < 0)
+		return r;
 	if (session->arena.total_bytes > SUBMIT_BYTES_MAX)
 		return err_set(err, -E2BIG,
 			       "a submission of more than %d MiB: split it, or give its programs a "
@@ -162,6 +187,20 @@ static int keep_piece(struct session *session, const struct msg_submit *submit, 
 			return -ENOMEM;
 	}
 	return 0;
+}
+
+/* Before a case of it runs, the audit log has it; else it is stopped at once. */
+static int note_submit(struct server *server, struct session *session,
+		       const struct msg_submit *submit, const char *run, struct err *err)
+{
+	char words[256], title[128];
+	snprintf(words, sizeof(words), "run=%s programs=%zu title=%s", run, submit->n_programs,
+		 audit_word(submit->name, title, sizeof(title)));
+	int r = server_note(server, session, "submit", words, err);
+	if (r < 0)
+		core_run_stop(server->core, clock_mono_us(), session->run,
+			      "it could not be noted in the audit log", EXIT_CODE_INCOMPLETE, true);
+	return r;
 }
 
 static void on_submit(struct server *server, const struct msg_submit *submit,
@@ -180,7 +219,7 @@ static void on_submit(struct server *server, const struct msg_submit *submit,
 		whole.programs = session->programs.items;
 		whole.n_programs = session->programs.len;
 		session->run = runs_start(server, &whole, false, session->id, name, &err);
-		r = session->run ? 0 : -EINVAL;
+		r = session->run ? note_submit(server, session, &whole, name, &err) : -EINVAL;
 	}
 	if (r < 0) {
 		session->waits[SESSION_CONTROL] = false;
@@ -211,6 +250,7 @@ static void on_watch(struct server *server, const struct msg_watch *watch, struc
 
 static void on_stop(struct server *server, const struct msg_stop *stop, struct chan_peer *peer)
 {
+	struct err err = { 0 };
 	struct session *session = take_request(server, SESSION_CONTROL, stop->session, stop->seq,
 					       peer);
 	if (!session)
@@ -219,16 +259,52 @@ static void on_stop(struct server *server, const struct msg_stop *stop, struct c
 		      &(struct msg_receipt){ .session = session->id, .seq = stop->seq });
 	if (session->role == HELLO_WORKER)
 		server_end_session(server, session, "it said goodbye");
-	else if (session->run)
+	else if (session->run) {
+		struct served_run *run = runs_find(server, session->run);
+		char words[64];
+		snprintf(words, sizeof(words), "run=%s", run ? run->name : "-");
+		if (server_note(server, session, "stop", words, &err) < 0)
+			LOG_ERROR("not_audited", "%s", err.text); /* stopping is never refused */
 		core_run_stop(server->core, clock_mono_us(), session->run, "stopped by its client",
 			      EXIT_CODE_OK, true);
+	}
 }
 
 /* ---- frames ---- */
 
+/* A session asked for what its role does not include. True: it was told so. */
+static bool is_beyond(struct server *server, int lane, int type, const void *message,
+		      struct chan_peer *peer)
+{
+	/* All but hello, welcome and refused begin with these. */
+	const struct {
+		uint64_t session, seq;
+	} *number = message;
+	char text[256];
+	if (type == MSG_HELLO || type == MSG_WELCOME || type == MSG_REFUSED)
+		return false;
+	struct session *session = session_find(&server->sessions, number->session);
+	if (!session || passport_allows(session->access, type))
+		return false;
+	if (!take_request(server, lane, number->session, number->seq, peer))
+		return true;
+	snprintf(text, sizeof(text),
+		 "this key has the role %s, which may not do that (%s): enrol with a token of "
+		 "another --role",
+		 keyring_role_name(session->access), msg_describe((unsigned)type)->name);
+	LOG_WARN("beyond_role", "name=%s role=%s message=%s", session->name,
+		 keyring_role_name(session->access), msg_describe((unsigned)type)->name);
+	outbox_refuse(server,
+		      &(struct request){ lane, &session->parked[lane], session->id, number->seq },
+		      EXIT_CODE_INCOMPLETE, text);
+	return true;
+}
+
 static void dispatch(struct server *server, int lane, int type, const void *message,
 		     struct chan_peer *peer)
 {
+	if (is_beyond(server, lane, type, message, peer))
+		return;
 	if (lane == SESSION_CONTROL && type == MSG_HELLO)
 		on_hello(server, message, peer);
 	else if (lane == SESSION_CONTROL && type == MSG_POLL)
@@ -250,15 +326,21 @@ static void on_frames(struct server *server, int lane)
 {
 	struct str frame;
 	struct chan_peer peer;
+	struct seal_head head;
 	void *message;
-	int r;
-	while ((r = chan_server_receive(server->chans[lane], &frame, &peer)) > 0) {
+	int r = 0, left = FRAMES_OF_ROUND;
+	while (left-- && (r = chan_server_receive(server->chans[lane], &frame, &peer)) > 0) {
 		struct err err = { 0 };
 		arena_clear(&server->arena);
+		if (!door_enter(server, lane, frame, &peer, &frame, &head))
+			continue;
 		int type = msg_decode(frame, &server->arena, &message, &err);
+		if (type >= 0 && !door_fits(&head, type, message))
+			type = err_set(&err, -EPROTO, "the message belongs to another frame");
 		if (type < 0) {
 			LOG_WARN("bad_frame", "%s", err.text);
-			outbox_refuse(server, &(struct request){ lane, &peer, 0, 0 },
+			outbox_refuse(server,
+				      &(struct request){ lane, &peer, head.session, head.seq },
 				      EXIT_CODE_INCOMPLETE, err.text);
 			continue;
 		}

@@ -28,10 +28,19 @@ void outbox_frame(struct server *server, int lane, struct chan_peer *peer)
 void outbox_refuse(struct server *server, const struct request *request, enum exit_code code,
 		   const char *text)
 {
+	struct session *session = session_find(&server->sessions, request->session);
+	struct lane_server *kept = session ? &session->lanes[request->lane] : NULL;
 	struct msg_refused refused;
 	hello_refuse(&refused, code, request->session, request->seq, text);
-	if (msg_encode(MSG_REFUSED, &refused, &server->frame, NULL) == 0)
-		outbox_frame(server, request->lane, request->peer);
+	if (msg_encode(MSG_REFUSED, &refused, &server->frame, NULL) < 0)
+		return;
+	if (kept && request->seq && request->seq == kept->seq && !kept->answered) {
+		if (door_seal(server, session, request->lane, request->seq) < 0 ||
+		    lane_server_answer(kept, request->seq, buf_str(&server->frame)) < 0)
+			LOG_ERROR("out_of_memory", "keeping a refusal");
+		session->waits[request->lane] = false;
+	}
+	outbox_frame(server, request->lane, request->peer);
 }
 
 /*
@@ -43,7 +52,8 @@ bool outbox_answer(struct server *server, struct session *session, int lane, enu
 {
 	struct err err = { 0 };
 	ASSERT(session->waits[lane]);
-	if (msg_encode(type, message, &server->frame, &err) < 0) {
+	if (msg_encode(type, message, &server->frame, &err) < 0 ||
+	    door_seal(server, session, lane, session->lanes[lane].seq) < 0) {
 		LOG_ERROR("encode_failed", "%s", err.text);
 		return false;
 	}

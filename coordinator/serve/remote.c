@@ -11,9 +11,11 @@
 #include "protocol/base/log.h"
 #include "protocol/base/loop.h"
 #include "protocol/wire/chan.h"
+#include "protocol/wire/guard.h"
 #include "protocol/wire/hello.h"
 #include "protocol/wire/lane.h"
 #include "protocol/wire/outcome.h"
+#include "protocol/wire/warrant.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -36,6 +38,8 @@ struct remote {
 	struct loop *loop;
 	struct chan_client *chans[LANES];
 	struct lane_client lanes[LANES];
+	struct identity identity;
+	struct guard guard;
 	struct loop_fd *watches[LANES];
 	struct loop_timer *tick;
 	struct loop_signal *signals[3];
@@ -56,12 +60,11 @@ static void finish(struct remote *remote, int exit_code)
 	loop_stop(remote->loop);
 }
 
-static void send_message(struct remote *remote, int lane, enum msg_type type, const void *message,
-			 struct buf *frame, uint64_t patience_us)
+/* Send what was encoded, with result r, into the lane's frame. */
+static void transmit(struct remote *remote, int lane, int r, uint64_t patience_us)
 {
-	int r = msg_encode(type, message, frame, remote->err);
 	if (r == 0)
-		r = chan_client_send(remote->chans[lane], buf_str(frame));
+		r = chan_client_send(remote->chans[lane], buf_str(&remote->lanes[lane].frame));
 	if (r < 0) {
 		if (!remote->err->text[0])
 			err_errno(remote->err, r, "sending to the coordinator");
@@ -71,15 +74,43 @@ static void send_message(struct remote *remote, int lane, enum msg_type type, co
 	lane_client_sent(&remote->lanes[lane], clock_mono_us(), patience_us);
 }
 
+/* A watch may be parked; all else is answered at once. */
+static void send_message(struct remote *remote, unsigned lane, enum msg_type type,
+			 const void *message, uint64_t seq, struct buf *frame)
+{
+	const struct guard_number number = { lane, remote->session, seq, clock_mono_us() };
+	int r = guard_request(&remote->guard, &number, type, message, frame, remote->err);
+	transmit(remote, (int)lane, r, type == MSG_WATCH ? remote->poll_us : 0);
+}
+
 static void say_hello(struct remote *remote)
 {
-	char name[64];
+	char name[128], host[64] = "somewhere";
 	uint64_t seq;
 	struct msg_hello hello;
 	struct buf *frame = lane_client_begin(&remote->lanes[CONTROL], &seq);
-	snprintf(name, sizeof(name), "client-%ld", (long)getpid());
+	gethostname(host, sizeof(host) - 1);
+	snprintf(name, sizeof(name), "client-%ld@%s", (long)getpid(), host);
 	hello_fill(&hello, HELLO_CLIENT, name);
-	send_message(remote, CONTROL, MSG_HELLO, &hello, frame, 0);
+	transmit(remote, CONTROL, guard_hello(&remote->guard, &hello, frame, remote->err), 0);
+}
+
+/* Sign copies of n programs in the arena; the originals without keys. NULL on no memory. */
+static struct msg_program *sign(struct remote *remote, struct msg_program *programs, size_t n)
+{
+	if (!remote->guard.identity)
+		return programs;
+	arena_clear(&remote->arena);
+	struct msg_program *copies = arena_alloc(&remote->arena, n * sizeof(*copies));
+	uint8_t(*signatures)[CIPHER_SIGNATURE_BYTES] = arena_alloc(&remote->arena,
+								   n * sizeof(*signatures));
+	for (size_t i = 0; copies && signatures && i < n; i++) {
+		copies[i] = programs[i];
+		if (warrant_sign(&copies[i], remote->identity.seed, remote->identity.signer,
+				 signatures[i]) < 0)
+			return NULL;
+	}
+	return signatures ? copies : NULL;
 }
 
 static void submit_piece(struct remote *remote)
@@ -96,11 +127,16 @@ static void submit_piece(struct remote *remote)
 		n++;
 	}
 	piece.n_programs = n;
+	piece.programs = sign(remote, piece.programs, n);
+	if (n && !piece.programs) {
+		transmit(remote, CONTROL, -ENOMEM, 0);
+		return;
+	}
 	piece.more = n < left;
 	piece.session = remote->session;
 	piece.seq = seq;
 	remote->submitted += n;
-	send_message(remote, CONTROL, MSG_SUBMIT, &piece, frame, 0);
+	send_message(remote, CONTROL, MSG_SUBMIT, &piece, seq, frame);
 }
 
 static void watch(struct remote *remote)
@@ -110,7 +146,7 @@ static void watch(struct remote *remote)
 	send_message(remote, DATA, MSG_WATCH,
 		     &(struct msg_watch){
 			     .session = remote->session, .seq = seq, .from = remote->next_event },
-		     frame, remote->poll_us);
+		     seq, frame);
 }
 
 static void say_stop(struct remote *remote)
@@ -121,7 +157,7 @@ static void say_stop(struct remote *remote)
 		     &(struct msg_stop){ .session = remote->session,
 					 .seq = seq,
 					 .reason = STR_LIT("interrupted") },
-		     frame, 0);
+		     seq, frame);
 }
 
 static void on_welcome(struct remote *remote, const struct msg_welcome *welcome)
@@ -167,13 +203,30 @@ static void on_refused(struct remote *remote, const struct msg_refused *refused)
 	finish(remote, refused->code ? (int)refused->code : EXIT_CODE_INCOMPLETE);
 }
 
+/* The coordinator answered what only this client can have sealed: it knows the key. */
+static bool settle(struct remote *remote)
+{
+	if (!remote->guard.identity || identity_settle(&remote->identity, remote->err) == 0)
+		return true;
+	finish(remote, EXIT_CODE_INCOMPLETE);
+	return false;
+}
+
 static void on_frame(struct remote *remote, int lane, struct str frame)
 {
 	void *message;
 	struct err err = { 0 };
+	enum guard_trust trust = guard_open(&remote->guard, (unsigned)lane, frame, clock_mono_us(),
+					    &frame);
+	if (trust == GUARD_FORGED)
+		return;
 	arena_clear(&remote->arena);
 	int type = msg_decode(frame, &remote->arena, &message, &err);
 	remote->heard_us = clock_mono_us();
+	if (trust == GUARD_HINT && type != MSG_REFUSED)
+		return;
+	if (trust == GUARD_TRUSTED && remote->state != SAYING_HELLO && !settle(remote))
+		return;
 	if (type < 0) {
 		*remote->err = err;
 		err_wrap(remote->err,
@@ -292,37 +345,40 @@ static void tear_down(struct remote *remote)
 	for (int i = 0; i < 3; i++)
 		loop_signal_free(remote->signals[i]);
 	loop_free(remote->loop);
+	guard_done(&remote->guard);
+	identity_done(&remote->identity);
 	arena_done(&remote->arena);
 }
 
 static int check_address(const char *url, bool insecure, struct err *err)
 {
 	int r = chan_address_check(url, err);
-	if (r == 0 && !chan_address_is_local(url))
+	if (r == 0 && insecure && !chan_address_is_local(url))
 		r = err_set(err, -EPERM,
-			    "refusing to dial %s: without keys only a coordinator on "
-			    "this machine is spoken to",
-			    url);
-	if (r == 0 && !insecure)
-		r = err_set(err, -EPERM,
-			    "refusing to dial %s without keys: give --insecure to speak "
-			    "to this machine's own coordinator",
+			    "refusing to dial %s with --insecure: without keys only a coordinator "
+			    "on this machine is spoken to; leave it out, and give --token FILE",
 			    url);
 	return r;
 }
 
-int remote_run(const char *url, bool insecure, const struct embed_options *options,
+int remote_run(const struct remote_options *where, const struct embed_options *options,
 	       const struct msg_submit *submit, struct err *err)
 {
 	struct err own = { 0 };
 	struct remote remote = { .submit = submit,
 				 .err = err ? err : &own,
 				 .heard_us = clock_mono_us() };
-	if (check_address(url, insecure, remote.err) < 0)
+	if (check_address(where->url, where->insecure, remote.err) < 0)
 		return EXIT_CODE_USAGE;
-	if (reports_open_run(options, &remote.reports, remote.err) < 0)
+	if (!where->insecure &&
+	    identity_open("client", where->url, where->token, &remote.identity, remote.err) < 0)
+		return EXIT_CODE_INCOMPLETE;
+	guard_init(&remote.guard, where->insecure ? NULL : &remote.identity);
+	if (reports_open_run(options, &remote.reports, remote.err) < 0) {
+		identity_done(&remote.identity);
 		return EXIT_CODE_REPORT;
-	if (set_up(&remote, url) < 0) {
+	}
+	if (set_up(&remote, where->url) < 0) {
 		remote.exit_code = EXIT_CODE_INCOMPLETE;
 	} else {
 		say_hello(&remote);

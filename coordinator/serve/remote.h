@@ -5,12 +5,18 @@
 
 #include "coordinator/serve/embed.h"
 
+/* Which coordinator, and who asks. */
+struct remote_options {
+	const char *url;   /* of its control endpoint */
+	const char *token; /* file of a token, for first contact; NULL: none */
+	bool insecure;	   /* without keys, to an address of this machine only */
+};
+
 /*
- * As embed_run, but through the coordinator at `url`; options->jobs and the store are not used.
- * Without `insecure` nothing is sent (keys come later); with it only to an address of this machine.
- * Unreachable for 20 s: 111.
+ * As embed_run, but through a coordinator; options->jobs and the store are not used. Programs are
+ * signed by the key that was enrolled. Unreachable for 20 s: 111.
  */
-int remote_run(const char *url, bool insecure, const struct embed_options *options,
+int remote_run(const struct remote_options *where, const struct embed_options *options,
 	       const struct msg_submit *submit, struct err *err);
 
 #endif

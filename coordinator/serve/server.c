@@ -51,6 +51,7 @@ void server_end_session(struct server *server, struct session *session, const ch
 			chan_server_drop(server->chans[lane], &session->parked[lane]);
 	if (session->receipt_due)
 		server->receipts_due--;
+	door_forget(server, session);
 	session_free(&server->sessions, session);
 }
 
@@ -92,6 +93,18 @@ static void excuse_silence(struct server *server, uint64_t now)
 			server->sessions.table.items[i]->heard_us = now;
 }
 
+int server_note(struct server *server, const struct session *session, const char *act,
+		const char *words, struct err *err)
+{
+	char name[128];
+	if (!server->options.audit)
+		return 0;
+	return audit_add(server->options.audit, err, act, "by=%s key=%s role=%s %s",
+			 audit_word(str_of(session->name), name, sizeof(name)),
+			 session->passport ? session->passport->id : "none",
+			 keyring_role_name(session->access), words);
+}
+
 void server_step(void *data)
 {
 	struct server *server = data;
@@ -101,6 +114,7 @@ void server_step(void *data)
 	server->stepped_us = now;
 	if (now >= core_deadline_us(server->core))
 		core_tick(server->core, now);
+	door_tend(server, now);
 	outbox_drain(server);
 	for (size_t i = 0; i < server->sessions.table.len; i++)
 		if (server->sessions.table.items[i])
@@ -213,6 +227,7 @@ size_t server_workers(const struct server *server)
 	size_t n = 0;
 	for (size_t i = 0; i < server->sessions.table.len; i++)
 		n += server->sessions.table.items[i] &&
-		     server->sessions.table.items[i]->role == HELLO_WORKER;
+		     server->sessions.table.items[i]->role == HELLO_WORKER &&
+		     !session_is_pending(server->sessions.table.items[i]);
 	return n;
 }

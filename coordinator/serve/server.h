@@ -18,9 +18,13 @@
 #include <stdint.h>
 
 struct server;
+struct door;
+struct audit;
 
 struct server_options {
 	struct store *store; /* borrowed; NULL: nothing is kept */
+	struct door *door;   /* borrowed; NULL: everybody who can connect speaks in the clear */
+	struct audit *audit; /* borrowed; NULL: nobody asks who submitted what */
 	bool must_store; /* acknowledge results only once durable; else go on without the store when
 			    it fails */
 	void *data;

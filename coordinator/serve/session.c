@@ -22,6 +22,7 @@ static void done(struct session *session)
 	free(session->assigns.items);
 	free(session->cancels.items);
 	free(session->programs.items);
+	passport_free(session->passport);
 	free(session);
 }
 
@@ -48,6 +49,7 @@ struct session *session_new(struct sessions *sessions, const struct msg_hello *h
 		return NULL;
 	session->id = ((random | 1) << 16 & UINT64_C(0x7fffffffffff0000)) | place;
 	session->role = (enum hello_role)hello->role;
+	session->access = session->role == HELLO_WORKER ? KEYRING_WORKER : KEYRING_OPERATE;
 	session->slots = hello->slots;
 	session->heard_us = now_us;
 	session->name = str_dup(hello->name);
@@ -71,6 +73,11 @@ struct session *session_find(const struct sessions *sessions, uint64_t id)
 	    sessions->table.items[place]->id != id)
 		return NULL;
 	return sessions->table.items[place];
+}
+
+bool session_is_pending(const struct session *session)
+{
+	return session->passport && session->passport->pending;
 }
 
 void session_free(struct sessions *sessions, struct session *session)

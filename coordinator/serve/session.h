@@ -7,6 +7,7 @@
 #define PADDOCK_SERVE_SESSION_H
 
 #include "coordinator/serve/feed.h"
+#include "coordinator/serve/passport.h"
 #include "protocol/base/arena.h"
 #include "protocol/base/vec.h"
 #include "protocol/wire/chan.h"
@@ -48,7 +49,9 @@ struct session {
 	struct {
 		struct msg_program *items;
 		size_t len, cap;
-	} programs; /* of a submission in pieces */
+	} programs;		   /* of a submission in pieces */
+	enum keyring_role access;  /* what it may do */
+	struct passport *passport; /* its keys; NULL: it speaks in the clear */
 	uint64_t watch_from;
 	uint64_t run; /* a client's, the core's number */
 };
@@ -69,6 +72,9 @@ struct session *session_new(struct sessions *sessions, const struct msg_hello *h
 
 /* The session `id`, or NULL. */
 struct session *session_find(const struct sessions *sessions, uint64_t id);
+
+/* Did only a hello come yet, perhaps a replay? Such a session does not count. */
+bool session_is_pending(const struct session *session);
 
 /* Keep a copy of an order, one of the two, for its next poll. 0 or -ENOMEM. */
 int session_keep_order(struct session *session, const struct msg_assign *assign,

@@ -10,11 +10,13 @@
 #define PADDOCK_SERVE_STATE_H
 
 #include "coordinator/core/core.h"
+#include "coordinator/serve/audit.h"
 #include "coordinator/serve/feed.h"
 #include "coordinator/serve/server.h"
 #include "coordinator/serve/session.h"
 #include "protocol/wire/chan.h"
 #include "protocol/wire/ids.h"
+#include "protocol/wire/seal.h"
 
 enum {
 	/* parked polls are answered at least so often: below the core's suspicion (5 s) */
@@ -66,11 +68,50 @@ uint64_t server_random(void);
 /* The peer is gone: its worker's attempts are lost, its run is stopped. Frees the session. */
 void server_end_session(struct server *server, struct session *session, const char *why);
 
+/*
+ * Note an act of a session in the audit log, with its "key=value" words, before it is carried out;
+ * 0 also when there is no log. -errno with err: then it must not be.
+ */
+int server_note(struct server *server, const struct session *session, const char *act,
+		const char *words, struct err *err);
+
 /* ---- inbox.c ---- */
 
 /* Take every request that waits at an endpoint. `data` is the server. */
 void inbox_control(void *data);
 void inbox_data(void *data); /* as inbox_control */
+
+/* ---- door.c: the one place where frames are opened and sealed ---- */
+
+/*
+ * Open a frame that came in: the message in it, valid until the next frame, and its head. False: it
+ * was dealt with (a handshake answered, somebody turned away).
+ */
+bool door_enter(struct server *server, int lane, struct str frame, struct chan_peer *peer,
+		struct str *ret_message, struct seal_head *ret_head);
+
+/* Does a message belong to the frame that it came in? */
+bool door_fits(const struct seal_head *head, int type, const void *message);
+
+/*
+ * Seal server->frame in place as the answer to number `seq` of a session; one in the clear leaves
+ * it as it is. 0, -EALREADY when that number was answered before, -EMSGSIZE, -ENOMEM.
+ */
+int door_seal(struct server *server, struct session *session, int lane, uint64_t seq);
+
+/* A session ends: what the door counted of it. */
+void door_forget(struct server *server, const struct session *session);
+
+/* Each round: end what was revoked, forget who never spoke. */
+void door_tend(struct server *server, uint64_t now_us);
+
+/* ---- knock.c ---- */
+
+/* A handshake's first message: answer it. `by_token`: the key may be unknown. */
+void knock(struct server *server, bool by_token, struct str message, struct chan_peer *peer);
+
+/* The token vouches for the session's key, durably. 0, or -errno with err. */
+int knock_enrol(struct server *server, struct session *session, struct err *err);
 
 /* ---- runs.c ---- */
 
@@ -96,7 +137,10 @@ void runs_commit(struct server *server);
 /* Send server->frame to a peer. */
 void outbox_frame(struct server *server, int lane, struct chan_peer *peer);
 
-/* Refuse a request with the exit code its sender should end with. */
+/*
+ * Refuse a request with the exit code its sender should end with. Where it is the newest of a
+ * session's lane and not answered yet, that is its answer: sealed, and kept for a repetition.
+ */
 void outbox_refuse(struct server *server, const struct request *request, enum exit_code code,
 		   const char *text);
 

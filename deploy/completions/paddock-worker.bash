@@ -20,6 +20,16 @@ _paddock_worker()
 		:
 		return
 		;;
+	--token)
+		compopt -o filenames
+		COMPREPLY=($(compgen -f -- "$word"))
+		return
+		;;
+	--trust)
+		compopt -o filenames
+		COMPREPLY=($(compgen -f -- "$word"))
+		return
+		;;
 	--log-format)
 		COMPREPLY=($(compgen -W "text json" -- "$word"))
 		return
@@ -30,7 +40,7 @@ _paddock_worker()
 		;;
 	esac
 	case $verb in
-	'') options="--help --coordinator --slots --tag --name --insecure --no-insecure --log-format --verbose --no-verbose --version --no-version --completion" ;;
+	'') options="--help --coordinator --slots --tag --name --token --trust --insecure --no-insecure --log-format --verbose --no-verbose --version --no-version --completion" ;;
 	esac
 	case $word in
 	-*) COMPREPLY=($(compgen -W "$options" -- "$word")) ;;

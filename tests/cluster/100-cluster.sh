@@ -66,7 +66,7 @@ expect_exit 105 "$paddock" serve --listen "ipc://$work/file" --insecure --state 
 expect_eq precious "$(cat "$work/file")" "the file at the socket's path"
 
 # Without keys: this machine only, and only when asked for.
-expect_exit 2 "$paddock" serve --listen "tcp://127.0.0.1:$port" --state "$work/serve"
-expect_in "insecure" "$work/err"
+expect_exit 105 "$PADDOCK_BIN/paddock-worker" --coordinator "tcp://127.0.0.1:$port"
+expect_in "--token FILE" "$work/err"
 expect_exit 2 "$paddock" serve --listen "tcp://0.0.0.0:$port" --insecure --state "$work/serve"
 expect_exit 2 "$paddock" run --coordinator "tcp://192.0.2.1:7200" --insecure --progress none "$work/t.list"

@@ -60,9 +60,15 @@ try 2 history import
 try 2 explain
 try 2 merge
 try 2 serve
-try 2 serve --listen tcp://127.0.0.1:1
 try 2 serve --listen tcp://0.0.0.0:1 --insecure
 try 2 serve --http 127.0.0.1:1 --listen ipc:///tmp/x
+try 2 token
+try 2 token crate
+try 2 token create --role king --state s
+try 2 token create --pool gpu --state s
+try 2 token revoke abc --state s
+try 2 audit look
+try 2 audit verify abc
 try 2 help runn
 try 2 version now
 try 96 run --profile ci cmds

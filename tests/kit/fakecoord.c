@@ -72,8 +72,8 @@ static void start_worker(struct fakecoord *coord, unsigned slots)
 	snprintf(program, sizeof(program), "%s/paddock-worker", bin);
 	snprintf(url, sizeof(url), "ipc://%s/socket", coord->folder);
 	snprintf(count, sizeof(count), "%u", slots);
-	char *argv[] = { program,  "--coordinator", url,	  "--slots", count,
-			 "--name", "tester",	    "--embedded", NULL };
+	char *argv[] = { program,  "--coordinator", url,	  "--slots",	count,
+			 "--name", "tester",	    "--embedded", "--insecure", NULL };
 	if (posix_spawn(&coord->worker, program, NULL, NULL, argv, environ) != 0)
 		fail_msg("cannot start %s", program);
 }
