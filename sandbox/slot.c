@@ -150,7 +150,6 @@ static int need_zygote(struct slot *slot, enum slot_kind kind)
 		.slate = slot->slate,
 		.slot = slot->number,
 		.count_processes = !slot->cg || !cg_in(slot->shared->cg, CG_PIDS)->version,
-		.own_groups = slot->cg != NULL,
 		.once = slot->shared->once,
 	};
 	pid_t pid;

@@ -132,7 +132,7 @@ static int make_template(struct zygote *z, unsigned devices)
 	drop_mounts(z);
 	util_close(&z->template_fd);
 	z->devices = devices;
-	z->template_fd = apply_template(devices, z->slot.own_groups, z->apply.slate);
+	z->template_fd = apply_template(devices, !z->slot.count_processes, z->apply.slate);
 	if (z->template_fd < 0)
 		return z->template_fd;
 	return setns(z->host_fd, CLONE_NEWNS) < 0 ? slate_fail(z->apply.slate, -errno) : 0;

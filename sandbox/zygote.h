@@ -10,8 +10,7 @@ struct zygote_slot {
 	const struct host *host;
 	struct slate *slate;
 	unsigned slot;
-	bool count_processes; /* no pids cgroup: RLIMIT_NPROC instead */
-	bool own_groups;      /* it lives in groups of the slot */
+	bool count_processes; /* no group of its own: RLIMIT_NPROC instead */
 	/* The spec of its only request, which comes without; it ends then. NULL: they come with. */
 	const struct box_spec *once;
 };

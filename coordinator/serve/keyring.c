@@ -189,7 +189,7 @@ static int take_text(struct keyring *keyring, struct str text, struct err *err)
 	text.len = end ? (size_t)(end - text.data) : 0;
 	if (!end)
 		return 0;
-	for (size_t taken = 0; str_split(&text, '\n', &line); taken += line.len + 1) {
+	while (str_split(&text, '\n', &line)) {
 		keyring->lines++;
 		int r = take_line(keyring, line);
 		if (r == -ENOMEM)
