@@ -160,6 +160,7 @@ static unsigned processors(void)
 static void send_hello(struct session *s)
 {
 	struct msg_hello hello;
+	char host[256] = "";
 	uint64_t seq;
 	long pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
 	hello_fill(&hello, HELLO_WORKER, s->options.name);
@@ -170,6 +171,8 @@ static void send_hello(struct session *s)
 	hello.resume = s->id;
 	hello.tags = s->options.tags;
 	hello.n_tags = s->options.n_tags;
+	(void)gethostname(host, sizeof(host) - 1); /* an empty one is as good as none */
+	hello.host = str_of(host);
 	struct buf *frame = lane_client_begin(&s->control.lane, &seq);
 	int r = guard_hello(&s->guard, &hello, frame, &s->why);
 	if (r == -EMSGSIZE)

@@ -4,6 +4,11 @@
  * Per worker and run: listings first (they reveal work), then the best ready case and, from its
  * program, enough others to make a shard worth its start-up. Invariant: worker->used is the sum
  * of the processors of its attempts and never passes its slots.
+ *
+ * Across runs: runs of clients below their quota first; then by a time that each run has, its turn:
+ * when it began, plus the time its work would take alone on all slots, less a head start by its
+ * priority. As what is left shrinks, a turn only comes nearer. So a run is preceded by no run that
+ * begins after its own turn (plus head starts): short runs go first, and none waits for ever.
  */
 #include "coordinator/core/state.h"
 
@@ -18,17 +23,24 @@ enum {
 	PLACE_BITS = 20,
 	/* cases passed over, because they failed at this worker, before it gets nothing */
 	SKIP_MAX = 64,
+	/* a priority is worth this much of a head start */
+	PRIORITY_US = 600000000,
 };
 
-static bool is_healthy(const struct core *core, const struct core_worker *worker)
+/* Slots are taken, or given back when negative. */
+static void take_slots(struct core *core, struct core_run *run, struct core_worker *worker,
+		       int64_t slots)
 {
-	return worker->number && !worker->draining &&
-	       core->now_us - worker->heard_us < core->options.suspect_us;
-}
-
-static bool is_usable(const struct core *core, const struct core_worker *worker)
-{
-	return worker->used < worker->slots && is_healthy(core, worker);
+	ASSERT(slots > 0 || run->used >= (uint64_t)-slots);
+	run->used += (uint64_t)slots;
+	if (run->client != CORE_NOBODY)
+		core->clients.items[run->client].used += (uint64_t)slots;
+	if (!worker)
+		return;
+	ASSERT(slots > 0 || worker->used >= (uint64_t)-slots);
+	worker->used += (uint64_t)slots;
+	ASSERT(worker->used <= worker->slots);
+	roster_refresh(core, worker);
 }
 
 static struct core_attempt *new_attempt(struct core *core, struct core_worker *worker,
@@ -56,9 +68,8 @@ static struct core_attempt *new_attempt(struct core *core, struct core_worker *w
 		.processors = processors,
 		.worker_place = worker->attempts.len - 1,
 	};
-	worker->used += processors;
 	run->busy_attempts++;
-	ASSERT(worker->used <= worker->slots);
+	take_slots(core, run, worker, (int64_t)processors);
 	return attempt;
 }
 
@@ -80,9 +91,8 @@ void assign_release(struct core *core, struct core_attempt *attempt)
 		uint32_t last = worker->attempts.items[--worker->attempts.len];
 		worker->attempts.items[attempt->worker_place] = last;
 		core->attempts.items[last].worker_place = attempt->worker_place;
-		ASSERT(worker->used >= attempt->processors);
-		worker->used -= attempt->processors;
 	}
+	take_slots(core, run, worker, -(int64_t)attempt->processors);
 	ASSERT(run->busy_attempts > 0);
 	if (!--run->busy_attempts)
 		run->serial_running = false;
@@ -164,12 +174,17 @@ static void push_assign(struct core *core, const struct core_run *run, struct co
 
 static bool assign_listing(struct core *core, struct core_worker *worker, struct core_run *run)
 {
-	uint32_t program;
-	if (run->relist.len)
-		program = run->relist.items[--run->relist.len];
-	else if (run->next_to_list < run->programs.len)
-		program = (uint32_t)run->next_to_list++;
-	else
+	uint32_t program = CORE_NOBODY;
+	for (size_t i = 0; i < run->classes.len && program == CORE_NOBODY; i++) {
+		struct core_class *class = &run->classes.items[i];
+		if (!roster_serves(core, class, worker->pool))
+			continue;
+		if (class->relist.len)
+			program = class->relist.items[--class->relist.len];
+		else if (class->next_to_list < class->to_list.len)
+			program = class->to_list.items[class->next_to_list++];
+	}
+	if (program == CORE_NOBODY)
 		return false;
 	struct core_attempt *attempt = new_attempt(core, worker, run, program, 1);
 	if (!attempt) {
@@ -235,12 +250,9 @@ static void fill_shard(struct core *core, struct core_run *run, struct core_atte
 }
 
 /* Could somebody else run what failed here? Also one that is busy now: it will come free. */
-static bool has_peer(const struct core *core, const struct core_worker *worker)
+static bool has_peer(const struct core_class *class, const struct core_worker *worker)
 {
-	for (size_t i = 0; i < core->workers.len; i++)
-		if (&core->workers.items[i] != worker && is_healthy(core, &core->workers.items[i]))
-			return true;
-	return false;
+	return class->healthy > worker->healthy;
 }
 
 static uint64_t processors_of(const struct core_case *item, const struct core_worker *worker)
@@ -248,15 +260,40 @@ static uint64_t processors_of(const struct core_case *item, const struct core_wo
 	return item->processors < worker->slots ? item->processors : worker->slots;
 }
 
+/*
+ * The class whose best case, of its serial or of its other ones, is the best that this worker may
+ * run; NULL when there is none.
+ */
+static struct core_class *best_class(struct core *core, const struct core_worker *worker,
+				     struct core_run *run, bool serial)
+{
+	struct core_class *best = NULL;
+	const struct core_heap_item *top = NULL;
+	for (size_t i = 0; i < run->classes.len; i++) {
+		struct core_class *class = &run->classes.items[i];
+		struct core_heap *heap = serial ? &class->serial : &class->ready;
+		if (!heap->len || !roster_serves(core, class, worker->pool) ||
+		    queue_peek(run, heap) == UINT32_MAX)
+			continue;
+		if (top && !queue_before(run, &heap->items[0], top))
+			continue;
+		best = class;
+		top = &heap->items[0];
+	}
+	return best;
+}
+
 /* The serial case to start now, alone in its run, taken off the heap, or UINT32_MAX. */
 static uint32_t pick_serial(struct core *core, const struct core_worker *worker,
 			    struct core_run *run)
 {
-	uint32_t picked = run->busy_attempts ? UINT32_MAX : queue_peek(run, &run->serial);
-	if (picked == UINT32_MAX ||
-	    processors_of(&run->cases.items[picked], worker) > worker->slots - worker->used)
+	struct core_class *class = run->busy_attempts ? NULL : best_class(core, worker, run, true);
+	if (!class)
 		return UINT32_MAX;
-	queue_pop(run, &run->serial);
+	uint32_t picked = class->serial.items[0].index;
+	if (processors_of(&run->cases.items[picked], worker) > worker->slots - worker->used)
+		return UINT32_MAX;
+	queue_pop(run, &class->serial);
 	bool taken = queue_take_locks(core, run, picked);
 	ASSERT(taken || core->out_of_memory); /* nobody else of the run is there to hold them */
 	return taken ? picked : UINT32_MAX;
@@ -265,26 +302,31 @@ static uint32_t pick_serial(struct core *core, const struct core_worker *worker,
 /* The case to start at this worker now, taken off the heap, or UINT32_MAX. */
 static uint32_t pick_case(struct core *core, const struct core_worker *worker, struct core_run *run)
 {
-	uint32_t skipped[SKIP_MAX], picked = UINT32_MAX, index = UINT32_MAX;
+	uint32_t skipped[SKIP_MAX], picked = UINT32_MAX;
 	size_t n_skipped = 0;
+	bool head_waits = false;
 	while (picked == UINT32_MAX && n_skipped < SKIP_MAX) {
-		index = queue_peek(run, &run->ready);
-		if (index == UINT32_MAX)
+		struct core_class *class = best_class(core, worker, run, false);
+		if (!class)
 			break;
+		uint32_t index = class->ready.items[0].index;
 		const struct core_case *item = &run->cases.items[index];
-		if (processors_of(item, worker) > worker->slots - worker->used)
-			/* it keeps its place at the head until a worker has room: no starvation */
+		/* it keeps its place at the head until a worker has room: no starvation */
+		head_waits = processors_of(item, worker) > worker->slots - worker->used;
+		if (head_waits)
 			break;
-		queue_pop(run, &run->ready);
-		if (item->avoid_worker == worker->number && has_peer(core, worker))
+		queue_pop(run, &class->ready);
+		if (item->avoid_worker == worker->number && has_peer(class, worker))
 			skipped[n_skipped++] = index;
 		else if (queue_take_locks(core, run, index))
 			picked = index;
 	}
-	bool none_ready = index == UINT32_MAX && !n_skipped;
-	while (n_skipped)
-		(void)queue_push(run, &run->ready, skipped[--n_skipped]); /* room was just made */
-	return picked == UINT32_MAX && none_ready ? pick_serial(core, worker, run) : picked;
+	bool none_ready = !head_waits && picked == UINT32_MAX && !n_skipped;
+	while (n_skipped) { /* room was just made */
+		uint32_t index = skipped[--n_skipped];
+		(void)queue_push(run, &class_of(run, index)->ready, index);
+	}
+	return none_ready ? pick_serial(core, worker, run) : picked;
 }
 
 static bool assign_shard(struct core *core, struct core_worker *worker, struct core_run *run)
@@ -310,58 +352,96 @@ static bool assign_shard(struct core *core, struct core_worker *worker, struct c
 	return true;
 }
 
-/*
- * Sooner: higher priority, then the least work left, less what it gained by waiting (one second a
- * second).
- */
-static bool comes_before(const struct core *core, const struct core_run *a,
-			 const struct core_run *b)
+/* When it is the run's turn, in microseconds of the core's clock; before its beginning, maybe. */
+static int64_t turn_us(const struct core *core, const struct core_run *run)
 {
-	if (a->spec.priority != b->spec.priority)
-		return a->spec.priority > b->spec.priority;
-	double left_a = (double)a->left_us - (double)(core->now_us - a->began_us);
-	double left_b = (double)b->left_us - (double)(core->now_us - b->began_us);
-	return left_a != left_b ? left_a < left_b : a->number < b->number;
+	uint64_t alone = run->left_us / (core->slots ? core->slots : 1);
+	return (int64_t)(run->began_us + (alone < INT64_MAX / 4 ? alone : INT64_MAX / 4)) -
+	       (int64_t)run->spec.priority * PRIORITY_US;
+}
+
+static int by_turn(const void *a, const void *b)
+{
+	const struct core_run *const *x = a, *const *y = b;
+	if ((*x)->turn_us != (*y)->turn_us)
+		return (*x)->turn_us < (*y)->turn_us ? -1 : 1;
+	return (*x)->number < (*y)->number ? -1 : (*x)->number > (*y)->number;
+}
+
+static bool is_over_quota(const struct core *core, const struct core_run *run)
+{
+	uint64_t quota = core->options.client_slots;
+	return quota && run->client != CORE_NOBODY &&
+	       core->clients.items[run->client].used >= quota;
+}
+
+static bool has_work(const struct core_run *run)
+{
+	if (run->finished || run->stopped)
+		return false;
+	for (size_t i = 0; i < run->classes.len; i++)
+		if (class_has_work(run, &run->classes.items[i]))
+			return true;
+	return false;
+}
+
+/* Put the runs that have something to hand out in the order of their turns. */
+static void order_runs(struct core *core)
+{
+	core->order.len = 0;
+	for (size_t i = 0; i < core->runs.len; i++) {
+		struct core_run *run = core->runs.items[i];
+		if (!has_work(run))
+			continue;
+		run->turn_us = turn_us(core, run);
+		if (VEC_PUSH(&core->order, run) < 0)
+			core->out_of_memory = true;
+	}
+	if (core->order.len > 1)
+		qsort(core->order.items, core->order.len, sizeof(struct core_run *), by_turn);
 }
 
 static bool assign_one(struct core *core, struct core_worker *worker)
 {
-	struct core_run *tried = NULL;
-	for (size_t round = 0; round < core->runs.len; round++) {
-		struct core_run *best = NULL;
-		for (size_t i = 0; i < core->runs.len; i++) {
-			struct core_run *run = core->runs.items[i];
-			if (run->finished || run->stopped ||
-			    (tried && !comes_before(core, tried, run)))
-				continue;
-			if (!best || comes_before(core, run, best))
-				best = run;
+	for (int over = 0; over <= (core->options.client_slots != 0); over++)
+		for (size_t i = 0; i < core->order.len; i++) {
+			struct core_run *run = core->order.items[i];
+			if (is_over_quota(core, run) == over && !run->serial_running &&
+			    (assign_listing(core, worker, run) || assign_shard(core, worker, run)))
+				return true;
 		}
-		if (!best)
-			return false;
-		if (!best->serial_running &&
-		    (assign_listing(core, worker, best) || assign_shard(core, worker, best)))
-			return true;
-		tried = best;
-	}
 	return false;
 }
 
 /*
- * One shard per worker and round, so that work spreads over the workers, until a whole round
- * hands out nothing: what one worker took may be what another had to leave at the head.
+ * One shard per worker with room, so that work spreads over the workers. Returns whether anything
+ * was handed out.
+ */
+static bool assign_round(struct core *core)
+{
+	bool progress = false;
+	for (size_t at = 0; at < core->room.len; at++) {
+		uint64_t bits = core->room.items[at];
+		for (; bits; bits &= bits - 1) {
+			size_t place = at * 64 + (size_t)__builtin_ctzll(bits);
+			progress = assign_one(core, &core->workers.items[place]) || progress;
+		}
+	}
+	return progress;
+}
+
+/*
+ * Rounds until one hands out nothing: what one worker took may be what another had to leave at the
+ * head.
  */
 void assign_all(struct core *core)
 {
-	core->work_changed = false;
+	roster_suspect(core);
 	for (size_t i = 0; i < core->runs.len; i++)
 		if (core->slots > core->runs.items[i]->slots_max)
 			core->runs.items[i]->slots_max = core->slots;
-	for (bool progress = true; progress;) {
-		progress = false;
-		for (size_t i = 0; i < core->workers.len; i++)
-			if (is_usable(core, &core->workers.items[i]) &&
-			    assign_one(core, &core->workers.items[i]))
-				progress = true;
-	}
+	do
+		order_runs(core);
+	while (core->order.len && assign_round(core));
+	core->work_changed = false;
 }

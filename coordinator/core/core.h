@@ -30,6 +30,8 @@ struct core_options {
 	uint64_t suspect_us; /* a silent worker gets no new work; 0: 5 s */
 	uint64_t lease_us;   /* a silent worker has lost its attempts; 0: 15 s */
 	uint64_t seed;	     /* of attempt ids and shuffles */
+	/* slots the runs of one client take before those of others come first; 0: no quota */
+	uint64_t client_slots;
 };
 
 /* What happened to the workers' tags and sizes: as the hello message says. */
@@ -38,6 +40,7 @@ struct core_worker_spec {
 	uint64_t slots;
 	const struct str *tags;
 	size_t n_tags;
+	uint64_t owner; /* comes back with each action for it: the caller's own number */
 };
 
 enum core_action_kind {
@@ -49,7 +52,7 @@ enum core_action_kind {
 
 struct core_action {
 	enum core_action_kind kind;
-	uint64_t worker;
+	uint64_t worker, owner;
 	uint64_t run;
 	const struct msg_assign *assign;
 	const struct msg_cancel *cancel;
@@ -73,10 +76,10 @@ uint64_t core_worker_joined(struct core *core, uint64_t now_us,
 			    const struct core_worker_spec *spec);
 
 /*
- * It asks for work: `free_slots` it could start now. Also renews its lease. Work comes as ASSIGN
- * actions. False: it is not known (any more: its lease ran out) and has to join.
+ * It is heard: that renews its lease. Work comes as ASSIGN actions. False: it is not known (any
+ * more: its lease ran out) and has to join.
  */
-bool core_worker_ready(struct core *core, uint64_t now_us, uint64_t worker, uint64_t free_slots);
+bool core_worker_ready(struct core *core, uint64_t now_us, uint64_t worker);
 
 /*
  * The owner did not listen until now (it was stopped, or slept): whoever was silent has its lease
@@ -84,8 +87,14 @@ bool core_worker_ready(struct core *core, uint64_t now_us, uint64_t worker, uint
  */
 void core_renew_leases(struct core *core, uint64_t now_us);
 
-/* It takes no more work (draining) or does again. */
+/* It takes no more work (draining) or does again, which also takes an eviction back. */
 void core_worker_drain(struct core *core, uint64_t now_us, uint64_t number, bool draining);
+
+/* What it still runs at `at_us` is cancelled and runs elsewhere, and nobody is blamed for it. */
+void core_worker_evict(struct core *core, uint64_t now_us, uint64_t number, uint64_t at_us);
+
+/* Leases and quotas from now on; the seed stays. A lease or suspicion of 0 stays as it is. */
+void core_configure(struct core *core, uint64_t now_us, const struct core_options *options);
 
 /*
  * Something happened at an attempt. Also renews the lease. 0, or -EPROTO with err when the event
@@ -105,6 +114,10 @@ void core_worker_left(struct core *core, uint64_t now_us, uint64_t number, const
 uint64_t core_run_submit(struct core *core, uint64_t now_us, const struct msg_submit *submit,
 			 const char *name, struct estimate_table *history, struct err *err);
 
+/* Whose run it is: the runs of one client share its quota. Said once, before anything is drained.
+ */
+void core_run_of_client(struct core *core, uint64_t number, struct str client);
+
 /*
  * Start no more of it; kill what runs when `immediate`. The rest ends as notrun. `exit_code` is
  * at least this.
@@ -121,16 +134,78 @@ void core_tick(struct core *core, uint64_t now_us);
 /* When core_tick is next needed, UINT64_MAX for never. */
 uint64_t core_deadline_us(const struct core *core);
 
-/* Numbers for a status line. Zeroed when the run is unknown. */
+/* Numbers for a status line. Zeroed when the run is unknown. Views live until the next call. */
 struct core_run_status {
+	struct str name, client;
 	uint64_t programs, programs_listed;
 	uint64_t cases, finished, running; /* listed cases */
 	uint64_t red, found;
 	uint64_t left_us; /* estimated work not yet handed out */
-	uint64_t steps;	  /* comparisons its queues made: what deciding cost, counted */
+	uint64_t age_us, priority;
+	uint64_t slots; /* it takes now */
+	bool stopped;
+	uint64_t steps; /* comparisons its queues made: what deciding cost, counted */
 	uint64_t outcomes[OUTCOME_MAX];
 };
 struct core_run_status core_run_status(const struct core *core,
 				       uint64_t number); /* of a run, as above */
+
+/* The run at a place of the table, from 0 on: its number; 0 behind the last. */
+uint64_t core_run_at(const struct core *core, size_t place);
+
+/* What a worker is about, the worst first where several are true. */
+enum core_worker_state {
+	CORE_WORKER_HEALTHY,
+	CORE_WORKER_DRAINING, /* it takes no more work */
+	CORE_WORKER_SUSPECT,  /* not heard for a while: it gets none */
+	CORE_WORKER_STATE_MAX,
+};
+
+/* Views live until the next call. */
+struct core_worker_status {
+	uint64_t number;
+	struct str name;
+	const struct str *tags;
+	size_t n_tags;
+	uint64_t slots, used, attempts;
+	uint64_t heard_us; /* ago */
+	enum core_worker_state state;
+};
+
+/*
+ * The next worker of the table from place *place on, which moves behind it. False when there is
+ * none.
+ */
+bool core_worker_next(const struct core *core, uint64_t now_us, size_t *place,
+		      struct core_worker_status *ret_status);
+
+/* The worker with this number, as core_worker_next. False: unknown. */
+bool core_worker_status(const struct core *core, uint64_t now_us, uint64_t number,
+			struct core_worker_status *ret_status);
+
+/* Why a run does not go faster: one reason of several. */
+enum core_reason_kind {
+	CORE_REASON_RUNNING,   /* these run, and where */
+	CORE_REASON_LISTING,   /* cases are not known before programs are listed */
+	CORE_REASON_NO_WORKER, /* no connected worker offers what is required */
+	CORE_REASON_WORKERS,   /* workers that would serve are suspect or draining */
+	CORE_REASON_BUSY,      /* all slots that would serve are taken, and by whom */
+	CORE_REASON_LOCK,      /* a case holds it, others wait */
+	CORE_REASON_AFTER,     /* cases wait for others to end */
+	CORE_REASON_ALONE,     /* cases that run alone wait for the others */
+	CORE_REASON_STOPPED,
+	CORE_REASON_DONE,
+	CORE_REASON_MAX,
+};
+
+struct core_reason {
+	enum core_reason_kind kind;
+	uint64_t count;	 /* cases, programs, workers or slots it is about */
+	struct str text; /* a sentence; valid during the call */
+};
+
+/* Hand out the reasons of a run, the weightiest first. False: the run is unknown. */
+bool core_run_explain(const struct core *core, uint64_t now_us, uint64_t number,
+		      void (*each)(void *data, const struct core_reason *reason), void *data);
 
 #endif

@@ -141,15 +141,13 @@ void merge_conclude(struct core *core, struct core_run *run, uint32_t index, enu
 
 void merge_abandon(struct core *core, struct core_run *run)
 {
-	for (size_t i = 0; i < run->programs.len; i++) {
-		bool waits = run->programs.items[i].state == PROGRAM_TO_LIST;
-		for (size_t j = 0; j < run->relist.len; j++)
-			waits = waits || run->relist.items[j] == i;
-		if (waits)
-			listing_abandoned(core, run, (uint32_t)i);
+	for (size_t i = 0; i < run->classes.len; i++) {
+		struct core_class *class = &run->classes.items[i];
+		while (class->relist.len)
+			listing_abandoned(core, run, class->relist.items[--class->relist.len]);
+		while (class->next_to_list < class->to_list.len)
+			listing_abandoned(core, run, class->to_list.items[class->next_to_list++]);
 	}
-	run->next_to_list = run->programs.len;
-	run->relist.len = 0;
 	for (size_t i = 0; i < run->cases.len; i++)
 		if (run->cases.items[i].state == CASE_READY ||
 		    run->cases.items[i].state == CASE_WAITING)
@@ -319,6 +317,7 @@ static bool is_loss(uint64_t cause)
 static void settle_rest(struct core *core, struct core_run *run, struct core_attempt *attempt,
 			uint64_t cause, struct str message)
 {
+	bool moved = attempt->moved && cause == MSG_CLOSE_CANCELLED;
 	for (size_t i = 0; i < attempt->cases.len; i++) {
 		uint32_t index = attempt->cases.items[i];
 		struct core_case *item = &run->cases.items[index];
@@ -327,7 +326,7 @@ static void settle_rest(struct core *core, struct core_run *run, struct core_att
 		settle_found(core, run, attempt, index, false);
 		if (run->stopped && cause != MSG_CLOSE_SETUP && cause != MSG_CLOSE_SANDBOX)
 			merge_conclude(core, run, index, OUTCOME_NOTRUN, str_of(run->why_stopped));
-		else if (is_loss(cause) && ++item->losses < CORE_LOSSES_MAX)
+		else if (moved || (is_loss(cause) && ++item->losses < CORE_LOSSES_MAX))
 			requeue(core, run, index);
 		else
 			merge_conclude(core, run, index,
@@ -339,9 +338,11 @@ static void settle_rest(struct core *core, struct core_run *run, struct core_att
 	}
 }
 
-static void close_listing(struct core *core, struct core_run *run, uint32_t program, uint64_t cause,
-			  struct str message)
+static void close_listing(struct core *core, struct core_run *run, uint32_t program,
+			  const struct msg_event *event, bool moved)
 {
+	uint64_t cause = event->cause;
+	struct str message = event->message;
 	struct core_program *item = &run->programs.items[program];
 	if (cause == MSG_CLOSE_FINE) {
 		listing_done(core, run, program);
@@ -352,8 +353,9 @@ static void close_listing(struct core *core, struct core_run *run, uint32_t prog
 		listing_abandoned(core, run, program);
 		return;
 	}
-	if (is_loss(cause) && ++item->list_tries < CORE_LIST_TRIES_MAX &&
-	    VEC_PUSH(&run->relist, program) == 0) {
+	if (((moved && cause == MSG_CLOSE_CANCELLED) ||
+	     (is_loss(cause) && ++item->list_tries < CORE_LIST_TRIES_MAX)) &&
+	    VEC_PUSH(&run->classes.items[item->class].relist, program) == 0) {
 		core->work_changed = true;
 		return;
 	}
@@ -369,7 +371,10 @@ static void close_attempt(struct core *core, struct core_attempt *attempt,
 {
 	struct core_run *run = core_find_run(core, attempt->run);
 	uint32_t program = attempt->program;
+	const struct core_worker *worker = core_find_worker(core, attempt->worker);
 	bool list = attempt->list;
+	attempt->moved = attempt->moved || (worker && worker->draining);
+	bool moved = attempt->moved;
 	struct str message = in_arena(core, event->message);
 	if (event->startup_us) {
 		uint64_t *startup = &run->programs.items[program].startup_us;
@@ -386,7 +391,7 @@ static void close_attempt(struct core *core, struct core_attempt *attempt,
 		settle_rest(core, run, attempt, event->cause, message);
 	assign_release(core, attempt);
 	if (list)
-		close_listing(core, run, program, event->cause, message);
+		close_listing(core, run, program, event, moved);
 	if (event->cause == MSG_CLOSE_SANDBOX)
 		run_stop(core, run,
 			 message.len ? message.data

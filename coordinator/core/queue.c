@@ -10,8 +10,8 @@
 
 #include <errno.h>
 
-static bool before(struct core_run *run, const struct core_heap_item *a,
-		   const struct core_heap_item *b)
+bool queue_before(struct core_run *run, const struct core_heap_item *a,
+		  const struct core_heap_item *b)
 {
 	run->steps++;
 	if (a->repeat != b->repeat) /* one repetition after the other: a shard holds a name once */
@@ -26,7 +26,7 @@ int queue_push(struct core_run *run, struct core_heap *heap, uint32_t index)
 	if (VEC_PUSH(heap, item) < 0)
 		return -ENOMEM;
 	size_t at = heap->len - 1;
-	while (at && before(run, &item, &heap->items[(at - 1) / 2])) {
+	while (at && queue_before(run, &item, &heap->items[(at - 1) / 2])) {
 		heap->items[at] = heap->items[(at - 1) / 2];
 		at = (at - 1) / 2;
 	}
@@ -40,9 +40,10 @@ void queue_pop(struct core_run *run, struct core_heap *heap)
 	struct core_heap_item last = heap->items[--heap->len];
 	size_t at = 0, n = heap->len;
 	for (size_t child = 1; child < n; child = 2 * at + 1) {
-		if (child + 1 < n && before(run, &heap->items[child + 1], &heap->items[child]))
+		if (child + 1 < n &&
+		    queue_before(run, &heap->items[child + 1], &heap->items[child]))
 			child++;
-		if (!before(run, &heap->items[child], &last))
+		if (!queue_before(run, &heap->items[child], &last))
 			break;
 		heap->items[at] = heap->items[child];
 		at = child;
@@ -70,7 +71,8 @@ void queue_make_ready(struct core *core, struct core_run *run, uint32_t index)
 	item->state = CASE_READY;
 	run->left_us += item->expect_us;
 	core->work_changed = true;
-	int r = queue_push(run, item->serial ? &run->serial : &run->ready, index);
+	struct core_class *class = class_of(run, index);
+	int r = queue_push(run, item->serial ? &class->serial : &class->ready, index);
 	if (r == 0 && !item->serial && !item->alone && !item->constrained)
 		r = queue_push(run, &run->programs.items[item->program].ready, index);
 	if (r < 0)
@@ -142,7 +144,7 @@ static void wake_one(struct core *core, struct core_run *run, struct core_lock *
 		uint32_t waiter = lock->waiters.items[lock->next++];
 		if (run->cases.items[waiter].state != CASE_READY)
 			continue;
-		if (queue_push(run, &run->ready, waiter) < 0)
+		if (queue_push(run, &class_of(run, waiter)->ready, waiter) < 0)
 			core->out_of_memory = true;
 		return;
 	}

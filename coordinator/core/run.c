@@ -74,6 +74,7 @@ struct core_run *run_new(struct core *core, const struct msg_submit *submit, con
 		return NULL;
 	}
 	run->number = ++core->serial;
+	run->client = CORE_NOBODY;
 	if (history) {
 		run->history = *history;
 		*history = (struct estimate_table){ 0 };
@@ -86,7 +87,7 @@ struct core_run *run_new(struct core *core, const struct msg_submit *submit, con
 	    record_copy(msg_describe(MSG_SUBMIT), submit, &run->spec, &run->arena) < 0 ||
 	    add_programs(run) < 0)
 		err_set(err, -ENOMEM, "no memory for a run of %zu programs", submit->n_programs);
-	else if (compile_filters(run, err) == 0)
+	else if (compile_filters(run, err) == 0 && class_sort(run, err) == 0)
 		return run;
 	run_free(run);
 	return NULL;
@@ -106,6 +107,8 @@ void run_free(struct core_run *run)
 		return;
 	for (size_t i = 0; i < run->programs.len; i++)
 		free_program(&run->programs.items[i]);
+	for (size_t i = 0; i < run->classes.len; i++)
+		class_done(&run->classes.items[i]);
 	for (size_t i = 0; i < run->cases.len; i++)
 		free(run->cases.items[i].unblocks.items);
 	for (size_t i = 0; i < run->locks.len; i++)
@@ -120,11 +123,9 @@ void run_free(struct core_run *run)
 	free(run->programs.items);
 	free(run->cases.items);
 	free(run->locks.items);
-	free(run->relist.items);
 	free(run->durations.items);
 	free(run->ended.items);
-	free(run->ready.items);
-	free(run->serial.items);
+	free(run->classes.items);
 	arena_done(&run->arena);
 	free(run);
 }

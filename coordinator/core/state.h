@@ -10,6 +10,9 @@
  * A case:     waiting ─(dependencies ended)─▶ ready ─(assigned)─▶ running ─(verdict)─▶ done
  *                                               ▲───(retry, lost, unstarted)──┘
  * A program:  to-list ─▶ listing ─▶ listed | failed
+ *
+ * Workers with equal tags are a pool; programs of a run with equal requirements are a class. Which
+ * class a pool serves is found once and kept, so that a free slot costs no comparison of texts.
  */
 #ifndef PADDOCK_CORE_STATE_H
 #define PADDOCK_CORE_STATE_H
@@ -34,6 +37,9 @@ enum {
 	CORE_SHARD_BYTES_MAX = 384 << 10,
 	/* of an order and its frame beside those and the program */
 	CORE_ORDER_BYTES = 16 << 10,
+	/* different sets of requirements in one run */
+	CORE_CLASSES_MAX = 256,
+	CORE_NOBODY = UINT32_MAX, /* no place in a table */
 };
 
 /* A lock by name: cases hold it exclusively; those that found it taken wait in order. */
@@ -96,7 +102,7 @@ struct core_heap {
 struct core_program {
 	struct msg_program spec; /* deep copy in the run's arena */
 	enum program_state state;
-	uint32_t list_tries;
+	uint32_t list_tries, class;
 	struct core_heap ready; /* batchable cases */
 	uint64_t startup_us;
 	uint64_t done_us, done_n; /* this run's own experience, for estimates of the unseen */
@@ -132,6 +138,8 @@ struct core_attempt {
 	uint32_t program;
 	bool list;
 	bool cancelled;
+	bool moved; /* when it is cancelled, its worker is to be empty: it runs elsewhere, no loss
+		     */
 	uint64_t slot;
 	uint64_t retry;	     /* as its worker was told */
 	uint64_t started_us; /* assigned at */
@@ -153,16 +161,67 @@ struct core_attempt {
 
 struct core_worker {
 	uint64_t number;  /* 0: free */
+	uint64_t owner;	  /* the caller's number for it */
 	struct str name;  /* heap */
-	struct str *tags; /* heap */
+	struct str *tags; /* heap, sorted */
 	size_t n_tags;
+	uint32_t pool;
 	uint64_t slots, used;
-	uint64_t heard_us;
+	uint64_t heard_us, joined_us;
+	uint64_t evict_us; /* what it runs then is to run elsewhere; UINT64_MAX never */
 	bool draining;
+	bool suspect;		/* in the list of suspects, else in that of the heard */
+	bool present;		/* counted: takes work, or will when it is heard again */
+	bool healthy;		/* counted: takes work */
+	uint32_t before, after; /* neighbours in its list, by when they were heard */
 	struct {
 		uint32_t *items;
 		size_t len, cap;
 	} attempts; /* indices into core->attempts */
+};
+
+/* Workers in the order in which they were last heard. */
+struct core_list {
+	uint32_t first, last; /* CORE_NOBODY: empty */
+};
+
+/* Workers with equal tags. */
+struct core_pool {
+	const struct str *tags; /* heap, sorted; NULL with n_tags 0 and no workers: free */
+	size_t n_tags;
+	uint64_t hash;
+	size_t workers, present, healthy;
+};
+
+/* Programs of a run that require the same of a worker. */
+struct core_class {
+	const struct str *requires; /* in the run's arena, sorted */
+	size_t n_requires;
+	struct core_heap ready; /* every ready case but the serial ones */
+	struct core_heap serial;
+	struct {
+		uint32_t *items;
+		size_t len, cap;
+	} to_list; /* programs, from next_to_list */
+	size_t next_to_list;
+	struct {
+		uint32_t *items;
+		size_t len, cap;
+	} relist; /* programs whose listing was lost */
+	struct {
+		uint8_t *items; /* enum class_serves per pool */
+		size_t len, cap;
+	} pools;
+	size_t present, healthy; /* workers that offer all it requires */
+	uint64_t unserved_us;	 /* since when none does; UINT64_MAX: one does */
+	bool told;		 /* ... and the run was told so */
+};
+
+/* Whose runs share a quota. */
+struct core_client {
+	struct str name; /* heap; NULL: free */
+	size_t runs;
+	uint64_t used; /* slots */
 };
 
 struct core_override {
@@ -195,13 +254,11 @@ struct core_run {
 		size_t len, cap;
 	} locks;
 	struct map lock_index;
-	struct core_heap ready; /* every ready case but the serial ones */
-	struct core_heap serial;
-	size_t next_to_list;
 	struct {
-		uint32_t *items;
+		struct core_class *items;
 		size_t len, cap;
-	} relist;	      /* programs whose listing was lost */
+	} classes;	      /* at least one, once it has programs */
+	uint32_t client;      /* index into core->clients, CORE_NOBODY none */
 	size_t listed;	      /* programs in state LISTED or FAILED */
 	size_t selected;      /* cases that filters and partition let through */
 	size_t abandoned;     /* programs that were never listed because the run was stopped */
@@ -212,8 +269,10 @@ struct core_run {
 	} ended; /* done cases whose dependents are to be told, from next_ended */
 	size_t next_ended;
 	bool telling; /* somebody further out tells them: no recursion along chains of needs */
-	size_t busy_attempts;			      /* attempts of this run at workers */
-	uint64_t left_us;			      /* estimated work not handed out */
+	size_t busy_attempts; /* attempts of this run at workers */
+	uint64_t used;	      /* slots they take */
+	uint64_t left_us;     /* estimated work not handed out */
+	int64_t turn_us;      /* see assign.c; as of the last round of assigning */
 	bool serial_running, stopped, finished, held; /* held: a partition waits for all listings */
 	char why_stopped[256];
 	uint64_t steps; /* comparisons made by its queues */
@@ -238,6 +297,25 @@ struct core {
 		struct core_worker *items;
 		size_t len, cap;
 	} workers;
+	struct core_list heard, suspects;
+	struct {
+		uint64_t *items;
+		size_t len, cap;
+	} room; /* a bit per worker: it is healthy and has a free slot */
+	struct {
+		struct core_pool *items;
+		size_t len, cap;
+	} pools;
+	struct {
+		struct core_client *items;
+		size_t len, cap;
+	} clients;
+	uint64_t evict_us; /* the first of the workers' */
+	struct {
+		struct core_run **items;
+		size_t len, cap;
+	} order; /* runs that have something to hand out, the next first; of one round of assigning
+		  */
 	struct {
 		struct core_run **items;
 		size_t len, cap;
@@ -278,7 +356,64 @@ struct core_run *core_find_run(const struct core *core, uint64_t number);
 /* The worker with this number, or NULL. */
 struct core_worker *core_find_worker(const struct core *core, uint64_t number);
 
+/*
+ * Start of every call that changes something: time moves on, drained actions and what they pointed
+ * to are forgotten.
+ */
+void core_enter(struct core *core, uint64_t now_us);
+
+/* ---- roster.c: who is there ---- */
+
+/* Count the worker where it belongs now, after anything it was asked or heard or given changed. */
+void roster_refresh(struct core *core, struct core_worker *worker);
+
+/* Does this pool offer all that the class requires? */
+bool roster_serves(struct core *core, struct core_class *class, uint32_t pool);
+
+/* A run's classes are new: count who serves them. */
+void roster_count(struct core *core, struct core_run *run);
+
+/* Suspect whoever was silent too long by now. Costs nothing when nobody was. */
+void roster_suspect(struct core *core);
+
+/* Time passed: suspects, lost leases, evictions. */
+void roster_tick(struct core *core);
+
+/* When roster_tick is next needed. */
+uint64_t roster_deadline_us(const struct core *core);
+
+/* Free all workers and pools. */
+void roster_done(struct core *core);
+
+/* The place in core->clients of a name, made when new; CORE_NOBODY on no memory. */
+uint32_t roster_client(struct core *core, struct str name);
+
+/* ---- class.c: what a run requires ---- */
+
+/* Sort the run's programs into classes. 0, -E2BIG with err past CORE_CLASSES_MAX, -ENOMEM. */
+int class_sort(struct core_run *run, struct err *err);
+
+/* Free what a class holds. */
+void class_done(struct core_class *class);
+
+/* The class of a case. */
+struct core_class *class_of(const struct core_run *run, uint32_t index);
+
+/* Is there anything of the class that a slot could be given now? */
+bool class_has_work(const struct core_run *run, const struct core_class *class);
+
+/* Time passed, or workers came or went: tell runs that nobody serves, give up what waited enough.
+ */
+void class_tick(struct core *core);
+
+/* When class_tick is next needed. */
+uint64_t class_deadline_us(const struct core *core);
+
 /* ---- queue.c: order and readiness ---- */
+
+/* Does `a` come out before `b`? Counts as a step of the run. */
+bool queue_before(struct core_run *run, const struct core_heap_item *a,
+		  const struct core_heap_item *b);
 
 /* Put a case index into a heap ordered by `order`. 0 or -ENOMEM. */
 int queue_push(struct core_run *run, struct core_heap *heap, uint32_t index);

@@ -119,7 +119,7 @@ static void on_poll(struct server *server, const struct msg_poll *poll, struct c
 	if (!session)
 		return;
 	session->answer_by_us = clock_mono_us() + SERVER_POLL_US;
-	if (!core_worker_ready(server->core, clock_mono_us(), session->worker, poll->free_slots))
+	if (!core_worker_ready(server->core, clock_mono_us(), session->worker))
 		join(server, session, poll);
 	if (poll->draining && !session->draining) {
 		session->draining = true;
@@ -136,7 +136,7 @@ static void on_report(struct server *server, const struct msg_report *report,
 		return;
 	struct err err = { 0 };
 	/* One that has to join (again) reports of attempts that were given up: read, not merged. */
-	bool joined = core_worker_ready(server->core, clock_mono_us(), session->worker, 0);
+	bool joined = core_worker_ready(server->core, clock_mono_us(), session->worker);
 	for (size_t i = 0; joined && i < report->n_events; i++)
 		if (core_worker_event(server->core, clock_mono_us(), session->worker,
 				      &report->events[i], &err) < 0) {

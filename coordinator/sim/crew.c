@@ -264,7 +264,9 @@ static void join(struct sim *sim, uint32_t worker)
 	member->number = core_worker_joined(sim->core, sim->now_us,
 					    &(struct core_worker_spec){
 						    .name = str_of(name),
-						    .slots = spec_of(sim, worker)->slots });
+						    .slots = spec_of(sim, worker)->slots,
+						    .tags = spec_of(sim, worker)->tags,
+						    .n_tags = spec_of(sim, worker)->n_tags });
 	if (!member->number ||
 	    map_put(&sim->numbers,
 		    (struct str){ (const char *)&member->number, sizeof(member->number) },
@@ -272,7 +274,7 @@ static void join(struct sim *sim, uint32_t worker)
 		sim->out_of_memory = true;
 	if (observer && observer->joined)
 		observer->joined(observer->data, member->number, worker);
-	core_worker_ready(sim->core, sim->now_us, member->number, spec_of(sim, worker)->slots);
+	core_worker_ready(sim->core, sim->now_us, member->number);
 	send_unsent(sim, worker, before);
 }
 
@@ -325,7 +327,7 @@ static void come_back(struct sim *sim, uint32_t worker)
 static void beat(struct sim *sim, uint32_t worker)
 {
 	if (!sim->crew[worker].silent)
-		core_worker_ready(sim->core, sim->now_us, sim->crew[worker].number, 0);
+		core_worker_ready(sim->core, sim->now_us, sim->crew[worker].number);
 	sim_due(sim, SIM_DUE_BEAT, worker, sim->world->beat_us, 0);
 }
 
@@ -337,6 +339,9 @@ void crew_due(struct sim *sim, const struct agenda_item *item)
 	case SIM_DUE_BACK: come_back(sim, item->what); return;
 	case SIM_DUE_DRAIN:
 		core_worker_drain(sim->core, sim->now_us, sim->crew[item->what].number, true);
+		if (spec_of(sim, item->what)->evict_us)
+			core_worker_evict(sim->core, sim->now_us, sim->crew[item->what].number,
+					  spec_of(sim, item->what)->evict_us);
 		return;
 	case SIM_DUE_BEAT: beat(sim, item->what); return;
 	case SIM_DUE_STEP:

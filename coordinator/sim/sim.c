@@ -207,6 +207,8 @@ static int loop(struct sim *sim, struct err *err)
 	const struct sim_world *world = sim->world;
 	uint64_t end = world->give_up_us ? world->give_up_us : YEAR_US;
 	bool timed = world->beat_us != 0;
+	for (size_t i = 0; i < world->n_workers; i++)
+		timed = timed || world->workers[i].evict_us;
 	for (size_t i = 0; i < world->n_runs; i++)
 		timed = timed || world->runs[i].submit.deadline_us;
 	while (sim->ended < world->n_runs && sim->now_us < end && !sim->out_of_memory) {

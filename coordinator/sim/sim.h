@@ -54,6 +54,9 @@ struct sim_worker {
 	uint64_t back_us;   /* ... until here, when all it had to say arrives; 0: never */
 	bool proven; /* the coordinator is told at once that it is gone, and back is a new hello */
 	uint64_t drain_us; /* it takes no more from here on; 0: never */
+	uint64_t evict_us; /* with that: what it still runs then runs elsewhere; 0: never */
+	const struct str *tags;
+	size_t n_tags;
 };
 
 /*

@@ -44,7 +44,7 @@ void arena_clear(struct arena *arena)
 
 static bool add_block(struct arena *arena, size_t at_least)
 {
-	size_t size = arena->size ? arena->size * 2 : 4096;
+	size_t size = arena->size ? arena->size * 2 : 1024;
 	if (size > 1 << 20)
 		size = 1 << 20;
 	if (size < at_least)

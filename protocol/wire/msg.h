@@ -54,7 +54,29 @@ enum msg_type {
 	MSG_WATCH,
 	MSG_NEWS,
 	MSG_STOP,
+	MSG_ASK,
+	MSG_TOLD,
 	MSG_TYPE_MAX,
+};
+
+/* What an operator asks for. The last three have an effect. */
+enum msg_ask_what {
+	MSG_ASK_WORKERS, /* those that match */
+	MSG_ASK_RUNS,	 /* all in progress */
+	MSG_ASK_EXPLAIN, /* a run: its state and the reasons */
+	MSG_ASK_DRAIN,	 /* those that match take no more work, and leave once they are empty */
+	MSG_ASK_UNDRAIN, /* those that match and have not left work again */
+	MSG_ASK_CANCEL,	 /* a run, or all */
+	MSG_ASK_MAX,
+};
+
+/* State of a run, as told. */
+enum msg_run_phase {
+	MSG_RUN_PHASE_RUNNING,
+	MSG_RUN_PHASE_WAITING, /* nothing of it runs */
+	MSG_RUN_PHASE_STOPPED, /* what still runs of it was told to end */
+	MSG_RUN_PHASE_OVER,    /* its last events are on their way */
+	MSG_RUN_PHASE_MAX,
 };
 
 enum msg_event_kind {
@@ -165,6 +187,7 @@ size_t msg_size(const struct msg_record *describe, const void *record);
 
 /* Descriptors of records that others pack by size. */
 extern const struct msg_record msg_record_event, msg_record_run_event, msg_record_assign,
-	msg_record_program, msg_record_listed;
+	msg_record_program, msg_record_listed, msg_record_worker_state, msg_record_run_state,
+	msg_record_reason;
 
 #endif

@@ -54,6 +54,7 @@ struct live {
 
 struct post {
 	uint64_t number, slots, used;
+	const struct sim_worker *of;
 };
 
 struct ledger {
@@ -176,6 +177,14 @@ static void order_case(struct ledger *ledger, struct book *book, struct live *li
 	live->processors = width(of);
 }
 
+static bool offers(const struct sim_worker *worker, struct str tag)
+{
+	for (size_t i = 0; i < worker->n_tags; i++)
+		if (str_eq(worker->tags[i], tag))
+			return true;
+	return false;
+}
+
 static void on_assign(struct ledger *ledger, struct book *book, const struct core_action *action)
 {
 	const struct msg_assign *assign = action->assign;
@@ -187,6 +196,10 @@ static void on_assign(struct ledger *ledger, struct book *book, const struct cor
 			     .list = assign->list,
 			     .processors = 1 };
 	RULE(ledger, post, "an order for a worker that never joined");
+	for (size_t i = 0; post && i < assign->program->n_requires; i++)
+		RULE(ledger, offers(post->of, assign->program->requires[i]),
+		     "an order for a worker without the tag %.*s",
+		     STR_ARG(assign->program->requires[i]));
 	RULE(ledger, assign->list ? !assign->n_cases : assign->n_cases,
 	     "an order with the wrong number of cases");
 	RULE(ledger, !book->serial, "something starts beside a serial case");
@@ -265,7 +278,9 @@ static void on_left(void *data, uint64_t now_us, uint64_t worker)
 static void on_joined(void *data, uint64_t number, uint32_t worker)
 {
 	struct ledger *ledger = data;
-	struct post post = { .number = number, .slots = ledger->world->workers[worker].slots };
+	struct post post = { .number = number,
+			     .slots = ledger->world->workers[worker].slots,
+			     .of = &ledger->world->workers[worker] };
 	if (VEC_PUSH(&ledger->posts, post) < 0)
 		ASSERT_NOT_REACHED();
 }

@@ -13,6 +13,8 @@
 #include <math.h>
 #include <string.h>
 
+static const struct str scene_tags[2] = { STR_LIT("arch=x86"), STR_LIT("gpu=1") };
+
 static bool once_in(struct rng *rng, uint64_t n)
 {
 	return rng_below(rng, n) == 0;
@@ -21,6 +23,7 @@ static bool once_in(struct rng *rng, uint64_t n)
 /* What is switched on in this world. */
 struct features {
 	bool locks, serial, wide, depends, cycles, red, retries, disabled, listing, isolate;
+	bool requires;
 };
 
 static struct features draw_features(struct rng *rng)
@@ -36,6 +39,7 @@ static struct features draw_features(struct rng *rng)
 		.disabled = once_in(rng, 4),
 		.listing = once_in(rng, 5),
 		.isolate = once_in(rng, 5),
+		.requires = once_in(rng, 4),
 	};
 }
 
@@ -115,6 +119,11 @@ static void draw_program(struct scene *scene, struct rng *rng, const struct feat
 		program->bad_listings = 1 + rng_below(rng, 4);
 		program->list_cause = causes[rng_below(rng, 3)];
 	}
+	if (on->requires && once_in(rng, 2)) {
+		size_t first = rng_below(rng, 2);
+		program->spec.requires = &scene_tags[first];
+		program->spec.n_requires = first ? 1 : 1 + rng_below(rng, 2);
+	}
 }
 
 static void draw_history(struct rng *rng, const struct sim_program *program,
@@ -191,8 +200,14 @@ static void draw_worker(struct scene *scene, struct rng *rng, size_t at)
 		.slowness = once_in(rng, 4) ? 1 + 3 * rng_unit(rng) : 0,
 		.join_us = once_in(rng, 2) ? 0 : rng_below(rng, 500000),
 	};
+	worker->tags = scene_tags;
+	worker->n_tags = 2;
 	if (at == 0)
 		return;
+	if (once_in(rng, 3)) {
+		worker->tags = &scene_tags[rng_below(rng, 2)];
+		worker->n_tags = rng_below(rng, 2);
+	}
 	if (once_in(rng, 3)) {
 		worker->silent_us = worker->join_us + 1 + rng_below(rng, 1500000);
 		worker->proven = once_in(rng, 2);
@@ -202,6 +217,8 @@ static void draw_worker(struct scene *scene, struct rng *rng, size_t at)
 		scene->faulty = true;
 	} else if (once_in(rng, 5)) {
 		worker->drain_us = worker->join_us + 1 + rng_below(rng, 1000000);
+		if (once_in(rng, 2))
+			worker->evict_us = worker->drain_us + 1 + rng_below(rng, 300000);
 	}
 }
 

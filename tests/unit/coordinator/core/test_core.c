@@ -189,7 +189,7 @@ static void test_lost_worker(void **state)
 	struct desk_order lost = desk_next(desk);
 	uint64_t two = desk_join(desk, "two", 1);
 	desk->now_us += 14 * DESK_S;
-	core_worker_ready(desk->core, desk->now_us, two, 1);
+	core_worker_ready(desk->core, desk->now_us, two);
 	desk->now_us += DESK_S;
 	core_tick(desk->core, desk->now_us);
 	desk_drain(desk);
@@ -230,8 +230,8 @@ static void test_suspect_gets_nothing(void **state)
 	desk->now_us += 5 * DESK_S;
 	desk_submit(desk, (struct msg_submit){ 0 }, 1, 0);
 	assert_int_equal(desk->orders.len, 0);
-	core_worker_ready(desk->core, desk->now_us, worker,
-			  0); /* heard again: that alone makes it eligible */
+	core_worker_ready(desk->core, desk->now_us,
+			  worker); /* heard again: that alone makes it eligible */
 	desk_drain(desk);
 	assert_true(desk_next(desk).list);
 }
@@ -240,11 +240,11 @@ static void test_who_was_given_up_has_to_join(void **state)
 {
 	struct desk *desk = *state;
 	uint64_t worker = desk_join(desk, "w", 1);
-	assert_true(core_worker_ready(desk->core, desk->now_us, worker, 1));
+	assert_true(core_worker_ready(desk->core, desk->now_us, worker));
 	desk->now_us += 15 * DESK_S;
 	core_tick(desk->core, desk->now_us);
-	assert_false(core_worker_ready(desk->core, desk->now_us, worker, 1));
-	assert_false(core_worker_ready(desk->core, desk->now_us, 0, 1));
+	assert_false(core_worker_ready(desk->core, desk->now_us, worker));
+	assert_false(core_worker_ready(desk->core, desk->now_us, 0));
 }
 
 static void test_silence_of_our_own_loses_nobody(void **state)
@@ -254,7 +254,7 @@ static void test_silence_of_our_own_loses_nobody(void **state)
 	desk->now_us += 60 * DESK_S;
 	core_renew_leases(desk->core, desk->now_us);
 	core_tick(desk->core, desk->now_us);
-	assert_true(core_worker_ready(desk->core, desk->now_us, worker, 1));
+	assert_true(core_worker_ready(desk->core, desk->now_us, worker));
 }
 
 /* An order that no frame holds would be lost, and its case never end. */

@@ -22,6 +22,7 @@ static void every_number_has_its_message(void **state)
 	assert_null(msg_describe(MSG_TYPE_MAX));
 	assert_null(msg_describe(UINT32_MAX));
 	assert_string_equal(msg_describe(MSG_STOP)->name, "stop");
+	assert_string_equal(msg_describe(MSG_TOLD)->name, "told");
 }
 
 static void records_come_in_order_and_end(void **state)
@@ -33,7 +34,7 @@ static void records_come_in_order_and_end(void **state)
 		n++;
 	}
 	assert_string_equal(msg_describe_nth(0)->name, "program");
-	assert_string_equal(msg_describe_nth(n - 1)->name, "stop");
+	assert_string_equal(msg_describe_nth(n - 1)->name, "told");
 	assert_int_equal(messages, MSG_TYPE_MAX - 1);
 	assert_null(msg_describe_nth(SIZE_MAX));
 }
