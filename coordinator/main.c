@@ -33,6 +33,10 @@ static const struct {
 	[OPTIONS_VERB_SERVE] = { verbs_serve, true },
 	[OPTIONS_VERB_TOKEN] = { verbs_token, false },
 	[OPTIONS_VERB_AUDIT] = { verbs_audit, false },
+	[OPTIONS_VERB_WORKERS] = { verbs_workers, true },
+	[OPTIONS_VERB_RUNS] = { verbs_runs, true },
+	[OPTIONS_VERB_DRAIN] = { verbs_drain, true },
+	[OPTIONS_VERB_CANCEL] = { verbs_cancel, true },
 	[OPTIONS_VERB_DOCTOR] = { verbs_doctor, false },
 	[OPTIONS_VERB_HELP] = { verbs_help, false },
 	[OPTIONS_VERB_VERSION] = { verbs_version, false },
@@ -141,11 +145,14 @@ static void set_up_log(size_t verb, const struct conf *conf)
 		  serves ? (verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO) : LOG_LEVEL_WARN, json);
 }
 
-static int run_verb(size_t verb, struct conf *conf, const char *folder)
+static int run_verb(size_t verb, struct conf *conf, const char *folder, size_t n_args,
+		    char *const *args)
 {
 	struct err err = { 0 };
 	struct config config = { 0 };
-	struct verbs_call call = { .conf = conf, .folder = folder, .env = environ };
+	struct verbs_call call = {
+		.conf = conf, .folder = folder, .env = environ, .n_args = n_args, .args = args
+	};
 	const char *name = options_table.verbs[verb].name;
 	int code = gather(verb, conf, &call, &config, &err);
 	if (code == 0) {
@@ -195,7 +202,7 @@ int main(int argc, char **argv)
 	else if (r < 0 || conf_finish(conf, &err) < 0)
 		code = complain(options_table.verbs[verb].name, &err, EXIT_CODE_USAGE);
 	else
-		code = run_verb((size_t)verb, conf, folder);
+		code = run_verb((size_t)verb, conf, folder, (size_t)argc - 2, argv + 2);
 	conf_free(conf);
 	return code;
 }

@@ -27,6 +27,7 @@ enum option {
 	NAME,
 	TOKEN,
 	TRUST,
+	DRAIN_TIMEOUT,
 	INSECURE,
 	EMBEDDED,
 	LOG_FORMAT,
@@ -74,6 +75,13 @@ static const struct conf_option options[OPTIONS] = {
 		.verbs = 1, .type = CONF_STRING, .metavar = "FILE", .group = "Cluster",
 		.help = "Run only programs signed by one of the keys in this file, a signer of "
 			"paddock token list on each line.",
+	},
+	[DRAIN_TIMEOUT] = {
+		.name = "drain-timeout",
+		.verbs = 1, .type = CONF_DURATION, .metavar = "DURATION", .fallback = "0",
+		.group = "Cluster",
+		.help = "After the first SIGTERM or SIGINT, kill what still runs after this; it "
+			"runs elsewhere. 0 waits for its own end.",
 	},
 	[INSECURE] = {
 		.name = "insecure",
@@ -234,6 +242,7 @@ static int run(const struct conf *conf)
 		.tags = tags,
 		.n_tags = n_tags,
 		.box_program = box,
+		.drain_us = conf_u64(conf, DRAIN_TIMEOUT),
 		.insecure = conf_flag(conf, INSECURE),
 		.token = conf_text(conf, TOKEN),
 		.trust = conf_text(conf, TRUST),

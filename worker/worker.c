@@ -38,10 +38,18 @@ struct worker {
 	struct identity identity;
 	struct warrant_trust trust;
 	struct loop_signal *on_term, *on_int;
+	struct loop_timer *drain_end;
 	pid_t parent;
 	unsigned signals;
 	bool orphaned;
 };
+
+static void on_drain_end(void *data)
+{
+	struct worker *worker = data;
+	LOG_WARN("drain_timeout", "what still runs is killed; it will run elsewhere");
+	slots_cancel_all(worker->slots);
+}
 
 static void on_signal(void *data, int signum)
 {
@@ -53,10 +61,13 @@ static void on_signal(void *data, int signum)
 	}
 	if (worker->options->embedded && signum == SIGINT)
 		return;
-	if (worker->signals++ == 0)
-		session_drain(worker->session, signum == SIGINT ? "interrupted" : "told to end");
-	else
+	if (worker->signals++) {
 		slots_cancel_all(worker->slots);
+		return;
+	}
+	session_drain(worker->session, signum == SIGINT ? "interrupted" : "told to end");
+	if (worker->options->drain_us)
+		loop_timer_set(worker->drain_end, worker->options->drain_us);
 }
 
 static void step(void *data)
@@ -135,11 +146,13 @@ static int build(struct worker *worker, struct err *err)
 		return r;
 	r = loop_signal_new(worker->loop, SIGTERM, on_signal, worker, &worker->on_term);
 	r = r ? r : loop_signal_new(worker->loop, SIGINT, on_signal, worker, &worker->on_int);
+	r = r ? r : loop_timer_new(worker->loop, on_drain_end, worker, &worker->drain_end);
 	return r < 0 ? err_errno(err, r, "cannot take signals") : 0;
 }
 
 static void dismantle(struct worker *worker)
 {
+	loop_timer_free(worker->drain_end);
 	session_free(worker->session);
 	slots_free(worker->slots);
 	spool_free(worker->spool);

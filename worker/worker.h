@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct worker_options {
 	const char *coordinator; /* URL of the control endpoint */
@@ -20,6 +21,7 @@ struct worker_options {
 	bool insecure;		 /* speak without keys where only this machine listens */
 	const char *token;	 /* file of a token, for first contact; NULL: none */
 	const char *trust;	 /* file of the keys whose programs are run; NULL: anybody's */
+	uint64_t drain_us;	 /* what runs so long after it was told to end is killed; 0 never */
 	bool embedded;		 /* child of a run: ends with its parent, leaves Ctrl-C to it */
 };
 

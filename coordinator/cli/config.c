@@ -162,6 +162,16 @@ static int check_suite(const struct reading *reading, const char *name,
 	return check_kind(reading, name, raw->kind);
 }
 
+static int check_requires(const struct reading *reading, const char *name,
+			  const struct config_raw_list *list)
+{
+	for (uint32_t i = 0; i < list->n; i++)
+		if (list->items[i][0] == '=' || !strchr(list->items[i], '='))
+			return refuse(reading, PATH("suites", name, "requires"),
+				      "what a worker must offer has the form K=V, as its --tag");
+	return 0;
+}
+
 static int copy_env(const struct reading *reading, const char *name, char *const *env,
 		    struct config_texts *texts)
 {
@@ -199,6 +209,8 @@ static int read_suite(const struct reading *reading, const char *name,
 	r = r < 0 ? r : copy_path(reading, raw->workspace, &suite->workspace);
 	r = r < 0 ? r : copy_list(reading, &raw->args, false, &suite->args);
 	r = r < 0 ? r : copy_list(reading, &raw->tags, false, &suite->tags);
+	r = r < 0 ? r : check_requires(reading, name, &raw->requires);
+	r = r < 0 ? r : copy_list(reading, &raw->requires, false, &suite->requires);
 	r = r < 0 ? r : copy_list(reading, &raw->inputs, true, &suite->inputs);
 	r = r < 0 ? r : copy_env(reading, name, raw->env, &suite->env);
 	return r < 0 ? r
@@ -428,6 +440,7 @@ void config_done(struct config *config)
 		texts_done(&suite->args);
 		texts_done(&suite->env);
 		texts_done(&suite->tags);
+		texts_done(&suite->requires);
 		texts_done(&suite->inputs);
 	}
 	for (size_t i = 0; i < config->profiles.len; i++)

@@ -50,7 +50,8 @@ struct config_suite {
 	struct config_texts args; /* words put in place of the path alone */
 	struct config_texts env;  /* "NAME=value" */
 	struct config_texts tags;
-	struct config_texts inputs; /* absolute; on one machine they are where they are */
+	struct config_texts requires; /* "K=V" that its worker must offer */
+	struct config_texts inputs;   /* absolute; on one machine they are where they are */
 	uint64_t line;
 };
 

@@ -381,7 +381,7 @@ static cyaml_schema_field_t *suite_fields(struct config_raw *raw)
 #define AT(member) offsetof(struct config_raw_suite, member)
 	const cyaml_schema_field_t variable = text_field(NULL, 0);
 	const cyaml_schema_field_t *variables = named_fields(raw, &raw->variables, &variable);
-	cyaml_schema_field_t *fields = new_fields(raw, 10);
+	cyaml_schema_field_t *fields = new_fields(raw, 11);
 	if (!fields || !variables)
 		return NULL;
 	const cyaml_schema_field_t all[] = {
@@ -394,6 +394,7 @@ static cyaml_schema_field_t *suite_fields(struct config_raw *raw)
 		text_field("workspace", AT(workspace)),
 		list_field("inputs", AT(inputs)),
 		list_field("tags", AT(tags)),
+		list_field("requires", AT(requires)),
 		text_field("timeout", AT(timeout)),
 	};
 #undef AT

@@ -22,7 +22,7 @@ struct config_raw_list {
 
 struct config_raw_suite {
 	char *kind, *path, *command, *cwd, *workspace, *timeout;
-	struct config_raw_list args, inputs, tags;
+	struct config_raw_list args, inputs, tags, requires;
 	char **env; /* by number of the variable's name */
 };
 

@@ -93,6 +93,8 @@ static int dress(struct search *search, struct msg_program *program)
 	if (suite->args.len)
 		r = copy_texts(found, &suite->args, &program->args, &program->n_args);
 	r = r < 0 ? r : copy_texts(found, &suite->tags, &program->tags, &program->n_tags);
+	r = r < 0 ? r
+		  : copy_texts(found, &suite->requires, &program->requires, &program->n_requires);
 	if (suite->cwd || suite->workspace)
 		program->cwd = keep(found, suite->cwd); /* none: the workspace asked for */
 	if (suite->workspace)

@@ -229,6 +229,9 @@ static void explain_done(struct explanation *all)
 
 int verbs_explain(const struct verbs_call *call, struct err *err)
 {
+	const char *url = conf_text(call->conf, OPTIONS_COORDINATOR);
+	if (url && *url)
+		return verbs_explain_there(call, err);
 	struct explanation all = { 0 };
 	struct store *store = NULL;
 	uint64_t run;

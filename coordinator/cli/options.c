@@ -15,6 +15,9 @@ enum {
 	SERVE = 1 << OPTIONS_VERB_SERVE,
 	TOKEN = 1 << OPTIONS_VERB_TOKEN,
 	AUDIT = 1 << OPTIONS_VERB_AUDIT,
+	DRAIN = 1 << OPTIONS_VERB_DRAIN,
+	OPERATE = 1 << OPTIONS_VERB_WORKERS | 1 << OPTIONS_VERB_RUNS | DRAIN |
+		  1 << OPTIONS_VERB_CANCEL,
 	DOCTOR = 1 << OPTIONS_VERB_DOCTOR,
 	HELP = 1 << OPTIONS_VERB_HELP,
 };
@@ -88,15 +91,22 @@ static const struct conf_verb verbs[OPTIONS_VERB_MAX] = {
 	},
 	[OPTIONS_VERB_EXPLAIN] = {
 		.name = "explain", .operands = "[RUN]", .max_operands = 1,
-		.summary = "why a run took as long as it did",
+		.summary = "why a run took so long, or does not go faster",
 		.about = "Shows what bounded the run named, or the latest one: its makespan "
 			"against the lower bound, its slowest cases, and how busy each slot "
-			"was.",
+			"was.\n"
+			"\n"
+			"With --coordinator, the run is one in progress there, and what keeps it "
+			"from going faster is told: no worker with the tags it requires, slots "
+			"taken by others, locks, silent workers, and what runs where.",
 	},
 	[OPTIONS_VERB_SERVE] = {
 		.name = "serve",
 		.summary = "be the coordinator of a cluster",
-		.about = "Serves paddock-worker and run --coordinator until SIGTERM or SIGINT. "
+		.about = "Serves paddock-worker and run --coordinator until SIGTERM or SIGINT. On SIGHUP it "
+			"reads paddock.yaml again: --verbose, --lease and --client-slots change at "
+			"once, of anything else it says that it needs a restart.\n"
+			"\n"
 			"All that is said is encrypted, and only who was introduced with a "
 			"token is listened to: see paddock token. The coordinator's own key is "
 			"made in the state folder at the first start.",
@@ -127,6 +137,31 @@ static const struct conf_verb verbs[OPTIONS_VERB_MAX] = {
 			"that was cut off leaves a shorter log that is whole. To notice that, "
 			"keep the head that verify prints elsewhere, and give it as HEAD next "
 			"time.",
+	},
+	[OPTIONS_VERB_WORKERS] = {
+		.name = "workers", .operands = "[PATTERN]", .max_operands = 1,
+		.summary = "the workers of a coordinator, and what they are about",
+		.about = "All, or those whose name PATTERN matches, or one of whose tags it does "
+			"where it holds a \"=\": * stands for anything, ? for one character.",
+	},
+	[OPTIONS_VERB_RUNS] = {
+		.name = "runs",
+		.summary = "the runs in progress at a coordinator",
+		.about = "Finished ones are in its history: paddock history runs.",
+	},
+	[OPTIONS_VERB_DRAIN] = {
+		.name = "drain", .operands = "PATTERN", .min_operands = 1, .max_operands = 1,
+		.summary = "give workers no more work; they leave when they are empty",
+		.about = "PATTERN is as for workers. A drained worker ends what it runs and "
+			"leaves. What it still runs at the deadline is cancelled and runs "
+			"elsewhere, which counts as no loss. Exits 2 when no worker matches.",
+	},
+	[OPTIONS_VERB_CANCEL] = {
+		.name = "cancel", .operands = "RUN|all", .min_operands = 1, .max_operands = 1,
+		.summary = "stop a run of a coordinator at once",
+		.about = "Tests that run are killed; what did not run ends as notrun, and whoever "
+			"submitted the run gets its report with exit code 111. Exits 2 when there "
+			"is no such run.",
 	},
 	[OPTIONS_VERB_DOCTOR] = {
 		.name = "doctor",

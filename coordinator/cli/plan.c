@@ -167,7 +167,7 @@ static int simulate(const struct verbs_call *call, const struct forecast *foreca
 		if (r < 0)
 			return r;
 	}
-	if (conf_flag(call->conf, OPTIONS_PLAN_JSON))
+	if (conf_flag(call->conf, OPTIONS_JSON))
 		return print_json(&basis, rows, pools->len);
 	print_table(&basis, rows, pools->len);
 	return 0;

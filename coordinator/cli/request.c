@@ -335,6 +335,41 @@ static int describe(const struct verbs_call *call, struct request *request)
 	return copy ? 0 : -ENOMEM;
 }
 
+/*
+ * What the command line requires comes on top of what each suite does. On this machine alone
+ * nothing is required: its worker is the only one there is.
+ */
+static int take_requires(const struct verbs_call *call, struct request *request, struct err *err)
+{
+	const char *url = conf_text(call->conf, OPTIONS_COORDINATOR);
+	size_t n;
+	const char *const *more = conf_list(call->conf, OPTIONS_REQUIRE, &n);
+	for (size_t i = 0; i < n; i++)
+		if (more[i][0] == '=' || !strchr(more[i], '=')) {
+			err_set(err, -EINVAL, "--require %.100s is not of the form K=V", more[i]);
+			return EXIT_CODE_USAGE;
+		}
+	for (size_t i = 0; i < request->found.len; i++) {
+		struct msg_program *program = &request->found.items[i];
+		size_t had = program->n_requires;
+		struct str *all = arena_alloc(&request->arena, (had + n + 1) * sizeof(*all));
+		if (!all)
+			return no_memory(err);
+		for (size_t j = 0; j < had; j++)
+		all[j] = program->requires[j];
+		for (size_t j = 0; j < n; j++)
+			all[had + j] = str_of(more[j]);
+		program->requires = all;
+		program->n_requires = url && *url ? had + n : 0;
+		if (had + n > LIMIT_TAGS) {
+			err_set(err, -E2BIG, "%.*s requires more than %d tags",
+				STR_ARG(program->name), LIMIT_TAGS);
+			return EXIT_CODE_USAGE;
+		}
+	}
+	return 0;
+}
+
 int request_make(const struct verbs_call *call, struct request *ret_request, struct err *err)
 {
 	struct request *request = ret_request;
@@ -345,6 +380,7 @@ int request_make(const struct verbs_call *call, struct request *ret_request, str
 	submit->deadline_us = conf_u64(call->conf, OPTIONS_GLOBAL_TIMEOUT);
 	submit->repeat = conf_u64(call->conf, OPTIONS_REPEAT);
 	submit->priority = conf_u64(call->conf, OPTIONS_PRIORITY);
+	submit->wait_us = conf_u64(call->conf, OPTIONS_WAIT);
 	int code = limit_failures(call->conf, submit, err);
 	code = code ? code : select_cases(call, request, err);
 	code = code ? code : take_overrides(call, request, err);
@@ -355,6 +391,7 @@ int request_make(const struct verbs_call *call, struct request *ret_request, str
 		return code;
 	choose_suites(call, request);
 	code = find_programs(call, request, err);
+	code = code ? code : take_requires(call, request, err);
 	if (code)
 		return code;
 	for (size_t i = 0; i < request->found.len; i++) {

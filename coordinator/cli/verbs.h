@@ -16,6 +16,8 @@ struct verbs_call {
 	const struct config *config; /* paddock.yaml; NULL: there is none */
 	const char *folder;	     /* working directory, absolute */
 	char *const *env;	     /* of this process */
+	size_t n_args;		     /* words behind the verb ... */
+	char *const *args;
 };
 
 /* List, run, report. Blocks until the run is over. */
@@ -44,6 +46,15 @@ int verbs_token(const struct verbs_call *call, struct err *err);
 
 /* Its audit log. */
 int verbs_audit(const struct verbs_call *call, struct err *err);
+
+/* Operate a cluster: each asks a coordinator and prints what it tells. */
+int verbs_workers(const struct verbs_call *call, struct err *err); /* who is there */
+int verbs_runs(const struct verbs_call *call, struct err *err);	   /* runs in progress */
+int verbs_drain(const struct verbs_call *call, struct err *err);   /* workers are to leave */
+int verbs_cancel(const struct verbs_call *call, struct err *err);  /* a run is to end */
+
+/* Explain a run in progress at a coordinator. */
+int verbs_explain_there(const struct verbs_call *call, struct err *err);
 
 /* What this host can enforce. Starts paddock-box. */
 int verbs_doctor(const struct verbs_call *call, struct err *err);

@@ -416,7 +416,7 @@ static struct msg_run_event read_event(struct db_query *row)
 	return event;
 }
 
-int journal_replay(struct db *db, uint64_t run,
+int journal_replay(struct db *db, uint64_t run, uint64_t from,
 		   int (*each)(void *data, const struct msg_run_event *event), void *data,
 		   struct err *err)
 {
@@ -428,11 +428,13 @@ int journal_replay(struct db *db, uint64_t run,
 		" makespan_us, bound_us,"
 		" slots, busy_us, p.suite, p.name, p.adapter, p.file, c.name FROM events"
 		" LEFT JOIN cases c ON c.id = case_id LEFT JOIN programs p ON p.id = c.program"
-		" WHERE " JOURNAL_OF_RUN " ORDER BY events.id",
+		" WHERE events.id BETWEEN (?1 << 32) + ?2 + 1 AND (?1 << 32) + 4294967295"
+		" ORDER BY events.id",
 		err);
 	if (!rows)
 		return -EIO;
 	db_put_u64(rows, run);
+	db_put_u64(rows, from);
 	int r;
 	while ((r = db_step(rows, err)) == 1) {
 		struct msg_run_event event = read_event(rows);

@@ -39,8 +39,9 @@ int journal_flush(struct journal *journal, struct db *db, struct err *err);
  * forget row numbers). */
 void journal_flushed(struct journal *journal, bool committed);
 
-/* Hand out a run's events in order; a negative return of each stops and is returned. */
-int journal_replay(struct db *db, uint64_t run,
+/* Hand out a run's events in order but the first `from`; a negative return of each stops and is
+ * returned. */
+int journal_replay(struct db *db, uint64_t run, uint64_t from,
 		   int (*each)(void *data, const struct msg_run_event *event), void *data,
 		   struct err *err);
 

@@ -329,7 +329,14 @@ int store_run_replay(struct store *store, uint64_t run,
 		     int (*each)(void *data, const struct msg_run_event *event), void *data,
 		     struct err *err)
 {
-	return journal_replay(store->db, run, each, data, err);
+	return journal_replay(store->db, run, 0, each, data, err);
+}
+
+int store_run_replay_from(struct store *store, uint64_t run, uint64_t from,
+			  int (*each)(void *data, const struct msg_run_event *event), void *data,
+			  struct err *err)
+{
+	return journal_replay(store->db, run, from, each, data, err);
 }
 
 int store_run_failed(struct store *store, uint64_t run,

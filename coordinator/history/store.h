@@ -109,6 +109,11 @@ int store_run_replay(struct store *store, uint64_t run,
 		     int (*each)(void *data, const struct msg_run_event *event), void *data,
 		     struct err *err);
 
+/* As store_run_replay, without the first `from` events; only what was committed. */
+int store_run_replay_from(struct store *store, uint64_t run, uint64_t from,
+			  int (*each)(void *data, const struct msg_run_event *event), void *data,
+			  struct err *err);
+
 /* The cases of a run to run again: red or never run, not quarantined. The views are valid during
  * the call. */
 int store_run_failed(struct store *store, uint64_t run,

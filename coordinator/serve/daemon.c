@@ -18,12 +18,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 struct service {
 	struct loop *loop;
@@ -31,9 +34,36 @@ struct service {
 	struct store *store;
 	struct audit *audit;
 	struct door *door;
-	struct loop_signal *signals[2];
+	struct loop_signal *signals[3];
+	const struct daemon_options *options;
 	int lock;
 };
+
+static void apply(struct service *service, const struct daemon_settings *settings)
+{
+	log_setup("paddock", STDERR_FILENO, settings->verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO,
+		  service->options->json_log);
+	server_configure(service->server,
+			 &(struct server_limits){ .lease_us = settings->lease_us,
+						  .client_slots = settings->client_slots });
+}
+
+static void on_reload(void *data, int signum)
+{
+	struct service *service = data;
+	struct daemon_settings settings = service->options->settings;
+	struct err err = { 0 };
+	(void)signum;
+	if (!service->options->reload)
+		return;
+	if (service->options->reload(service->options->data, &settings, &err) < 0) {
+		LOG_ERROR("not_reloaded", "%s; everything stays as it was", err.text);
+		return;
+	}
+	apply(service, &settings);
+	LOG_INFO("reloaded", "lease=%" PRIu64 " ms client_slots=%" PRIu64 " verbose=%d",
+		 settings.lease_us / 1000, settings.client_slots, settings.verbose);
+}
 
 static void on_signal(void *data, int signum)
 {
@@ -133,10 +163,25 @@ static int open_door(struct service *service, const struct daemon_options *optio
 			 options->n_urls > 1 ? ",..." : "");
 }
 
+/* Each peer is two connections: as many as this process may have, not as many as is usual. */
+static void raise_files(void)
+{
+	struct rlimit files;
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+		return;
+	files.rlim_cur = files.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &files) < 0)
+		LOG_WARN("few_files", "errno=%d (%s); peers beyond the limit wait", errno,
+			 strerror(errno));
+	LOG_INFO("files", "limit=%llu peers=%llu", (unsigned long long)files.rlim_cur,
+		 (unsigned long long)files.rlim_cur / 2);
+}
+
 static int start(struct service *service, const struct daemon_options *options, struct err *err)
 {
 	char folder[PATH_MAX], path[PATH_MAX + 16];
 	int r = state_folder(options, folder, err);
+	raise_files();
 	if (r == 0)
 		r = lock_folder(service, folder, err);
 	if (r < 0)
@@ -154,6 +199,9 @@ static int start(struct service *service, const struct daemon_options *options, 
 		r = loop_signal_new(service->loop, SIGINT, on_signal, service,
 				    &service->signals[1]);
 	if (r == 0)
+		r = loop_signal_new(service->loop, SIGHUP, on_reload, service,
+				    &service->signals[2]);
+	if (r == 0)
 		r = server_new(service->loop,
 			       &(struct server_options){ .store = service->store,
 							 .door = service->door,
@@ -163,6 +211,8 @@ static int start(struct service *service, const struct daemon_options *options, 
 							 .on_event = on_event,
 							 .on_done = on_done },
 			       &service->server, err);
+	if (r == 0)
+		apply(service, &options->settings);
 	for (size_t i = 0; r == 0 && i < options->n_urls; i++) {
 		r = server_listen(service->server, options->urls[i], err);
 		if (r == 0)
@@ -173,7 +223,7 @@ static int start(struct service *service, const struct daemon_options *options, 
 
 int daemon_run(const struct daemon_options *options, struct err *err)
 {
-	struct service service = { .lock = -1 };
+	struct service service = { .lock = -1, .options = options };
 	if (check_urls(options, err) < 0)
 		return EXIT_CODE_USAGE;
 	int r = start(&service, options, err);
@@ -182,7 +232,7 @@ int daemon_run(const struct daemon_options *options, struct err *err)
 	else if (err && !err->text[0])
 		err_errno(err, r, "starting the coordinator");
 	server_free(service.server);
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < 3; i++)
 		loop_signal_free(service.signals[i]);
 	loop_free(service.loop);
 	store_close(service.store);

@@ -7,6 +7,13 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+
+/* What may change while it serves. */
+struct daemon_settings {
+	uint64_t lease_us, client_slots; /* of server_limits */
+	bool verbose;
+};
 
 /* Files of the state folder that others read, too. */
 #define DAEMON_AUDIT_FILE "audit.log"
@@ -18,9 +25,20 @@ struct daemon_options {
 	size_t n_urls;
 	const char *state; /* folder of the store; NULL: $XDG_STATE_HOME/paddock */
 	bool insecure;	   /* without keys: on this machine's own addresses only */
+	bool json_log;
+	struct daemon_settings settings;
+	/*
+	 * SIGHUP: fill *settings anew. 0, or -errno with err: everything stays as it is. NULL:
+	 * nothing is read again.
+	 */
+	int (*reload)(void *data, struct daemon_settings *settings, struct err *err);
+	void *data;
 };
 
-/* Serve until SIGTERM or SIGINT. Returns an exit code, with err filled when it could not start. */
+/*
+ * Serve until SIGTERM or SIGINT; what runs stays with the workers. Returns an exit code, with err
+ * filled when it could not start.
+ */
 int daemon_run(const struct daemon_options *options, struct err *err);
 
 #endif

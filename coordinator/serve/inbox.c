@@ -30,6 +30,8 @@ static void on_hello(struct server *server, const struct msg_hello *hello, struc
 		return;
 	}
 	struct session *before = session_find(&server->sessions, hello->resume);
+	bool leaves = before && before->leaves;
+	uint64_t evict_us = before ? before->evict_us : UINT64_MAX;
 	if (before)
 		server_end_session(server, before, "it said hello again");
 	struct session *session = session_new(&server->sessions, hello, server_random(),
@@ -41,8 +43,11 @@ static void on_hello(struct server *server, const struct msg_hello *hello, struc
 			      "another coordinator");
 		return;
 	}
+	session->leaves = leaves;
+	session->evict_us = evict_us;
+	server_watch_silence(server, session);
 	struct msg_welcome welcome;
-	hello_welcome(&welcome, session->id, SERVER_POLL_US, 0);
+	hello_welcome(&welcome, session->id, server->poll_us, server->lease_us);
 	if (msg_encode(MSG_WELCOME, &welcome, &server->frame, NULL) == 0)
 		outbox_frame(server, SESSION_CONTROL, peer);
 }
@@ -92,7 +97,7 @@ static void join(struct server *server, struct session *session, const struct ms
 	session->draining = false;
 	session_drop_orders(session, session->assigns.len, session->cancels.len);
 	if (poll->n_running) {
-		session->answer_by_us = clock_mono_us() + STRAYS_US;
+		server_answer_by(server, session, clock_mono_us() + STRAYS_US);
 		for (size_t i = 0; !session->strays_told && i < poll->n_running; i++)
 			outbox_order(session, NULL,
 				     &(struct msg_cancel){
@@ -108,7 +113,13 @@ static void join(struct server *server, struct session *session, const struct ms
 						     .name = str_of(session->name),
 						     .slots = session->slots,
 						     .tags = session->tags,
-						     .n_tags = session->n_tags });
+						     .n_tags = session->n_tags,
+						     .owner = session->id });
+	if (session->leaves)
+		core_worker_drain(server->core, clock_mono_us(), session->worker, true);
+	if (session->leaves && session->evict_us != UINT64_MAX)
+		core_worker_evict(server->core, clock_mono_us(), session->worker,
+				  session->evict_us);
 	LOG_DEBUG("worker_joined", "name=%s slots=%u", session->name, (unsigned)session->slots);
 }
 
@@ -118,7 +129,8 @@ static void on_poll(struct server *server, const struct msg_poll *poll, struct c
 					       peer);
 	if (!session)
 		return;
-	session->answer_by_us = clock_mono_us() + SERVER_POLL_US;
+	server_answer_by(server, session, clock_mono_us() + server->poll_us);
+	server_look(server, session);
 	if (!core_worker_ready(server->core, clock_mono_us(), session->worker))
 		join(server, session, poll);
 	if (poll->draining && !session->draining) {
@@ -146,6 +158,7 @@ static void on_report(struct server *server, const struct msg_report *report,
 		}
 	server->receipts_due += !session->receipt_due;
 	session->receipt_due = true;
+	server_look(server, session);
 }
 
 /* ---- clients ---- */
@@ -243,9 +256,18 @@ static void on_watch(struct server *server, const struct msg_watch *watch, struc
 		return;
 	struct served_run *run = runs_find(server, session->run);
 	session->watch_from = watch->from;
-	session->answer_by_us = clock_mono_us() + SERVER_POLL_US;
+	server_answer_by(server, session, clock_mono_us() + server->poll_us);
+	server_look(server, session);
 	if (run)
 		feed_forget(&run->feed, watch->from);
+}
+
+static void on_ask(struct server *server, const struct msg_ask *ask, struct chan_peer *peer)
+{
+	struct session *session = take_request(server, SESSION_CONTROL, ask->session, ask->seq,
+					       peer);
+	if (session)
+		operate_ask(server, session, ask);
 }
 
 static void on_stop(struct server *server, const struct msg_stop *stop, struct chan_peer *peer)
@@ -257,7 +279,7 @@ static void on_stop(struct server *server, const struct msg_stop *stop, struct c
 		return;
 	outbox_answer(server, session, SESSION_CONTROL, MSG_RECEIPT,
 		      &(struct msg_receipt){ .session = session->id, .seq = stop->seq });
-	if (session->role == HELLO_WORKER)
+	if (session->role == HELLO_WORKER || !session->run)
 		server_end_session(server, session, "it said goodbye");
 	else if (session->run) {
 		struct served_run *run = runs_find(server, session->run);
@@ -313,6 +335,8 @@ static void dispatch(struct server *server, int lane, int type, const void *mess
 		on_submit(server, message, peer);
 	else if (lane == SESSION_CONTROL && type == MSG_STOP)
 		on_stop(server, message, peer);
+	else if (lane == SESSION_CONTROL && type == MSG_ASK)
+		on_ask(server, message, peer);
 	else if (lane == SESSION_DATA && type == MSG_REPORT)
 		on_report(server, message, peer);
 	else if (lane == SESSION_DATA && type == MSG_WATCH)

@@ -72,15 +72,6 @@ void outbox_order(struct session *session, const struct msg_assign *assign,
 		LOG_ERROR("out_of_memory", "keeping an order");
 }
 
-static struct session *session_of_worker(const struct server *server, uint64_t worker)
-{
-	for (size_t i = 0; i < server->sessions.table.len; i++)
-		if (server->sessions.table.items[i] &&
-		    server->sessions.table.items[i]->worker == worker)
-			return server->sessions.table.items[i];
-	return NULL;
-}
-
 void outbox_drain(struct server *server)
 {
 	struct core_action action;
@@ -89,9 +80,11 @@ void outbox_drain(struct server *server)
 		switch (action.kind) {
 		case CORE_ACTION_ASSIGN:
 		case CORE_ACTION_CANCEL:
-			session = session_of_worker(server, action.worker);
-			if (session)
-				outbox_order(session, action.assign, action.cancel);
+			session = session_find(&server->sessions, action.owner);
+			if (!session || session->worker != action.worker)
+				break;
+			outbox_order(session, action.assign, action.cancel);
+			server_look(server, session);
 			break;
 		case CORE_ACTION_EVENT: runs_event(server, &action); break;
 		case CORE_ACTION_RUN_DONE: runs_finish(server, &action); break;
@@ -99,9 +92,20 @@ void outbox_drain(struct server *server)
 	}
 }
 
+/* Is it to be told that it leaves? One that an operator drained is told so when it is empty. */
+static bool is_to_leave(const struct server *server, const struct session *session)
+{
+	struct core_worker_status status;
+	if (server->draining || session->drain_told)
+		return true;
+	return session->leaves && !session->assigns.len &&
+	       core_worker_status(server->core, clock_mono_us(), session->worker, &status) &&
+	       !status.attempts;
+}
+
 void outbox_orders(struct server *server, struct session *session)
 {
-	bool drain = server->draining && !session->drain_told;
+	bool leave = is_to_leave(server, session), drain = leave && !session->drain_told;
 	bool something = session->assigns.len || session->cancels.len || drain;
 	if (!session->waits[SESSION_CONTROL] ||
 	    (!something && clock_mono_us() < session->answer_by_us))
@@ -115,12 +119,12 @@ void outbox_orders(struct server *server, struct session *session)
 				     .n_assigns = n,
 				     .cancels = session->cancels.items,
 				     .n_cancels = n_cancels,
-				     .drain = server->draining };
+				     .drain = leave };
 	if (!outbox_answer(server, session, SESSION_CONTROL, MSG_ORDERS, &orders)) {
 		server_end_session(server, session, "its orders could not be sent");
 		return;
 	}
-	session->drain_told = server->draining;
+	session->drain_told = leave;
 	session_drop_orders(session, n, n_cancels);
 }
 
@@ -142,7 +146,12 @@ void outbox_news(struct server *server, struct session *session)
 	struct msg_run_event events[NEWS_EVENTS];
 	if (session->role != HELLO_CLIENT || !session->waits[SESSION_DATA] || !run)
 		return;
-	size_t n = feed_fetch(&run->feed, session->watch_from, events, NEWS_EVENTS, NEWS_BYTES);
+	int fetched = runs_fetch(server, run, session->watch_from, events, NEWS_EVENTS, NEWS_BYTES);
+	if (fetched < 0) {
+		server_end_session(server, session, "its news cannot be read from the journal");
+		return;
+	}
+	size_t n = (size_t)fetched;
 	bool last = run->done && session->watch_from + n >= run->feed.end;
 	if (!n && !last && clock_mono_us() < session->answer_by_us)
 		return;

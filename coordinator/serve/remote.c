@@ -83,14 +83,21 @@ static void send_message(struct remote *remote, unsigned lane, enum msg_type typ
 	transmit(remote, (int)lane, r, type == MSG_WATCH ? remote->poll_us : 0);
 }
 
+/* Who submits: runs of one user of one machine share a quota. */
+static void client_name(char out[320])
+{
+	char host[256] = "";
+	(void)gethostname(host, sizeof(host) - 1); /* an empty one is as good as none */
+	snprintf(out, 320, "uid%ld@%s", (long)getuid(), host);
+}
+
 static void say_hello(struct remote *remote)
 {
-	char name[128], host[64] = "somewhere";
+	char name[320];
 	uint64_t seq;
 	struct msg_hello hello;
 	struct buf *frame = lane_client_begin(&remote->lanes[CONTROL], &seq);
-	gethostname(host, sizeof(host) - 1);
-	snprintf(name, sizeof(name), "client-%ld@%s", (long)getpid(), host);
+	client_name(name);
 	hello_fill(&hello, HELLO_CLIENT, name);
 	transmit(remote, CONTROL, guard_hello(&remote->guard, &hello, frame, remote->err), 0);
 }
@@ -350,7 +357,7 @@ static void tear_down(struct remote *remote)
 	arena_done(&remote->arena);
 }
 
-static int check_address(const char *url, bool insecure, struct err *err)
+int remote_check_address(const char *url, bool insecure, struct err *err)
 {
 	int r = chan_address_check(url, err);
 	if (r == 0 && insecure && !chan_address_is_local(url))
@@ -368,7 +375,7 @@ int remote_run(const struct remote_options *where, const struct embed_options *o
 	struct remote remote = { .submit = submit,
 				 .err = err ? err : &own,
 				 .heard_us = clock_mono_us() };
-	if (check_address(where->url, where->insecure, remote.err) < 0)
+	if (remote_check_address(where->url, where->insecure, remote.err) < 0)
 		return EXIT_CODE_USAGE;
 	if (!where->insecure &&
 	    identity_open("client", where->url, where->token, &remote.identity, remote.err) < 0)

@@ -12,6 +12,9 @@ struct remote_options {
 	bool insecure;	   /* without keys, to an address of this machine only */
 };
 
+/* May this address be spoken to so? 0, or -EINVAL or -EPERM with err saying what to give. */
+int remote_check_address(const char *url, bool insecure, struct err *err);
+
 /*
  * As embed_run, but through a coordinator; options->jobs and the store are not used. Programs are
  * signed by the key that was enrolled. Unreachable for 20 s: 111.

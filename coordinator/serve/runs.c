@@ -45,6 +45,9 @@ uint64_t runs_start(struct server *server, const struct msg_submit *submit, bool
 		err_set(err, -ENOMEM, "no memory for another run");
 		return 0;
 	}
+	struct session *session = session_find(&server->sessions, client);
+	if (session)
+		core_run_of_client(server->core, run.number, str_of(session->name));
 	if (ret_name)
 		memcpy(ret_name, run.name, sizeof(run.name));
 	return run.number;
@@ -79,6 +82,13 @@ static void keep_startup(struct server *server, const struct served_run *run,
 		LOG_DEBUG("startup_dropped", "too much waits to be written");
 }
 
+static void look_at_client(struct server *server, const struct served_run *run)
+{
+	struct session *session = session_find(&server->sessions, run->client);
+	if (session)
+		server_look(server, session);
+}
+
 void runs_event(struct server *server, const struct core_action *action)
 {
 	struct served_run *run = runs_find(server, action->run);
@@ -97,8 +107,51 @@ void runs_event(struct server *server, const struct core_action *action)
 	}
 	if (run->mine)
 		server->options.on_event(server->options.data, action->event);
+	else if (run->client && run->in_store && feed_is_full(&run->feed))
+		feed_count(&run->feed, action->event);
 	else if (run->client && feed_add(&run->feed, action->event) < 0)
 		LOG_ERROR("out_of_memory", "keeping an event for a client");
+	look_at_client(server, run);
+}
+
+/* What is read from the journal for a client. */
+struct fetching {
+	struct server *server;
+	struct msg_run_event *events;
+	size_t n, max, bytes, max_bytes;
+};
+
+static int fetch_one(void *data, const struct msg_run_event *event)
+{
+	struct fetching *fetching = data;
+	struct msg_run_event copy;
+	int r = feed_copy(event, &fetching->server->arena, &copy);
+	if (r < 0)
+		return r;
+	fetching->bytes += msg_size(&msg_record_run_event, &copy);
+	if (fetching->n == fetching->max || fetching->bytes > fetching->max_bytes)
+		return -ENOBUFS; /* enough for now */
+	fetching->events[fetching->n++] = copy;
+	return 0;
+}
+
+int runs_fetch(struct server *server, struct served_run *run, uint64_t from,
+	       struct msg_run_event *events, size_t max, size_t max_bytes)
+{
+	struct fetching fetching = {
+		.server = server, .events = events, .max = max, .max_bytes = max_bytes
+	};
+	struct err err = { 0 };
+	if (from < run->feed.held || from == run->feed.end)
+		return (int)feed_fetch(&run->feed, from, events, max, max_bytes);
+	arena_clear(&server->arena);
+	int r = store_run_replay_from(server->options.store, run->stored, from - run->feed.unstored,
+				      fetch_one, &fetching, &err);
+	if (r < 0 && r != -ENOBUFS) {
+		LOG_ERROR("journal_unreadable", "run=%s %s", run->name, err.text);
+		return r;
+	}
+	return (int)fetching.n;
 }
 
 void runs_finish(struct server *server, const struct core_action *action)
@@ -121,6 +174,7 @@ void runs_finish(struct server *server, const struct core_action *action)
 	if (run->mine)
 		server->options.on_done(server->options.data, run->exit_code);
 	core_run_forget(server->core, run->number);
+	look_at_client(server, run);
 	if (!run->client)
 		*run = server->runs.items[--server->runs.len];
 }

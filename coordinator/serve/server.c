@@ -62,22 +62,59 @@ static void on_timer(void *data)
 
 /* ---- the step ---- */
 
-/* A peer that is silent for a minute is gone: what it parks is answered within SERVER_POLL_US. */
-static void check_peer(struct server *server, struct session *session)
+void server_look(struct server *server, struct session *session)
 {
-	if (clock_mono_us() - session->heard_us > CLIENT_LOST_US)
-		server_end_session(server, session, "nothing was heard of it for a minute");
+	if (session->looked_at)
+		return;
+	if (VEC_PUSH(&server->todo, session->id) < 0)
+		LOG_ERROR("out_of_memory", "noting that %s is owed an answer", session->name);
+	else
+		session->looked_at = true;
+}
+
+static void put_due(struct server *server, uint64_t at_us, const struct session *session)
+{
+	if (dues_put(&server->dues, at_us, session->id) < 0)
+		LOG_ERROR("out_of_memory", "noting when %s is to be answered", session->name);
+}
+
+void server_watch_silence(struct server *server, struct session *session)
+{
+	session->missed_us = session->heard_us + CLIENT_LOST_US;
+	put_due(server, session->missed_us, session);
+}
+
+void server_answer_by(struct server *server, struct session *session, uint64_t at_us)
+{
+	session->answer_by_us = at_us;
+	put_due(server, at_us, session);
+}
+
+/*
+ * Look at whoever has something due. An entry says no more than that: which of a session's times it
+ * was for is seen from the session. A peer that is silent for a minute is gone, since what it parks
+ * is answered much sooner.
+ */
+static void take_dues(struct server *server, uint64_t now)
+{
+	uint64_t id;
+	while (dues_take(&server->dues, now, &id)) {
+		struct session *session = session_find(&server->sessions, id);
+		if (!session)
+			continue;
+		server_look(server, session);
+		if (now - session->heard_us >= CLIENT_LOST_US)
+			server_end_session(server, session, "nothing was heard of it for a minute");
+		else if (now >= session->missed_us)
+			server_watch_silence(server, session);
+	}
 }
 
 static void arm_timer(struct server *server)
 {
-	uint64_t now = clock_mono_us(), next = core_deadline_us(server->core);
-	for (size_t i = 0; i < server->sessions.table.len; i++) {
-		const struct session *session = server->sessions.table.items[i];
-		if (session && (session->waits[SESSION_CONTROL] || session->waits[SESSION_DATA]) &&
-		    session->answer_by_us < next)
-			next = session->answer_by_us;
-	}
+	uint64_t now = clock_mono_us(), next = core_deadline_us(server->core),
+		 due = dues_next_us(&server->dues);
+	next = due < next ? due : next;
 	uint64_t wait = next > now ? next - now : 0;
 	loop_timer_set(server->timer, wait < 1000000 ? wait + 1000 : 1000000);
 }
@@ -105,6 +142,30 @@ int server_note(struct server *server, const struct session *session, const char
 			 keyring_role_name(session->access), words);
 }
 
+/* Do this for each session that may have something to do. Some may end by it. */
+static void look(struct server *server, void (*at)(struct server *server, struct session *session))
+{
+	for (size_t i = 0; i < server->todo.len; i++) {
+		struct session *session = session_find(&server->sessions, server->todo.items[i]);
+		if (session)
+			at(server, session);
+	}
+}
+
+/* All were looked at. Those whose receipts wait for a store in trouble are looked at again. */
+static void forget_todo(struct server *server)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < server->todo.len; i++) {
+		struct session *session = session_find(&server->sessions, server->todo.items[i]);
+		if (session && session->receipt_due)
+			server->todo.items[kept++] = session->id;
+		else if (session)
+			session->looked_at = false;
+	}
+	server->todo.len = kept;
+}
+
 void server_step(void *data)
 {
 	struct server *server = data;
@@ -115,22 +176,14 @@ void server_step(void *data)
 	if (now >= core_deadline_us(server->core))
 		core_tick(server->core, now);
 	door_tend(server, now);
+	take_dues(server, now);
 	outbox_drain(server);
-	for (size_t i = 0; i < server->sessions.table.len; i++)
-		if (server->sessions.table.items[i])
-			outbox_orders(server, server->sessions.table.items[i]);
+	look(server, outbox_orders);
 	runs_commit(server);
-	bool durable = !server->options.must_store || !store_pending_bytes(server->options.store);
-	for (size_t i = 0; i < server->sessions.table.len; i++) {
-		struct session *session = server->sessions.table.items[i];
-		if (!session)
-			continue;
-		if (durable)
-			outbox_receipt(server, session);
-		outbox_news(server, session);
-		if (server->sessions.table.items[i])
-			check_peer(server, session);
-	}
+	if (!server->options.must_store || !store_pending_bytes(server->options.store))
+		look(server, outbox_receipt);
+	look(server, outbox_news);
+	forget_todo(server);
 	arm_timer(server);
 }
 
@@ -145,6 +198,7 @@ int server_new(struct loop *loop, const struct server_options *options, struct s
 	server->loop = loop;
 	server->options = *options;
 	buf_init(&server->frame, LIMIT_RECEIVE_BYTES);
+	server->poll_us = SERVER_POLL_US;
 	server->core = core_new(&(struct core_options){ .seed = server_random() });
 	int r = server->core ? 0 : err_set(err, -ENOMEM, "no memory for a coordinator");
 	for (int lane = 0; r == 0 && lane < SESSION_LANES; lane++)
@@ -177,6 +231,8 @@ void server_free(struct server *server)
 	for (size_t i = 0; i < server->runs.len; i++)
 		feed_done(&server->runs.items[i].feed);
 	free(server->runs.items);
+	free(server->todo.items);
+	dues_done(&server->dues);
 	session_table_done(&server->sessions);
 	core_free(server->core);
 	arena_done(&server->arena);
@@ -200,6 +256,18 @@ int server_submit(struct server *server, const struct msg_submit *submit, struct
 	return runs_start(server, submit, true, 0, NULL, err) ? 0 : -EINVAL;
 }
 
+void server_configure(struct server *server, const struct server_limits *limits)
+{
+	uint64_t poll_us = limits->lease_us / SERVER_POLLS_PER_LEASE;
+	ASSERT(limits->lease_us);
+	server->lease_us = limits->lease_us;
+	server->poll_us = poll_us < SERVER_POLL_US ? poll_us : SERVER_POLL_US;
+	core_configure(server->core, clock_mono_us(),
+		       &(struct core_options){ .suspect_us = limits->lease_us / 3,
+					       .lease_us = limits->lease_us,
+					       .client_slots = limits->client_slots });
+}
+
 void server_stop_run(struct server *server, const char *why, int exit_code, bool immediate)
 {
 	for (size_t i = 0; i < server->runs.len; i++)
@@ -211,6 +279,9 @@ void server_stop_run(struct server *server, const char *why, int exit_code, bool
 void server_drain(struct server *server)
 {
 	server->draining = true;
+	for (size_t i = 0; i < server->sessions.table.len; i++)
+		if (server->sessions.table.items[i])
+			server_look(server, server->sessions.table.items[i]);
 }
 
 void server_worker_died(struct server *server, const char *name, const char *why)

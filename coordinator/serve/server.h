@@ -34,6 +34,12 @@ struct server_options {
 	void (*on_done)(void *data, int exit_code);
 };
 
+/* What may change while it serves. */
+struct server_limits {
+	uint64_t lease_us;     /* of a worker's attempts; a third of it silent, it is suspect */
+	uint64_t client_slots; /* of core_options */
+};
+
 /*
  * A server attached to `loop` that listens nowhere yet. 0 with a server to free with server_free,
  * or -errno with err.
@@ -49,6 +55,9 @@ int server_listen(struct server *server, const char *url, struct err *err);
 
 /* Start a run of this process. 0, or -errno with err (a filter that does not parse). */
 int server_submit(struct server *server, const struct msg_submit *submit, struct err *err);
+
+/* Work by these limits from now on; until then by the core's own. */
+void server_configure(struct server *server, const struct server_limits *limits);
 
 /* Stop the run of server_submit: as core_run_stop. */
 void server_stop_run(struct server *server, const char *why, int exit_code, bool immediate);

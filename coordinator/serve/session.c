@@ -59,6 +59,8 @@ struct session *session_new(struct sessions *sessions, const struct msg_hello *h
 		done(session);
 		return NULL;
 	}
+	session->host = copy.host;
+	session->evict_us = UINT64_MAX;
 	session->tags = (struct str *)copy.tags;
 	session->n_tags = copy.n_tags;
 	sessions->table.items[place] = session;
@@ -131,5 +133,5 @@ void session_drop_orders(struct session *session, size_t n_assigns, size_t n_can
 		memmove(session->cancels.items, session->cancels.items + n_cancels,
 			session->cancels.len * sizeof(*session->cancels.items));
 	if (!session->assigns.len && !session->cancels.len)
-		arena_clear(&session->orders_arena);
+		arena_done(&session->orders_arena); /* most workers wait most of the time */
 }

@@ -24,6 +24,7 @@ struct session {
 	uint64_t id; /* 0: free; random above, place in the table below */
 	enum hello_role role;
 	char *name;
+	struct str host; /* in arena */
 	uint64_t slots;
 	struct str *tags; /* in arena */
 	size_t n_tags;
@@ -33,10 +34,14 @@ struct session {
 	bool waits[SESSION_LANES]; /* a request is parked or to be answered */
 	uint64_t answer_by_us;	   /* of the parked poll or watch */
 	uint64_t heard_us;
-	uint64_t worker;  /* the core's number, 0 before its first poll */
-	bool receipt_due; /* answer the data lane after the commit */
+	uint64_t missed_us; /* when it is looked whether it was heard */
+	uint64_t worker;    /* the core's number, 0 before its first poll */
+	bool receipt_due;   /* answer the data lane after the commit */
 	bool drain_told, draining;
-	bool strays_told;	   /* it was told to end what it ran before it joined */
+	bool leaves;	   /* an operator drained it: it is told to leave once it is empty */
+	uint64_t evict_us; /* ... and emptied then; UINT64_MAX: never */
+	bool looked_at;	   /* in the server's list of those with something to do */
+	bool strays_told;  /* it was told to end what it ran before it joined */
 	struct arena orders_arena; /* what waits for its next poll */
 	struct {
 		struct msg_assign *items;

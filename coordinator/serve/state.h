@@ -11,6 +11,7 @@
 
 #include "coordinator/core/core.h"
 #include "coordinator/serve/audit.h"
+#include "coordinator/serve/dues.h"
 #include "coordinator/serve/feed.h"
 #include "coordinator/serve/server.h"
 #include "coordinator/serve/session.h"
@@ -19,8 +20,10 @@
 #include "protocol/wire/seal.h"
 
 enum {
-	/* parked polls are answered at least so often: below the core's suspicion (5 s) */
+	/* parked polls are answered at least so often: below the core's suspicion ... */
 	SERVER_POLL_US = 2000000,
+	/* ... also where leases are short: this part of one */
+	SERVER_POLLS_PER_LEASE = 6,
 };
 
 /* A run of the core, and where its events go. */
@@ -42,6 +45,12 @@ struct server {
 	struct loop_fd *watches[SESSION_LANES];
 	struct loop_timer *timer;
 	struct sessions sessions;
+	struct {
+		uint64_t *items;
+		size_t len, cap;
+	} todo;		  /* sessions that may be owed an answer: looked at by the next step */
+	struct dues dues; /* when parked requests are answered at the latest, peers missed */
+	uint64_t poll_us, lease_us;
 	struct {
 		struct served_run *items;
 		size_t len, cap;
@@ -74,6 +83,20 @@ void server_end_session(struct server *server, struct session *session, const ch
  */
 int server_note(struct server *server, const struct session *session, const char *act,
 		const char *words, struct err *err);
+
+/* Something may have to be said to it: the next step looks. Costs nothing when it does already. */
+void server_look(struct server *server, struct session *session);
+
+/* A peer that says nothing for a minute is gone: look after it from now on. */
+void server_watch_silence(struct server *server, struct session *session);
+
+/* Its parked request is answered at this time at the latest. */
+void server_answer_by(struct server *server, struct session *session, uint64_t at_us);
+
+/* ---- operate.c ---- */
+
+/* What an operator asks for happens, or is told. */
+void operate_ask(struct server *server, struct session *session, const struct msg_ask *ask);
 
 /* ---- inbox.c ---- */
 
@@ -128,6 +151,14 @@ uint64_t runs_start(struct server *server, const struct msg_submit *submit, bool
 /* An event of a run, or its end, from the core: to the store and to whoever watches. */
 void runs_event(struct server *server, const struct core_action *action);
 void runs_finish(struct server *server, const struct core_action *action); /* as runs_event */
+
+/*
+ * Copy a run's events from number `from` on, as feed_fetch: from memory, or from the journal for a
+ * client that fell behind. Valid until the next event, or use of the server's arena. How many, or
+ * -errno when the journal cannot be read. May block on the disk.
+ */
+int runs_fetch(struct server *server, struct served_run *run, uint64_t from,
+	       struct msg_run_event *events, size_t max, size_t max_bytes);
 
 /* Make durable what was given to the store. */
 void runs_commit(struct server *server);

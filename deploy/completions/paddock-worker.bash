@@ -30,6 +30,10 @@ _paddock_worker()
 		COMPREPLY=($(compgen -f -- "$word"))
 		return
 		;;
+	--drain-timeout)
+		:
+		return
+		;;
 	--log-format)
 		COMPREPLY=($(compgen -W "text json" -- "$word"))
 		return
@@ -40,7 +44,7 @@ _paddock_worker()
 		;;
 	esac
 	case $verb in
-	'') options="--help --coordinator --slots --tag --name --token --trust --insecure --no-insecure --log-format --verbose --no-verbose --version --no-version --completion" ;;
+	'') options="--help --coordinator --slots --tag --name --token --trust --drain-timeout --insecure --no-insecure --log-format --verbose --no-verbose --version --no-version --completion" ;;
 	esac
 	case $word in
 	-*) COMPREPLY=($(compgen -W "$options" -- "$word")) ;;

@@ -5,6 +5,7 @@ complete -c paddock-worker -l tag -x -d 'What sets this worker apart, for tests 
 complete -c paddock-worker -l name -x -d 'What reports call this worker; the host'\''s name unless given.'
 complete -c paddock-worker -l token -r -d 'File with a token of paddock token create, for first contact: a key is made and enrolled. From then on the key is enough, and the file is not used again.'
 complete -c paddock-worker -l trust -r -d 'Run only programs signed by one of the keys in this file, a signer of paddock token list on each line.'
+complete -c paddock-worker -l drain-timeout -x -d 'After the first SIGTERM or SIGINT, kill what still runs after this; it runs elsewhere. 0 waits for its own end.'
 complete -c paddock-worker -l insecure -d 'Speak without keys and encryption; allowed on loopback and ipc addresses only.'
 complete -c paddock-worker -l log-format -x -a 'text json' -d 'How lines of the log look.'
 complete -c paddock-worker -l verbose -s v -d 'Log every step of the session and every attempt that closes badly.'

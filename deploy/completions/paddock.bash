@@ -65,6 +65,14 @@ _paddock()
 		:
 		return
 		;;
+	--require)
+		:
+		return
+		;;
+	--wait)
+		:
+		return
+		;;
 	--sandbox)
 		COMPREPLY=($(compgen -W "off strict default permissive" -- "$word"))
 		return
@@ -172,7 +180,19 @@ _paddock()
 		:
 		return
 		;;
+	--deadline)
+		:
+		return
+		;;
 	--listen)
+		:
+		return
+		;;
+	--lease)
+		:
+		return
+		;;
+	--client-slots)
 		:
 		return
 		;;
@@ -216,22 +236,26 @@ _paddock()
 		;;
 	esac
 	case $verb in
-	run) options="--help --filterset --partition --rerun --kind --no-tests --jobs --coordinator --insecure --no-insecure --token --retries --max-fail --fail-fast --no-fail-fast --timeout --grace --global-timeout --repeat --shuffle --isolate --no-isolate --priority --sandbox --grant --best-effort --no-best-effort --workspace --keep-workspace --no-keep-workspace --network --memory --pids --cpu --progress --color --failure-output --durations --output-limit --keep-output --no-keep-output --verbose --no-verbose --log-format --junit --events --tap --html --artifacts-dir --trace --github --no-github --history --config --profile" ;;
-	list) options="--help --filterset --partition --rerun --kind --no-tests --jobs --coordinator --insecure --no-insecure --token --sandbox --grant --best-effort --no-best-effort --workspace --network --memory --pids --cpu --verbose --no-verbose --log-format --history --config --profile" ;;
+	run) options="--help --filterset --partition --rerun --kind --no-tests --jobs --coordinator --insecure --no-insecure --token --retries --max-fail --fail-fast --no-fail-fast --timeout --grace --global-timeout --repeat --shuffle --isolate --no-isolate --priority --require --wait --sandbox --grant --best-effort --no-best-effort --workspace --keep-workspace --no-keep-workspace --network --memory --pids --cpu --progress --color --failure-output --durations --output-limit --keep-output --no-keep-output --verbose --no-verbose --log-format --junit --events --tap --html --artifacts-dir --trace --github --no-github --history --config --profile" ;;
+	list) options="--help --filterset --partition --rerun --kind --no-tests --jobs --coordinator --insecure --no-insecure --token --require --wait --sandbox --grant --best-effort --no-best-effort --workspace --network --memory --pids --cpu --verbose --no-verbose --log-format --history --config --profile" ;;
 	plan) options="--help --history --workers --slots --json --no-json --config --profile" ;;
 	history) options="--help --history --limit --suite --format --config --profile" ;;
 	report) options="--help --color --failure-output --durations --verbose --no-verbose --junit --events --tap --html --trace --github --no-github --history --config --profile" ;;
 	merge) options="--help --color --failure-output --durations --verbose --no-verbose --junit --events --tap --html --trace --github --no-github --config" ;;
-	explain) options="--help --verbose --no-verbose --history --config" ;;
-	serve) options="--help --insecure --no-insecure --verbose --no-verbose --log-format --listen --state --config --profile" ;;
+	explain) options="--help --coordinator --insecure --no-insecure --token --verbose --no-verbose --history --json --no-json --config" ;;
+	serve) options="--help --insecure --no-insecure --verbose --no-verbose --log-format --listen --lease --client-slots --state --config --profile" ;;
 	token) options="--help --state --role --uses --ttl --pool --max-slots" ;;
 	audit) options="--help --state" ;;
+	workers) options="--help --coordinator --insecure --no-insecure --token --json --no-json --config --profile" ;;
+	runs) options="--help --coordinator --insecure --no-insecure --token --json --no-json --config --profile" ;;
+	drain) options="--help --coordinator --insecure --no-insecure --token --json --no-json --deadline --undo --no-undo --config --profile" ;;
+	cancel) options="--help --coordinator --insecure --no-insecure --token --json --no-json --config --profile" ;;
 	doctor) options="--help --history --config" ;;
 	help) options="--help --completion" ;;
 	version) options="--help" ;;
 	esac
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		COMPREPLY=($(compgen -W "run list plan history report merge explain serve token audit doctor help version" -- "$word"))
+		COMPREPLY=($(compgen -W "run list plan history report merge explain serve token audit workers runs drain cancel doctor help version" -- "$word"))
 		return
 	fi
 	case $word in

@@ -26,13 +26,13 @@ port=$(free_port)
 for url in "tcp://127.0.0.1:$port" "ipc://$work/socket"; do
 	"$paddock" serve --listen "$url" --insecure --state "$work/serve" >"$work/serve.log" 2>&1 &
 	serve=$!
-	wait_for 10 grep -q listening "$work/serve.log"
+	wait_for 30 grep -q listening "$work/serve.log"
 	for i in 1 2; do
 		"$PADDOCK_BIN/paddock-worker" --coordinator "$url" --insecure --slots 2 --name "w$i" >"$work/w$i.log" 2>&1 &
 		eval "w$i=$!"
 	done
-	wait_for 10 grep -q joined "$work/w1.log"
-	wait_for 10 grep -q joined "$work/w2.log"
+	wait_for 60 grep -q joined "$work/w1.log"
+	wait_for 60 grep -q joined "$work/w2.log"
 	expect_exit 100 "$paddock" run --coordinator "$url" --insecure --sandbox off --progress none --events "$work/events" "$work/t.list"
 	verdicts "$work/events" | diff -u "$work/want" - || fail "verdicts over $url"
 

@@ -100,6 +100,14 @@ expect_in "started with --insecure" "$work/err"
 token "$work/read.token" --role read
 XDG_STATE_HOME=$work/reader expect_exit 111 run --token "$work/read.token"
 expect_in "the role read, which may not do that (submit)" "$work/err"
+# Whoever may look may ask; only an operator's key orders, and the log has it.
+XDG_STATE_HOME=$work/reader expect_exit 0 "$paddock" workers --coordinator "$url"
+expect_in "w1" "$work/out"
+XDG_STATE_HOME=$work/reader expect_exit 2 "$paddock" drain w1 --coordinator "$url"
+expect_in "may look, not operate" "$work/err"
+token "$work/operate.token" --role operate
+XDG_STATE_HOME=$work/operator expect_exit 2 "$paddock" cancel nothing --coordinator "$url" --token "$work/operate.token"
+"$paddock" audit show --state "$work/serve" | grep -q "cancel by=operator-.* what=nothing" || fail "the order is not in the log"
 token "$work/second.token" --role submit
 XDG_STATE_HOME=$work/reader2 expect_exit 111 "$PADDOCK_BIN/paddock-worker" --coordinator "$url" --token "$work/second.token"
 expect_in "the role submit" "$work/err"
