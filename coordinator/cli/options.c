@@ -103,9 +103,9 @@ static const struct conf_verb verbs[OPTIONS_VERB_MAX] = {
 	[OPTIONS_VERB_SERVE] = {
 		.name = "serve",
 		.summary = "be the coordinator of a cluster",
-		.about = "Serves paddock-worker and run --coordinator until SIGTERM or SIGINT. On SIGHUP it "
-			"reads paddock.yaml again: --verbose, --lease and --client-slots change at "
-			"once, of anything else it says that it needs a restart.\n"
+		.about = "Serves paddock-worker and run --coordinator until SIGTERM or SIGINT. On "
+			"SIGHUP it reads paddock.yaml again: --verbose, --lease and --client-slots "
+			"change at once, of anything else it says that it needs a restart.\n"
 			"\n"
 			"All that is said is encrypted, and only who was introduced with a "
 			"token is listened to: see paddock token. The coordinator's own key is "
