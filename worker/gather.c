@@ -125,11 +125,27 @@ static const char *check(const struct gather *g, const struct stat *st)
 	return NULL;
 }
 
+/* Is the file's only name still the one it was found by? One that was a second name of a file
+ * elsewhere, and is gone again, would leave that with a single one. Asked twice: without a sandbox
+ * a test may put such a name there and take it away all the time. */
+static bool is_still_there(int folder, const char *name, const struct stat *st)
+{
+	struct stat now;
+	for (int i = 0; i < 2; i++)
+		if (fstatat(folder, name, &now, AT_SYMLINK_NOFOLLOW) < 0 ||
+		    now.st_ino != st->st_ino || now.st_dev != st->st_dev || now.st_nlink != 1)
+			return false;
+	return true;
+}
+
 /* Open the file that `place` is for reading. */
-static void open_file(struct gather *g, int place, const struct stat *st)
+static void open_file(struct gather *g, int folder, const char *name, int place,
+		      const struct stat *st)
 {
 	char self[48];
 	const char *why = check(g, st);
+	if (!why && !is_still_there(folder, name, st))
+		why = "it changed while it was looked at";
 	if (why) {
 		leave_out(g, why);
 		return;
@@ -189,7 +205,7 @@ static void look_at(struct gather *g, const char *name)
 		return;
 	}
 	if (!S_ISDIR(st.st_mode)) {
-		open_file(g, place, &st);
+		open_file(g, folder, name, place, &st);
 		return;
 	}
 	int fd = openat(place, ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
