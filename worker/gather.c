@@ -125,9 +125,12 @@ static const char *check(const struct gather *g, const struct stat *st)
 	return NULL;
 }
 
-/* Is the file's only name still the one it was found by? One that was a second name of a file
- * elsewhere, and is gone again, would leave that with a single one. Asked twice: without a sandbox
- * a test may put such a name there and take it away all the time. */
+/*
+ * Is the file's only name still the one it was found by? One that was a second name of a file
+ * elsewhere, and is gone again, would leave that with a single one. Asked twice, since a test may
+ * make and remove such a name all the time. That is possible without a sandbox only, of files it
+ * could as well copy, so what slips through an instant between two calls shows nothing new.
+ */
 static bool is_still_there(int folder, const char *name, const struct stat *st)
 {
 	struct stat now;

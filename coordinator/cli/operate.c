@@ -80,9 +80,7 @@ static void answer_done(struct answer *answer)
 static int by_name(const void *a, const void *b)
 {
 	const struct msg_worker_state *x = a, *y = b;
-	size_t len = x->name.len < y->name.len ? x->name.len : y->name.len;
-	int r = len ? memcmp(x->name.data, y->name.data, len) : 0;
-	return r ? r : (x->name.len > y->name.len) - (x->name.len < y->name.len);
+	return str_compare(x->name, y->name);
 }
 
 /* Ask what the verb asks. 0, or an exit code with err. */

@@ -21,10 +21,7 @@ enum {
 
 static int by_bytes(const void *a, const void *b)
 {
-	const struct str *x = a, *y = b;
-	size_t len = x->len < y->len ? x->len : y->len;
-	int r = len ? memcmp(x->data, y->data, len) : 0;
-	return r ? r : (x->len > y->len) - (x->len < y->len);
+	return str_compare(*(const struct str *)a, *(const struct str *)b);
 }
 
 static bool equal(const struct core_class *class, const struct str *requires, size_t n)

@@ -61,10 +61,7 @@ static void append_worker(struct core *core, struct core_worker *worker)
 
 static int by_bytes(const void *a, const void *b)
 {
-	const struct str *x = a, *y = b;
-	size_t len = x->len < y->len ? x->len : y->len;
-	int r = len ? memcmp(x->data, y->data, len) : 0;
-	return r ? r : (x->len > y->len) - (x->len < y->len);
+	return str_compare(*(const struct str *)a, *(const struct str *)b);
 }
 
 static uint64_t hash_tags(const struct str *tags, size_t n)
@@ -162,7 +159,7 @@ static bool offers_all(const struct core_pool *pool, const struct core_class *cl
 {
 	size_t at = 0;
 	for (size_t i = 0; i < class->n_requires; i++) {
-		while (at < pool->n_tags && by_bytes(&pool->tags[at], &class->requires[i]) < 0)
+		while (at < pool->n_tags && str_compare(pool->tags[at], class->requires[i]) < 0)
 			at++;
 		if (at == pool->n_tags || !str_eq(pool->tags[at], class->requires[i]))
 			return false;
@@ -461,18 +458,20 @@ void roster_tick(struct core *core)
 	evict_due(core);
 }
 
+/* When the first of a list has been silent for so long, or `deadline`, which is sooner. */
+static uint64_t sooner(const struct core *core, const struct core_list *list, uint64_t silent_us,
+		       uint64_t deadline)
+{
+	if (list->first == CORE_NOBODY)
+		return deadline;
+	uint64_t due = core->workers.items[list->first].heard_us + silent_us;
+	return due < deadline ? due : deadline;
+}
+
 uint64_t roster_deadline_us(const struct core *core)
 {
-	uint64_t deadline = core->evict_us, due;
-	if (core->heard.first != CORE_NOBODY) {
-		due = core->workers.items[core->heard.first].heard_us + core->options.suspect_us;
-		deadline = due < deadline ? due : deadline;
-	}
-	if (core->suspects.first != CORE_NOBODY) {
-		due = core->workers.items[core->suspects.first].heard_us + core->options.lease_us;
-		deadline = due < deadline ? due : deadline;
-	}
-	return deadline;
+	uint64_t deadline = sooner(core, &core->heard, core->options.suspect_us, core->evict_us);
+	return sooner(core, &core->suspects, core->options.lease_us, deadline);
 }
 
 /* ---- clients ---- */

@@ -12,6 +12,7 @@
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"
 #include "protocol/base/loop.h"
+#include "protocol/base/state.h"
 #include "protocol/wire/chan.h"
 #include "protocol/wire/hello.h"
 #include "protocol/wire/outcome.h"
@@ -72,32 +73,17 @@ static void on_signal(void *data, int signum)
 	loop_stop(service->loop);
 }
 
-static void on_event(void *data, const struct msg_run_event *event)
+static int make_folder(const struct daemon_options *options, char out[PATH_MAX], struct err *err)
 {
-	(void)data; /* a daemon has no run of its own */
-	(void)event;
-}
-
-static void on_done(void *data, int exit_code)
-{
-	(void)data;
-	(void)exit_code;
-}
-
-static int state_folder(const struct daemon_options *options, char out[PATH_MAX], struct err *err)
-{
-	const char *home = getenv("HOME"), *state = getenv("XDG_STATE_HOME");
-	int n = -1;
-	if (options->state)
-		n = snprintf(out, PATH_MAX, "%s", options->state);
-	else if (state && state[0] == '/')
-		n = snprintf(out, PATH_MAX, "%s/paddock", state);
-	else if (home && home[0] == '/')
-		n = snprintf(out, PATH_MAX, "%s/.local/state/paddock", home);
-	if (n < 0 || n >= PATH_MAX - 32)
+	struct buf path;
+	buf_init(&path, PATH_MAX - 32);
+	int r = options->state ? buf_puts(&path, options->state) : state_folder(&path);
+	snprintf(out, PATH_MAX, "%s", buf_text(&path));
+	buf_done(&path);
+	if (r < 0)
 		return err_set(err, -EINVAL,
 			       "no folder for the coordinator's state: give one with --state DIR");
-	int r = fd_make_dirs(out);
+	r = fd_make_dirs(out);
 	return r < 0 ? err_errno(err, r,
 				 "making the state folder %s (give another with --state DIR)", out)
 		     : 0;
@@ -180,7 +166,7 @@ static void raise_files(void)
 static int start(struct service *service, const struct daemon_options *options, struct err *err)
 {
 	char folder[PATH_MAX], path[PATH_MAX + 16];
-	int r = state_folder(options, folder, err);
+	int r = make_folder(options, folder, err);
 	raise_files();
 	if (r == 0)
 		r = lock_folder(service, folder, err);
@@ -206,10 +192,7 @@ static int start(struct service *service, const struct daemon_options *options, 
 			       &(struct server_options){ .store = service->store,
 							 .door = service->door,
 							 .audit = service->audit,
-							 .must_store = true,
-							 .data = service,
-							 .on_event = on_event,
-							 .on_done = on_done },
+							 .must_store = true },
 			       &service->server, err);
 	if (r == 0)
 		apply(service, &options->settings);

@@ -139,7 +139,8 @@ static bool admit(struct server *server, struct session *session)
 	struct session *before = session_find(&server->sessions, passport->resume);
 	if (before && before != session && before->passport && !before->passport->pending &&
 	    cipher_equal(before->passport->key, passport->key, CIPHER_KEY_BYTES))
-		server_end_session(server, before, "it said hello again");
+		server_take_over(server, before, session);
+	server_watch_silence(server, session);
 	return true;
 }
 

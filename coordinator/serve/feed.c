@@ -18,6 +18,8 @@ enum {
 	FILES_MAX = 256 << 20, /* of artifacts that wait: a client that is gone is given up later */
 };
 
+#define TOO_SLOW STR_LIT("not whole: the client was too slow to take it")
+
 struct feed_segment {
 	struct feed_segment *next;
 	struct arena arena;
@@ -85,7 +87,7 @@ static void add_piece(struct feed *feed, struct feed_segment *segment, struct ms
 	if (feed->file_bytes + event->out.len > FILES_MAX) {
 		event->out = (struct str){ .data = "" };
 		event->more = 0;
-		event->message = STR_LIT("not whole: the client was too slow to take it");
+		event->message = TOO_SLOW;
 	}
 	segment->file_bytes += event->out.len;
 	feed->file_bytes += event->out.len;
@@ -115,7 +117,7 @@ int feed_copy(const struct msg_run_event *event, struct arena *arena,
 	small.out = shorten(event->out, arena);
 	small.err = shorten(event->err, arena);
 	if (event->kind == MSG_RUN_ARTIFACT)
-		small.message = STR_LIT("not whole: the client was too slow to take it");
+		small.message = TOO_SLOW;
 	return record_copy(&msg_record_run_event, &small, ret_event, arena);
 }
 

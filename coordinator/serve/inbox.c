@@ -29,11 +29,6 @@ static void on_hello(struct server *server, const struct msg_hello *hello, struc
 			      EXIT_CODE_INCOMPLETE, err.text);
 		return;
 	}
-	struct session *before = session_find(&server->sessions, hello->resume);
-	bool leaves = before && before->leaves;
-	uint64_t evict_us = before ? before->evict_us : UINT64_MAX;
-	if (before)
-		server_end_session(server, before, "it said hello again");
 	struct session *session = session_new(&server->sessions, hello, server_random(),
 					      clock_mono_us());
 	if (!session) {
@@ -43,8 +38,9 @@ static void on_hello(struct server *server, const struct msg_hello *hello, struc
 			      "another coordinator");
 		return;
 	}
-	session->leaves = leaves;
-	session->evict_us = evict_us;
+	struct session *before = session_find(&server->sessions, hello->resume);
+	if (before)
+		server_take_over(server, before, session);
 	server_watch_silence(server, session);
 	struct msg_welcome welcome;
 	hello_welcome(&welcome, session->id, server->poll_us, server->lease_us);

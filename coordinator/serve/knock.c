@@ -198,7 +198,7 @@ static struct session *make_session(struct knock *knock)
 		return NULL;
 	}
 	session->passport = passport;
-	session->access = passport->role = knock->token->role;
+	session->access = knock->token->role;
 	passport->resume = hello.resume;
 	passport->made_us = now;
 	memcpy(passport->key, knock->auth.remote, CIPHER_KEY_BYTES);
@@ -222,7 +222,7 @@ static void welcome(struct knock *knock)
 			      "another coordinator");
 		return;
 	}
-	hello_welcome(&message, session->id, SERVER_POLL_US, 0);
+	hello_welcome(&message, session->id, server->poll_us, server->lease_us);
 	int r = msg_encode(MSG_WELCOME, &message, &server->frame, NULL);
 	if (r == 0)
 		r = send_second(knock);
@@ -302,7 +302,7 @@ int knock_enrol(struct server *server, struct session *session, struct err *err)
 	if (known && !known->revoked)
 		return 0; /* its other hello was faster */
 	int r = audit_add(door->audit, err, "enrol", "key=%s token=%s role=%s name=%s",
-			  passport->id, passport->token, keyring_role_name(passport->role),
+			  passport->id, passport->token, keyring_role_name(session->access),
 			  audit_word(str_of(session->name), name, sizeof(name)));
 	if (r == 0)
 		r = keyring_enrol(door->keyring,
@@ -313,6 +313,6 @@ int knock_enrol(struct server *server, struct session *session, struct err *err)
 				  clock_wall_us() / CLOCK_US_PER_S, err);
 	if (r == 0)
 		LOG_INFO("enrolled", "name=%s key=%s token=%s role=%s", name, passport->id,
-			 passport->token, keyring_role_name(passport->role));
+			 passport->token, keyring_role_name(session->access));
 	return r;
 }

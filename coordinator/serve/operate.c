@@ -31,14 +31,12 @@ struct answer {
 /* ---- may they? ---- */
 
 /*
- * The one place that says who may ask and order. Without keys everybody who reaches this address
- * may, as everybody may submit; whoever may look may ask. NULL: yes; else why not.
+ * Whoever may look may ask (passport.c); orders are for operators, which without keys every client
+ * is. NULL: yes; else why not.
  */
 static const char *is_refused(const struct session *session, const struct msg_ask *ask)
 {
-	if (session->role != HELLO_CLIENT)
-		return "a worker does not operate the cluster: use paddock on this machine";
-	if (ask->what >= MSG_ASK_DRAIN && session->passport && session->access != KEYRING_OPERATE)
+	if (ask->what >= MSG_ASK_DRAIN && session->access != KEYRING_OPERATE)
 		return "this key may look, not operate: enrol one by a token of paddock token "
 		       "create --role operate";
 	return NULL;

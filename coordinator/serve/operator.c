@@ -17,7 +17,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <stdio.h>
 #include <unistd.h>
 
 enum { PATIENCE_US = 20000000, LOOK_MS = 100 };
@@ -123,14 +122,13 @@ static int encode(struct operator* o, enum msg_type type, const void *message, u
 
 static int say_hello(struct operator* o)
 {
-	char name[64];
+	char name[REMOTE_NAME_BYTES];
 	uint64_t seq;
 	struct msg_hello hello;
 	const struct msg_welcome *welcome;
 	void *message;
 	struct buf *frame = lane_client_begin(&o->lane, &seq);
-	snprintf(name, sizeof(name), "operator-%ld", (long)getpid());
-	hello_fill(&hello, HELLO_CLIENT, name);
+	hello_fill(&hello, HELLO_CLIENT, remote_client_name(name));
 	if (exchange(o, guard_hello(&o->guard, &hello, frame, o->err), MSG_WELCOME, &message) < 0)
 		return -1;
 	welcome = message;

@@ -16,7 +16,6 @@
 struct passport {
 	uint8_t key[CIPHER_KEY_BYTES], signer[CIPHER_KEY_BYTES];
 	char id[KEYRING_SHORT_BYTES]; /* the key's, for people */
-	enum keyring_role role;
 	struct seal seals[SEAL_LANES];
 	/*
 	 * Pending: the hello may be a replay, so all it asked for waits until a message comes that

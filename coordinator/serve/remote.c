@@ -83,22 +83,21 @@ static void send_message(struct remote *remote, unsigned lane, enum msg_type typ
 	transmit(remote, (int)lane, r, type == MSG_WATCH ? remote->poll_us : 0);
 }
 
-/* Who submits: runs of one user of one machine share a quota. */
-static void client_name(char out[320])
+const char *remote_client_name(char out[REMOTE_NAME_BYTES])
 {
 	char host[256] = "";
 	(void)gethostname(host, sizeof(host) - 1); /* an empty one is as good as none */
-	snprintf(out, 320, "uid%ld@%s", (long)getuid(), host);
+	snprintf(out, REMOTE_NAME_BYTES, "uid%ld@%s", (long)getuid(), host);
+	return out;
 }
 
 static void say_hello(struct remote *remote)
 {
-	char name[320];
+	char name[REMOTE_NAME_BYTES];
 	uint64_t seq;
 	struct msg_hello hello;
 	struct buf *frame = lane_client_begin(&remote->lanes[CONTROL], &seq);
-	client_name(name);
-	hello_fill(&hello, HELLO_CLIENT, name);
+	hello_fill(&hello, HELLO_CLIENT, remote_client_name(name));
 	transmit(remote, CONTROL, guard_hello(&remote->guard, &hello, frame, remote->err), 0);
 }
 

@@ -12,6 +12,11 @@ struct remote_options {
 	bool insecure;	   /* without keys, to an address of this machine only */
 };
 
+enum { REMOTE_NAME_BYTES = 320 };
+
+/* What a client calls itself: the user and the machine, whose runs share a quota. Returns out. */
+const char *remote_client_name(char out[REMOTE_NAME_BYTES]);
+
 /* May this address be spoken to so? 0, or -EINVAL or -EPERM with err saying what to give. */
 int remote_check_address(const char *url, bool insecure, struct err *err);
 

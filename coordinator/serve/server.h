@@ -28,7 +28,8 @@ struct server_options {
 	bool must_store; /* acknowledge results only once durable; else go on without the store when
 			    it fails */
 	void *data;
-	/* An event of a run submitted by server_submit; valid during the call. */
+	/* Both for who calls server_submit; else NULL. An event of that run, valid during the call.
+	 */
 	void (*on_event)(void *data, const struct msg_run_event *event);
 	/* That run is over; its exit code includes the store's trouble. */
 	void (*on_done)(void *data, int exit_code);

@@ -77,6 +77,10 @@ uint64_t server_random(void);
 /* The peer is gone: its worker's attempts are lost, its run is stopped. Frees the session. */
 void server_end_session(struct server *server, struct session *session, const char *why);
 
+/* The peer of `before` said hello again, as `session`: what operators decided about it goes on, all
+ * else of it ends. Frees `before`. */
+void server_take_over(struct server *server, struct session *before, struct session *session);
+
 /*
  * Note an act of a session in the audit log, with its "key=value" words, before it is carried out;
  * 0 also when there is no log. -errno with err: then it must not be.

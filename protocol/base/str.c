@@ -19,6 +19,13 @@ bool str_eq(struct str a, struct str b)
 	return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
+int str_compare(struct str a, struct str b)
+{
+	size_t len = a.len < b.len ? a.len : b.len;
+	int r = len ? memcmp(a.data, b.data, len) : 0;
+	return r ? r : (a.len > b.len) - (a.len < b.len);
+}
+
 bool str_starts(struct str text, struct str prefix)
 {
 	return text.len >= prefix.len && str_eq((struct str){ text.data, prefix.len }, prefix);

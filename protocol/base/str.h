@@ -28,6 +28,9 @@ bool str_eq(struct str a, struct str b);	     /* same bytes */
 bool str_starts(struct str text, struct str prefix); /* text begins with prefix */
 bool str_ends(struct str text, struct str suffix);   /* text ends with suffix */
 
+/* Order by bytes, a prefix first: below, equal to or above 0, as memcmp. */
+int str_compare(struct str a, struct str b);
+
 /* Where `needle` first occurs in `text`, or -1. */
 ptrdiff_t str_find(struct str text, struct str needle);
 

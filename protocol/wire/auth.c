@@ -90,6 +90,18 @@ static int mix_ee(struct auth *auth)
 	return mix_dh(auth, auth->ephemeral.secret, auth->remote_ephemeral);
 }
 
+/* ee, se, psk: what follows the second message's e, at both ends. */
+static int mix_second(struct auth *auth)
+{
+	ASSERT(auth->has_psk == (auth->pattern == AUTH_IKPSK2));
+	int r = mix_ee(auth);
+	if (r == 0)
+		r = mix_se(auth);
+	if (r == 0 && auth->has_psk)
+		mix_key_and_hash(auth, auth->psk);
+	return r;
+}
+
 /* EncryptAndHash, appended to the message. */
 static int put_sealed(struct auth *auth, struct str plain, struct buf *message)
 {
@@ -220,16 +232,11 @@ int auth_write_second(struct auth *auth, struct str payload, struct buf *message
 {
 	ASSERT(!auth->initiator && auth->messages == 1);
 	auth->messages++;
-	ASSERT(auth->has_psk == (auth->pattern == AUTH_IKPSK2));
 	if (payload.len > AUTH_MESSAGE_BYTES - AUTH_SECOND_BYTES)
 		return -EMSGSIZE;
 	int r = put_ephemeral(auth, message);
 	if (r == 0)
-		r = mix_ee(auth);
-	if (r == 0)
-		r = mix_se(auth);
-	if (r == 0 && auth->has_psk)
-		mix_key_and_hash(auth, auth->psk);
+		r = mix_second(auth);
 	return r < 0 ? r : put_sealed(auth, payload, message);
 }
 
@@ -237,14 +244,9 @@ int auth_read_second(struct auth *auth, struct str message, struct buf *payload)
 {
 	ASSERT(auth->initiator && auth->messages == 1);
 	auth->messages++;
-	ASSERT(auth->has_psk == (auth->pattern == AUTH_IKPSK2));
 	int r = get_ephemeral(auth, &message);
 	if (r == 0)
-		r = mix_ee(auth);
-	if (r == 0)
-		r = mix_se(auth);
-	if (r == 0 && auth->has_psk)
-		mix_key_and_hash(auth, auth->psk);
+		r = mix_second(auth);
 	return r < 0 ? r : get_payload(auth, &message, payload);
 }
 

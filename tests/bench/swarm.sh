@@ -14,18 +14,6 @@ trap '[ -z "$coordinator" ] || kill "$coordinator" 2>/dev/null || :; rm -rf "$wo
 ulimit -n "$(ulimit -Hn)"
 export PADDOCK_INSECURE=true
 
-free_port() { # a port with a free one behind it
-	python3 -c '
-import socket
-while True:
-    a = socket.socket(); a.bind(("127.0.0.1", 0)); port = a.getsockname()[1]
-    b = socket.socket()
-    try:
-        b.bind(("127.0.0.1", port + 1)); print(port); break
-    except OSError:
-        pass'
-}
-
 say() { # COMMAND...: to the driver; its answer
 	echo "$*" >&"${SWARM[1]}"
 	read -r answer <&"${SWARM[0]}" || { cat "$work/swarm.err" >&2; exit 1; }
@@ -34,7 +22,7 @@ say() { # COMMAND...: to the driver; its answer
 
 round() { # WORKERS
 	local port run swarm slots
-	port=$(free_port)
+	port=$(python3 "$(dirname "$0")/../kit/ports.py")
 	export PADDOCK_COORDINATOR=tcp://127.0.0.1:$port
 	rm -rf "$work/state" "$work/serve.log"
 	"$paddock" serve --listen "$PADDOCK_COORDINATOR" --state "$work/state" >"$work/serve.log" 2>&1 &

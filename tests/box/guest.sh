@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # ctest: timeout=300
+# ctest: serial
 # ctest: label=guest
 #
 # guest.sh [KERNEL] - the sandbox on pure cgroup v2, whatever this machine mounts: boots Debian's cloud kernel in an emulated

@@ -14,22 +14,6 @@
 
 #include "tests/kit/boxkit.h"
 
-static struct boxkit kit;
-
-static int open_kit(void **state)
-{
-	(void)state;
-	boxkit_open(&kit, 1);
-	return 0;
-}
-
-static int close_kit(void **state)
-{
-	(void)state;
-	boxkit_close(&kit);
-	return 0;
-}
-
 static void namespaces_are_its_own(void **state)
 {
 	static const char *const kinds[] = { "user", "pid", "mnt", "net", "ipc", "uts", "cgroup" };
@@ -46,11 +30,11 @@ static void namespaces_are_its_own(void **state)
 		n = readlink(path, ours, sizeof(ours) - 1);
 		assert_true(n > 0);
 		ours[n] = '\0';
-		boxkit_run(&kit, &spec);
-		assert_int_equal(kit.result.exit_code, 0);
-		kit.out[strcspn(kit.out, "\n")] = '\0';
-		assert_memory_equal(kit.out, kinds[i], strlen(kinds[i]));
-		assert_string_not_equal(kit.out, ours);
+		boxkit_run(&boxkit, &spec);
+		assert_int_equal(boxkit.result.exit_code, 0);
+		boxkit.out[strcspn(boxkit.out, "\n")] = '\0';
+		assert_memory_equal(boxkit.out, kinds[i], strlen(kinds[i]));
+		assert_string_not_equal(boxkit.out, ours);
 	}
 }
 
@@ -78,8 +62,8 @@ static void system_calls_are_refused(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-		boxkit_probe_run(&kit, table[i][0], table[i][1]);
-		boxkit_expect(&kit, table[i][2]);
+		boxkit_probe_run(&boxkit, table[i][0], table[i][1]);
+		boxkit_expect(&boxkit, table[i][2]);
 	}
 }
 
@@ -87,13 +71,13 @@ static void other_architectures_are_killed(void **state)
 {
 	(void)state;
 #if defined(__x86_64__)
-	boxkit_probe_run(&kit, "ia32", NULL);
-	assert_int_equal(kit.result.cause, BOX_CAUSE_SIGNAL);
-	assert_int_equal(kit.result.term_signal, SIGSYS);
-	assert_string_equal(kit.out, "");
-	boxkit_probe_run(&kit, "x32", NULL);
-	assert_int_equal(kit.result.cause, BOX_CAUSE_SIGNAL);
-	assert_int_equal(kit.result.term_signal, SIGSYS);
+	boxkit_probe_run(&boxkit, "ia32", NULL);
+	assert_int_equal(boxkit.result.cause, BOX_CAUSE_SIGNAL);
+	assert_int_equal(boxkit.result.term_signal, SIGSYS);
+	assert_string_equal(boxkit.out, "");
+	boxkit_probe_run(&boxkit, "x32", NULL);
+	assert_int_equal(boxkit.result.cause, BOX_CAUSE_SIGNAL);
+	assert_int_equal(boxkit.result.term_signal, SIGSYS);
 #else
 	skip();
 #endif
@@ -114,18 +98,18 @@ static void tests_can_do_their_work(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-		boxkit_probe_run(&kit, table[i][0], table[i][1]);
-		boxkit_expect(&kit, table[i][2]);
+		boxkit_probe_run(&boxkit, table[i][0], table[i][1]);
+		boxkit_expect(&boxkit, table[i][2]);
 	}
 }
 
 static void no_rights_are_left(void **state)
 {
 	(void)state;
-	boxkit_sh(&kit, "grep -E '^(Cap|NoNewPrivs|Seccomp:)' /proc/self/status | tr -d '\\t'");
-	boxkit_expect(&kit, "CapInh:0000000000000000\nCapPrm:0000000000000000\n"
-			    "CapEff:0000000000000000\nCapBnd:0000000000000000\n"
-			    "CapAmb:0000000000000000\nNoNewPrivs:1\nSeccomp:2\n");
+	boxkit_sh(&boxkit, "grep -E '^(Cap|NoNewPrivs|Seccomp:)' /proc/self/status | tr -d '\\t'");
+	boxkit_expect(&boxkit, "CapInh:0000000000000000\nCapPrm:0000000000000000\n"
+			       "CapEff:0000000000000000\nCapBnd:0000000000000000\n"
+			       "CapAmb:0000000000000000\nNoNewPrivs:1\nSeccomp:2\n");
 }
 
 static void the_host_is_read_only(void **state)
@@ -134,16 +118,16 @@ static void the_host_is_read_only(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
-		boxkit_probe_run(&kit, "write", paths[i]);
-		boxkit_expect(&kit, "EROFS\n");
+		boxkit_probe_run(&boxkit, "write", paths[i]);
+		boxkit_expect(&boxkit, "EROFS\n");
 		assert_int_equal(access(paths[i], F_OK), -1);
 	}
-	boxkit_probe_run(&kit, "write", "/proc/sys/kernel/core_pattern");
-	assert_true(strcmp(kit.out, "EACCES\n") == 0 || strcmp(kit.out, "EROFS\n") == 0);
-	boxkit_probe_run(&kit, "read", "/etc/shadow");
-	boxkit_expect(&kit, "EACCES\n");
-	boxkit_probe_run(&kit, "read", "/proc/1/environ");
-	boxkit_expect(&kit, "EACCES\n");
+	boxkit_probe_run(&boxkit, "write", "/proc/sys/kernel/core_pattern");
+	assert_true(strcmp(boxkit.out, "EACCES\n") == 0 || strcmp(boxkit.out, "EROFS\n") == 0);
+	boxkit_probe_run(&boxkit, "read", "/etc/shadow");
+	boxkit_expect(&boxkit, "EACCES\n");
+	boxkit_probe_run(&boxkit, "read", "/proc/1/environ");
+	boxkit_expect(&boxkit, "EACCES\n");
 }
 
 static void private_folders_are_empty_and_vanish(void **state)
@@ -156,12 +140,12 @@ static void private_folders_are_empty_and_vanish(void **state)
 	snprintf(script, sizeof(script),
 		 "for d in /tmp /var/tmp /dev/shm $HOME; do >$d/box-marker-%d || exit 1; done",
 		 (int)getpid());
-	boxkit_sh(&kit, script);
-	assert_int_equal(kit.result.exit_code, 0);
+	boxkit_sh(&boxkit, script);
+	assert_int_equal(boxkit.result.exit_code, 0);
 	assert_int_equal(access(marker, F_OK), -1);
 	snprintf(script, sizeof(script), "ls /tmp /dev/shm | grep box-marker-%d", (int)getpid());
-	boxkit_sh(&kit, script);
-	assert_int_equal(kit.result.exit_code, 1);
+	boxkit_sh(&boxkit, script);
+	assert_int_equal(boxkit.result.exit_code, 1);
 }
 
 static void it_is_who_the_user_is(void **state)
@@ -170,28 +154,29 @@ static void it_is_who_the_user_is(void **state)
 
 	(void)state;
 	snprintf(expected, sizeof(expected), "%u %u\n", getuid(), getgid());
-	boxkit_sh(&kit, "echo $(id -u) $(id -g)");
-	boxkit_expect(&kit, expected);
+	boxkit_sh(&boxkit, "echo $(id -u) $(id -g)");
+	boxkit_expect(&boxkit, expected);
 	/* Outside it is nobody who owns anything: its files are not readable as root's. */
-	boxkit_sh(&kit, "read inside outside count </proc/self/uid_map; echo $((outside > 0))");
+	boxkit_sh(&boxkit, "read inside outside count </proc/self/uid_map; echo $((outside > 0))");
 	if (getuid() == 0)
-		boxkit_expect(&kit, "1\n");
+		boxkit_expect(&boxkit, "1\n");
 }
 
 static void it_sees_only_itself(void **state)
 {
 	(void)state;
-	boxkit_sh(&kit,
+	boxkit_sh(&boxkit,
 		  "set -- /proc/[0-9]*; echo $#; grep -c : /proc/net/dev; ls /dev | tr '\\n' ' '");
-	boxkit_expect(&kit, "2\n1\nfd full mqueue null ptmx pts random shm stderr stdin stdout tty "
-			    "urandom zero ");
+	boxkit_expect(&boxkit,
+		      "2\n1\nfd full mqueue null ptmx pts random shm stderr stdin stdout tty "
+		      "urandom zero ");
 }
 
 static void killing_all_hits_only_itself(void **state)
 {
 	(void)state;
-	boxkit_sh(&kit, "sleep 100 & trap '' TERM; kill -TERM -1; wait; echo done");
-	boxkit_expect(&kit, "done\n");
+	boxkit_sh(&boxkit, "sleep 100 & trap '' TERM; kill -TERM -1; wait; echo done");
+	boxkit_expect(&boxkit, "done\n");
 }
 
 static void strict_takes_more_and_permissive_less(void **state)
@@ -202,12 +187,12 @@ static void strict_takes_more_and_permissive_less(void **state)
 
 	(void)state;
 	spec.level = BOX_LEVEL_STRICT;
-	boxkit_run(&kit, &spec);
-	boxkit_expect(&kit, "EPERM\n");
+	boxkit_run(&boxkit, &spec);
+	boxkit_expect(&boxkit, "EPERM\n");
 	spec.level = BOX_LEVEL_PERMISSIVE;
 	spec.argv = unshare;
-	boxkit_run(&kit, &spec);
-	boxkit_expect(&kit, "ok\n");
+	boxkit_run(&boxkit, &spec);
+	boxkit_expect(&boxkit, "ok\n");
 }
 
 static void network_kinds_differ(void **state)
@@ -223,11 +208,11 @@ static void network_kinds_differ(void **state)
 	memcpy(ours + n, "\n", 2);
 	spec.network = BOX_NETWORK_HOST;
 	spec.argv = link;
-	boxkit_run(&kit, &spec);
-	boxkit_expect(&kit, ours);
+	boxkit_run(&boxkit, &spec);
+	boxkit_expect(&boxkit, ours);
 	spec.network = BOX_NETWORK_NONE;
-	boxkit_run(&kit, &spec);
-	assert_string_not_equal(kit.out, ours);
+	boxkit_run(&boxkit, &spec);
+	assert_string_not_equal(boxkit.out, ours);
 }
 
 /* The inode of the network a run was in. */
@@ -238,9 +223,9 @@ static unsigned long network_of(enum box_network network)
 	const char *number;
 
 	spec.network = network;
-	boxkit_run(&kit, &spec);
-	assert_int_equal(kit.result.exit_code, 0);
-	number = strchr(kit.out, '[');
+	boxkit_run(&boxkit, &spec);
+	assert_int_equal(boxkit.result.exit_code, 0);
+	number = strchr(boxkit.out, '[');
 	assert_non_null(number);
 	return strtoul(number + 1, NULL, 10);
 }
@@ -278,5 +263,5 @@ int main(void)
 		cmocka_unit_test(networks_serve_one_run),
 	};
 
-	return cmocka_run_group_tests(tests, open_kit, close_kit);
+	return cmocka_run_group_tests(tests, boxkit_set_up, boxkit_tear_down);
 }

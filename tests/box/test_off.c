@@ -13,29 +13,13 @@
 
 #include "tests/kit/boxkit.h"
 
-static struct boxkit kit;
-
-static int open_kit(void **state)
-{
-	(void)state;
-	boxkit_open(&kit, 1);
-	return 0;
-}
-
-static int close_kit(void **state)
-{
-	(void)state;
-	boxkit_close(&kit);
-	return 0;
-}
-
 static void run_off(const char *script)
 {
 	const char *argv[] = { "/bin/sh", "-c", script, NULL };
 	struct box_spec spec = boxkit_spec(argv);
 
 	spec.level = BOX_LEVEL_OFF;
-	boxkit_run(&kit, &spec);
+	boxkit_run(&boxkit, &spec);
 }
 
 static void namespaces_are_the_hosts(void **state)
@@ -55,7 +39,7 @@ static void namespaces_are_the_hosts(void **state)
 		ours[n] = '\n';
 		snprintf(script, sizeof(script), "readlink %s", path);
 		run_off(script);
-		boxkit_expect(&kit, ours);
+		boxkit_expect(&boxkit, ours);
 	}
 }
 
@@ -64,12 +48,12 @@ static void nothing_is_taken(void **state)
 	(void)state;
 	run_off("grep -E '^(NoNewPrivs|Seccomp:|SigIgn|SigBlk)' /proc/self/status | tr -d '\\t'");
 	boxkit_expect(
-		&kit,
+		&boxkit,
 		"SigBlk:0000000000000000\nSigIgn:0000000000000000\nNoNewPrivs:0\nSeccomp:0\n");
 	run_off("env | grep -v -E '^(PWD|_|SHLVL|OLDPWD)=' | sort | tr '\\n' ' '");
-	boxkit_expect(&kit, "LANG=C.UTF-8 PATH=/usr/local/bin:/usr/bin:/bin ");
+	boxkit_expect(&boxkit, "LANG=C.UTF-8 PATH=/usr/local/bin:/usr/bin:/bin ");
 	run_off("test -t 0 && echo tty; ps -o sid= -p $$ | tr -d ' ' | grep -c \"^$$\\$\"");
-	boxkit_expect(&kit, "1\n");
+	boxkit_expect(&boxkit, "1\n");
 }
 
 static void only_given_descriptors_are_open(void **state)
@@ -79,8 +63,8 @@ static void only_given_descriptors_are_open(void **state)
 
 	(void)state;
 	spec.level = BOX_LEVEL_OFF;
-	boxkit_run(&kit, &spec);
-	boxkit_expect(&kit, "0 1 2 \n");
+	boxkit_run(&boxkit, &spec);
+	boxkit_expect(&boxkit, "0 1 2 \n");
 }
 
 static void usage_is_known(void **state)
@@ -90,11 +74,11 @@ static void usage_is_known(void **state)
 
 	(void)state;
 	spec.level = BOX_LEVEL_OFF;
-	boxkit_run(&kit, &spec);
-	boxkit_expect(&kit, "ok\n");
-	assert_true(kit.result.peak_bytes >= 100 << 20);
-	assert_true(kit.result.user_us + kit.result.system_us > 1000);
-	assert_true(kit.result.wall_us > 0);
+	boxkit_run(&boxkit, &spec);
+	boxkit_expect(&boxkit, "ok\n");
+	assert_true(boxkit.result.peak_bytes >= 100 << 20);
+	assert_true(boxkit.result.user_us + boxkit.result.system_us > 1000);
+	assert_true(boxkit.result.wall_us > 0);
 }
 
 static void many_runs_follow_each_other(void **state)
@@ -102,9 +86,9 @@ static void many_runs_follow_each_other(void **state)
 	(void)state;
 	for (int i = 0; i < 100; i++) {
 		run_off("exit 3");
-		assert_int_equal(kit.result.cause, BOX_CAUSE_EXIT);
-		assert_int_equal(kit.result.exit_code, 3);
-		assert_int_equal(kit.result.leftovers, 0);
+		assert_int_equal(boxkit.result.cause, BOX_CAUSE_EXIT);
+		assert_int_equal(boxkit.result.exit_code, 3);
+		assert_int_equal(boxkit.result.leftovers, 0);
 	}
 }
 
@@ -118,5 +102,5 @@ int main(void)
 		cmocka_unit_test(many_runs_follow_each_other),
 	};
 
-	return cmocka_run_group_tests(tests, open_kit, close_kit);
+	return cmocka_run_group_tests(tests, boxkit_set_up, boxkit_tear_down);
 }

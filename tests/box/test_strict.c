@@ -18,49 +18,34 @@
 
 #include "sandbox/fence.h"
 #include "tests/kit/boxkit.h"
-
-static struct boxkit kit;
-
-static int open_kit(void **state)
-{
-	(void)state;
-	boxkit_open(&kit, 1);
-	return 0;
-}
-
-static int close_kit(void **state)
-{
-	(void)state;
-	boxkit_close(&kit);
-	return 0;
-}
+#include "tests/kit/temp.h"
 
 /* Runs a script with a folder of ours as its input; returns its exit code. */
 static int run_with_folder(enum box_level level, int folder)
 {
 	const char *argv[] = { "/bin/sh", "-c", "echo x >/proc/self/fd/0/made", NULL };
 	struct box_spec spec = boxkit_spec(argv);
-	struct pollfd pfd = { .fd = box_fd(kit.box), .events = POLLIN };
+	struct pollfd pfd = { .fd = box_fd(boxkit.box), .events = POLLIN };
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC), fds[] = { folder, null, null };
 
 	spec.level = level;
-	assert_int_equal(box_spawn(kit.box, 3, &spec, fds, 3), 0);
-	while (box_receive(kit.box, &kit.result) == 0)
+	assert_int_equal(box_spawn(boxkit.box, 3, &spec, fds, 3), 0);
+	while (box_receive(boxkit.box, &boxkit.result) == 0)
 		(void)poll(&pfd, 1, -1);
 	close(null);
-	assert_int_equal(kit.result.cause, BOX_CAUSE_EXIT);
-	return kit.result.exit_code;
+	assert_int_equal(boxkit.result.cause, BOX_CAUSE_EXIT);
+	return boxkit.result.exit_code;
 }
 
 /* It lies on a mount that is writable, and everybody may write to it: nothing else is in the way.
  */
 static void a_folder_from_outside_stays_as_it_is(void **state)
 {
-	char path[] = "/var/tmp/box-strict-XXXXXX";
+	char path[256];
 	int folder;
 
 	(void)state;
-	assert_non_null(mkdtemp(path));
+	temp_folder(path, sizeof(path));
 	assert_int_equal(chmod(path, 0777), 0);
 	folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_int_equal(run_with_folder(BOX_LEVEL_DEFAULT, folder), 0);
@@ -90,14 +75,14 @@ static void tests_can_do_their_work(void **state)
 
 	(void)state;
 	spec.level = BOX_LEVEL_STRICT;
-	boxkit_run(&kit, &spec);
-	boxkit_expect(&kit, "y\n");
+	boxkit_run(&boxkit, &spec);
+	boxkit_expect(&boxkit, "y\n");
 	snprintf(program, sizeof(program), "%s/hostile", getenv("PADDOCK_FIXTURES"));
 	queues[0] = program;
 	spec.argv = queues;
 	spec.binds = &shown;
-	boxkit_run(&kit, &spec);
-	boxkit_expect(&kit, "works\n");
+	boxkit_run(&boxkit, &spec);
+	boxkit_expect(&boxkit, "works\n");
 }
 
 static void abstract_names_of_the_host_are_out_of_reach(void **state)
@@ -122,11 +107,11 @@ static void abstract_names_of_the_host_are_out_of_reach(void **state)
 	assert_int_equal(listen(fd, 1), 0);
 	spec.binds = &shown;
 	spec.network = BOX_NETWORK_HOST;
-	boxkit_run(&kit, &spec);
-	assert_memory_equal(kit.out, "open", 4);
+	boxkit_run(&boxkit, &spec);
+	assert_memory_equal(boxkit.out, "open", 4);
 	spec.level = BOX_LEVEL_STRICT;
-	boxkit_run(&kit, &spec);
-	boxkit_expect(&kit, "refused EPERM\n");
+	boxkit_run(&boxkit, &spec);
+	boxkit_expect(&boxkit, "refused EPERM\n");
 	close(fd);
 }
 
@@ -147,19 +132,19 @@ static void devices_are_there_when_granted(void **state)
 		int fd = open(all[i].path, O_RDWR | O_CLOEXEC);
 
 		spec.grants = all[i].grant;
-		boxkit_run(&kit, &spec);
+		boxkit_run(&boxkit, &spec);
 		if (fd >= 0) {
-			boxkit_expect(&kit, "open\n");
+			boxkit_expect(&boxkit, "open\n");
 		} else {
-			assert_int_equal(kit.result.cause, BOX_CAUSE_REFUSED);
-			assert_string_equal(kit.result.setup_object, all[i].path);
+			assert_int_equal(boxkit.result.cause, BOX_CAUSE_REFUSED);
+			assert_string_equal(boxkit.result.setup_object, all[i].path);
 		}
 		close(fd);
 		/* The next run of the slot has none of it. */
 		spec.grants = 0;
-		boxkit_run(&kit, &spec);
-		assert_int_not_equal(kit.result.exit_code, 0);
-		assert_int_equal(kit.result.cause, BOX_CAUSE_EXIT);
+		boxkit_run(&boxkit, &spec);
+		assert_int_not_equal(boxkit.result.exit_code, 0);
+		assert_int_equal(boxkit.result.cause, BOX_CAUSE_EXIT);
 	}
 }
 
@@ -172,5 +157,5 @@ int main(void)
 		cmocka_unit_test(devices_are_there_when_granted),
 	};
 
-	return cmocka_run_group_tests(tests, open_kit, close_kit);
+	return cmocka_run_group_tests(tests, boxkit_set_up, boxkit_tear_down);
 }

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "tests/kit/boxkit.h"
+#include "tests/kit/temp.h"
 
 static struct boxkit kit;
 static char folder[256], keep[256]; /* the workspace; its changes */
@@ -53,8 +54,7 @@ static int open_kit(void **state)
 
 	(void)state;
 	boxkit_open(&kit, 1);
-	snprintf(folder, sizeof(folder), "/tmp/box-work-XXXXXX");
-	assert_non_null(mkdtemp(folder));
+	temp_folder(folder, sizeof(folder));
 	put("file", "old\n");
 	snprintf(sub, sizeof(sub), "%s/sub", folder);
 	assert_int_equal(mkdir(sub, 0755), 0);
@@ -64,22 +64,28 @@ static int open_kit(void **state)
 
 static int close_kit(void **state)
 {
-	char command[600];
-
 	(void)state;
 	boxkit_close(&kit);
-	snprintf(command, sizeof(command), "rm -rf %s %s", folder, keep);
-	return system(command);
+	temp_remove(folder);
+	if (*keep)
+		temp_remove(keep);
+	return 0;
 }
 
-static void run_in(enum box_workspace mode, const char *script)
+static void run(enum box_workspace mode, const char *keep_in, const char *script)
 {
 	const char *argv[] = { "/bin/sh", "-c", script, NULL };
 	struct box_spec spec = boxkit_spec(argv);
 
 	spec.workspace = mode;
 	spec.workspace_path = folder;
+	spec.keep = keep_in;
 	boxkit_run(&kit, &spec);
+}
+
+static void run_in(enum box_workspace mode, const char *script)
+{
+	run(mode, NULL, script);
 }
 
 static void overlay_leaves_the_source_alone(void **state)
@@ -107,24 +113,22 @@ static const char *kept(const char *name)
 
 static void run_keeping(const char *script)
 {
-	const char *argv[] = { "/bin/sh", "-c", script, NULL };
-	struct box_spec spec = boxkit_spec(argv);
-
-	spec.workspace_path = folder;
-	spec.keep = keep;
-	boxkit_run(&kit, &spec);
+	run(BOX_WORKSPACE_OVERLAY, keep, script);
 }
 
 static void overlay_can_be_kept(void **state)
 {
+	char script[600];
 	struct stat st;
 
 	(void)state;
-	snprintf(keep, sizeof(keep), "/tmp/box-keep-XXXXXX");
-	assert_non_null(mkdtemp(keep));
-	run_keeping("echo new >file && echo x >made && mv sub moved && rm moved/inner && "
-		    "cp /bin/true ./suid && chmod u+s ./suid ; ls /tmp | grep -c box-keep || :");
-	boxkit_expect(&kit, "0\n"); /* the folder is not there to see */
+	temp_folder(keep, sizeof(keep));
+	snprintf(script, sizeof(script),
+		 "echo new >file && echo x >made && mv sub moved && rm moved/inner && "
+		 "cp /bin/true ./suid && chmod u+s ./suid; [ -e %s ] || echo hidden",
+		 keep);
+	run_keeping(script);
+	boxkit_expect(&kit, "hidden\n");
 	assert_int_equal(access(kept("upper/made"), F_OK), 0);
 	assert_int_equal(access(kept("upper/moved"), F_OK), 0);
 	assert_int_equal(lstat(kept("upper/sub"), &st), 0); /* whiteout */
@@ -209,13 +213,14 @@ static void readonly_refuses(void **state)
 
 static void neighbours_stay_hidden(void **state)
 {
+	char neighbour[256], expected[257];
+
 	(void)state;
-	/* Of /tmp only the workspace and the probe's folder reappear. */
-	run_in(BOX_WORKSPACE_OVERLAY, "ls -d /tmp/box-work-*");
-	folder[strlen(folder) + 1] = '\0';
-	folder[strlen(folder)] = '\n';
-	boxkit_expect(&kit, folder);
-	folder[strlen(folder) - 1] = '\0';
+	temp_folder(neighbour, sizeof(neighbour));
+	run_in(BOX_WORKSPACE_OVERLAY, "echo ${PWD%-*}-*");
+	temp_remove(neighbour);
+	snprintf(expected, sizeof(expected), "%s\n", folder);
+	boxkit_expect(&kit, expected);
 }
 
 static void binds_show_files_and_folders(void **state)

@@ -6,23 +6,11 @@
 # shellcheck source=tests/kit/kit.sh
 . "$(dirname "$0")/../kit/kit.sh"
 
-free_port() { # a port with a free one behind it
-	python3 -c '
-import socket
-while True:
-    a = socket.socket(); a.bind(("127.0.0.1", 0)); port = a.getsockname()[1]
-    b = socket.socket()
-    try:
-        b.bind(("127.0.0.1", port + 1)); print(port); break
-    except OSError:
-        pass'
-}
-
 for i in $(seq 60); do printf 't%s\tsleep 0.05; exit %s\n' "$i" $((i % 7 == 0)); done >"$work/t.list"
 expect_exit 100 "$paddock" run --sandbox off --jobs 4 --progress none --events "$work/local" "$work/t.list"
 verdicts "$work/local" >"$work/want"
 
-port=$(free_port)
+port=$(python3 "$PADDOCK_SOURCE/tests/kit/ports.py")
 for url in "tcp://127.0.0.1:$port" "ipc://$work/socket"; do
 	"$paddock" serve --listen "$url" --insecure --state "$work/serve" >"$work/serve.log" 2>&1 &
 	serve=$!

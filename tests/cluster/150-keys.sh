@@ -8,18 +8,6 @@
 . "$(dirname "$0")/../kit/kit.sh"
 needs python3
 
-free_ports() { # two pairs of neighbours
-	python3 -c '
-import socket
-pairs = []
-while len(pairs) < 2:
-    a = socket.socket(); a.bind(("127.0.0.1", 0)); port = a.getsockname()[1]
-    b = socket.socket()
-    try:
-        b.bind(("127.0.0.1", port + 1)); pairs.append((a, b)); print(port)
-    except OSError:
-        pass'
-}
 token() { # FILE ARGUMENT...
 	"$paddock" token create --state "$work/serve" "${@:2}" >"$1" 2>"$work/token.err" || fail "no token: $(cat "$work/token.err")"
 }
@@ -37,7 +25,7 @@ for i in $(seq 12); do printf 'plain-as-day-%s\techo seen-by-nobody; exit %s\n' 
 expect_exit 100 "$paddock" run --sandbox off --jobs 4 --progress none --events "$work/local" "$work/t.list"
 verdicts "$work/local" >"$work/want"
 
-mapfile -t ports < <(free_ports)
+mapfile -t ports < <(python3 "$PADDOCK_SOURCE/tests/kit/ports.py" 2)
 url=tcp://127.0.0.1:${ports[0]} # the relay's
 mkdir "$work/wire"
 python3 "$PADDOCK_SOURCE/tests/kit/relay.py" "${ports[0]}" "${ports[1]}" "$work/wire" >"$work/relay.log" 2>&1 &
@@ -61,7 +49,7 @@ for again in "" "--token=$work/client.token"; do
 done
 verdicts "$work/events" | diff -u "$work/want" - || fail "verdicts of the run with the key alone"
 [ "$(cat "$work"/wire/up-* "$work"/wire/down-* | wc -c)" -gt 4000 ] || fail "the relay saw nothing"
-for word in plain-as-day seen-by-nobody client- t.list os=linux; do
+for word in plain-as-day seen-by-nobody "uid$(id -u)@" t.list os=linux; do
 	! grep -qF -- "$word" "$work"/wire/* || fail "'$word' is on the wire"
 done
 python3 -c '
@@ -107,7 +95,7 @@ XDG_STATE_HOME=$work/reader expect_exit 2 "$paddock" drain w1 --coordinator "$ur
 expect_in "may look, not operate" "$work/err"
 token "$work/operate.token" --role operate
 XDG_STATE_HOME=$work/operator expect_exit 2 "$paddock" cancel nothing --coordinator "$url" --token "$work/operate.token"
-"$paddock" audit show --state "$work/serve" | grep -q "cancel by=operator-.* what=nothing" || fail "the order is not in the log"
+"$paddock" audit show --state "$work/serve" | grep -q "cancel by=uid0@.* what=nothing" || fail "the order is not in the log"
 token "$work/second.token" --role submit
 XDG_STATE_HOME=$work/reader2 expect_exit 111 "$PADDOCK_BIN/paddock-worker" --coordinator "$url" --token "$work/second.token"
 expect_in "the role submit" "$work/err"

@@ -42,6 +42,22 @@ void boxkit_close(struct boxkit *kit)
 	kit->box = NULL;
 }
 
+struct boxkit boxkit;
+
+int boxkit_set_up(void **state)
+{
+	(void)state;
+	boxkit_open(&boxkit, 1);
+	return 0;
+}
+
+int boxkit_tear_down(void **state)
+{
+	(void)state;
+	boxkit_close(&boxkit);
+	return 0;
+}
+
 const char *boxkit_probe(void)
 {
 	static char path[4096];

@@ -23,6 +23,13 @@ void boxkit_open(struct boxkit *kit, unsigned slots);
 /* Close the keeper; accepts a zeroed kit. */
 void boxkit_close(struct boxkit *kit);
 
+/* The keeper of a test program that needs one. */
+extern struct boxkit boxkit;
+
+/* Open and close `boxkit`, with one slot: what a group of tests does first and last. */
+int boxkit_set_up(void **state);
+int boxkit_tear_down(void **state);
+
 /* The path of the probe fixture, which every boxkit_run binds read-only. */
 const char *boxkit_probe(void);
 

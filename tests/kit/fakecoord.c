@@ -13,6 +13,7 @@
 #include "protocol/wire/hello.h"
 #include "protocol/wire/lane.h"
 #include "protocol/wire/record.h"
+#include "tests/kit/temp.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -92,8 +93,7 @@ struct fakecoord *fakecoord_start(unsigned slots)
 {
 	struct fakecoord *coord = calloc(1, sizeof(*coord));
 	assert_non_null(coord);
-	snprintf(coord->folder, sizeof(coord->folder), "/tmp/fakecoord-XXXXXX");
-	assert_non_null(mkdtemp(coord->folder));
+	temp_folder(coord->folder, sizeof(coord->folder));
 	buf_init(&coord->frame, LIMIT_FRAME_BYTES);
 	start_worker(coord, slots);
 	listen_at(coord, CONTROL, "socket");

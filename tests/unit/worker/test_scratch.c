@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Folders that hostile tests write: emptied whatever is in them, and nothing outside is touched or
  * read. */
+#include "tests/kit/temp.h"
 #include "worker/scratch.h"
 
 #include <errno.h>
@@ -28,8 +29,7 @@ static int set_up(void **state)
 {
 	static struct fixture f;
 	struct err err = { 0 };
-	snprintf(f.parent, sizeof(f.parent), "/tmp/scratch-test-XXXXXX");
-	assert_non_null(mkdtemp(f.parent));
+	temp_folder(f.parent, sizeof(f.parent));
 	if (scratch_new(f.parent, 2, &f.scratch, &err) < 0)
 		fail_msg("%s", err.text);
 	f.slot = scratch_path(f.scratch, 1);

@@ -5,6 +5,7 @@
 
 #include "protocol/base/fd.h"
 #include "protocol/base/vec.h"
+#include "tests/kit/temp.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -34,8 +35,7 @@ static void write_program(struct fixture *f, const char *text)
 static int set_up(void **state)
 {
 	static struct fixture f;
-	snprintf(f.folder, sizeof(f.folder), "/tmp/stage-test-XXXXXX");
-	assert_non_null(mkdtemp(f.folder));
+	temp_folder(f.folder, sizeof(f.folder));
 	snprintf(f.program, sizeof(f.program), "%s/program", f.folder);
 	write_program(&f, "one");
 	f.stage = stage_new(f.folder);

@@ -4,7 +4,7 @@
 #include "coordinator/serve/artifacts.h"
 
 #include "protocol/base/fd.h"
-#include "protocol/base/tree.h"
+#include "tests/kit/temp.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -45,8 +45,7 @@ static void start(struct fixture *f, const char *folder, bool stored)
 static int set_up(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
-	snprintf(f->top, sizeof(f->top), "/tmp/artifacts-test-XXXXXX");
-	assert_non_null(mkdtemp(f->top));
+	temp_folder(f->top, sizeof(f->top));
 	snprintf(f->folder, sizeof(f->folder), "%s/out", f->top);
 	setenv("XDG_STATE_HOME", f->top, 1);
 	start(f, f->folder, false);
@@ -58,7 +57,7 @@ static int tear_down(void **state)
 {
 	struct fixture *f = *state;
 	assert_int_equal(artifacts_close(f->artifacts, NULL), 0);
-	assert_int_equal(tree_remove(f->top), 0);
+	temp_remove(f->top);
 	free(f);
 	return 0;
 }

@@ -5,6 +5,7 @@
  */
 #include "coordinator/serve/audit.h"
 #include "protocol/base/fd.h"
+#include "tests/kit/temp.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,10 +29,8 @@ static int make_log(void **state)
 	struct audit *audit;
 	struct err err = { 0 };
 	(void)state;
-	snprintf(path, sizeof(path), "/tmp/paddock-audit-XXXXXX");
-	int fd = mkstemp(path);
-	close(fd);
-	if (fd < 0 || audit_open(path, &audit, &err) < 0)
+	close(temp_file(path, sizeof(path)));
+	if (audit_open(path, &audit, &err) < 0)
 		return -1;
 	for (int i = 0; i < ENTRIES; i++)
 		if (audit_add(audit, &err, "act", "number=%d", i) < 0)

@@ -8,6 +8,7 @@
 #include "coordinator/serve/door.h"
 #include "coordinator/serve/keyring.h"
 #include "coordinator/serve/server.h"
+#include "coordinator/serve/state.h"
 #include "protocol/base/arena.h"
 #include "protocol/base/clock.h"
 #include "protocol/base/fd.h"
@@ -15,6 +16,7 @@
 #include "protocol/wire/chan.h"
 #include "protocol/wire/guard.h"
 #include "protocol/wire/hello.h"
+#include "tests/kit/temp.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -54,18 +56,6 @@ struct fixture {
 	struct arena arena;
 	struct peer peers[PEERS];
 };
-
-static void on_event(void *data, const struct msg_run_event *event)
-{
-	(void)data;
-	(void)event;
-}
-
-static void on_done(void *data, int exit_code)
-{
-	(void)data;
-	(void)exit_code;
-}
 
 static void on_patience(void *data)
 {
@@ -117,8 +107,9 @@ static int set_up(void **state)
 	static struct fixture f;
 	struct err err = { 0 };
 	char path[128];
-	f = (struct fixture){ .folder = "/tmp/paddock-door-XXXXXX" };
-	if (!mkdtemp(f.folder) || setenv("XDG_STATE_HOME", f.folder, 1) < 0)
+	f = (struct fixture){ 0 };
+	temp_folder(f.folder, sizeof(f.folder));
+	if (setenv("XDG_STATE_HOME", f.folder, 1) < 0)
 		return -1;
 	snprintf(f.url, sizeof(f.url), "ipc://%s/s", f.folder);
 	snprintf(path, sizeof(path), "%s/" DAEMON_AUDIT_FILE, f.folder);
@@ -129,12 +120,7 @@ static int set_up(void **state)
 	r = r ? r : loop_new(&f.loop);
 	r = r ? r : loop_timer_new(f.loop, on_patience, &f, &f.patience);
 	r = r ? r
-	      : server_new(f.loop,
-			   &(struct server_options){ .door = f.door,
-						     .audit = f.audit,
-						     .data = &f,
-						     .on_event = on_event,
-						     .on_done = on_done },
+	      : server_new(f.loop, &(struct server_options){ .door = f.door, .audit = f.audit },
 			   &f.server, &err);
 	r = r ? r : server_listen(f.server, f.url, &err);
 	if (r < 0)
@@ -148,7 +134,6 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	struct fixture *f = *state;
-	char command[128];
 	for (int i = 0; i < PEERS; i++) {
 		loop_fd_free(f->peers[i].watch);
 		chan_client_free(f->peers[i].chan);
@@ -163,8 +148,8 @@ static int tear_down(void **state)
 	door_free(f->door);
 	audit_free(f->audit);
 	arena_done(&f->arena);
-	snprintf(command, sizeof(command), "rm -rf %s", f->folder);
-	return system(command);
+	temp_remove(f->folder);
+	return 0;
 }
 
 /* Serve until the peer is answered, or for a while. Was it? */
@@ -275,6 +260,30 @@ static void a_first_message_alone_does_nothing(void **state)
 	assert_int_equal(used(f, owner), 1);
 	assert_int_equal(server_workers(f->server), 1);
 	buf_done(&first);
+}
+
+/* What sessions without keys have: the coordinator's own times, an end after silence, and what an
+ * operator decided about a worker goes on when it says hello again. */
+static void a_session_with_keys_is_one_like_any(void **state)
+{
+	struct fixture *f = *state;
+	struct peer *owner = &f->peers[0];
+	server_configure(f->server, &(struct server_limits){ .lease_us = 6000000 });
+	assert_int_equal(say_hello(owner, 0), MSG_WELCOME);
+	const struct msg_welcome *welcome = owner->message;
+	assert_int_equal(welcome->lease_us, 6000000);
+	assert_int_equal(welcome->poll_us, f->server->poll_us);
+	expect_orders(owner);
+	struct session *session = session_find(&f->server->sessions, owner->session);
+	assert_in_range(session->missed_us, session->heard_us + 1, UINT64_MAX - 1);
+	session->leaves = true;
+	session->evict_us = 77;
+	assert_int_equal(say_hello(owner, owner->session), MSG_WELCOME);
+	expect_orders(owner);
+	const struct session *after = session_find(&f->server->sessions, owner->session);
+	assert_true(after != NULL && after->leaves);
+	assert_int_equal(after->evict_us, 77);
+	assert_int_equal(server_workers(f->server), 1);
 }
 
 static void only_its_owner_ends_a_session(void **state)
@@ -412,6 +421,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_first_message_alone_does_nothing, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(a_session_with_keys_is_one_like_any, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(only_its_owner_ends_a_session, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_does_not_open_is_not_answered, set_up,

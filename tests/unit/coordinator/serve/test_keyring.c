@@ -4,6 +4,7 @@
  * reader at once, uses and times are counted, a torn end is cut, damage is named.
  */
 #include "coordinator/serve/keyring.h"
+#include "tests/kit/temp.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,10 +26,8 @@ static const uint8_t signer[CIPHER_KEY_BYTES] = { 5 };
 static int make_path(void **state)
 {
 	(void)state;
-	snprintf(path, sizeof(path), "/tmp/paddock-keyring-XXXXXX");
-	int fd = mkstemp(path);
-	close(fd);
-	return fd < 0 ? -1 : unlink(path);
+	close(temp_file(path, sizeof(path)));
+	return unlink(path);
 }
 
 static int remove_path(void **state)

@@ -9,6 +9,7 @@
 #include "protocol/base/buf.h"
 #include "protocol/wire/chan.h"
 #include "protocol/wire/hello.h"
+#include "tests/kit/temp.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -31,7 +32,7 @@ struct fixture {
 	struct loop_fd *watches[LANES];
 	struct loop_timer *patience;
 	struct arena arena;
-	char folder[32];
+	char folder[64];
 	uint64_t session, seq;
 	int type; /* of the last answer, 0: none yet */
 	void *message;
@@ -118,10 +119,9 @@ static int set_up(void **state)
 	static const struct server_options options = { .on_event = on_event, .on_done = on_done };
 	struct fixture *f = calloc(1, sizeof(*f));
 	struct err err = { 0 };
-	char url[64], data_url[CHAN_URL_BYTES];
+	char url[CHAN_URL_BYTES], data_url[CHAN_URL_BYTES];
 	assert_non_null(f);
-	snprintf(f->folder, sizeof(f->folder), "/tmp/server-test-XXXXXX");
-	assert_non_null(mkdtemp(f->folder));
+	temp_folder(f->folder, sizeof(f->folder));
 	snprintf(url, sizeof(url), "ipc://%s/s", f->folder);
 	assert_int_equal(chan_address_data(url, data_url, &err), 0);
 	assert_int_equal(loop_new(&f->loop), 0);
@@ -144,7 +144,6 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	struct fixture *f = *state;
-	char path[64];
 	for (int lane = 0; lane < LANES; lane++) {
 		loop_fd_free(f->watches[lane]);
 		chan_client_free(f->chans[lane]);
@@ -153,11 +152,7 @@ static int tear_down(void **state)
 	server_free(f->server);
 	loop_free(f->loop);
 	arena_done(&f->arena);
-	snprintf(path, sizeof(path), "%s/s", f->folder);
-	unlink(path);
-	snprintf(path, sizeof(path), "%s/s.data", f->folder);
-	unlink(path);
-	assert_int_equal(rmdir(f->folder), 0);
+	temp_remove(f->folder);
 	free(f);
 	return 0;
 }

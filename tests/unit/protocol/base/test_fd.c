@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* test_fd.c - descriptors that close themselves, files written whole or not at all. */
 #include "protocol/base/fd.h"
+#include "tests/kit/temp.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -30,8 +31,7 @@ static const char *path_of(const char *name)
 
 static void make_folder(void)
 {
-	snprintf(folder, sizeof(folder), "/tmp/paddock-fd-XXXXXX");
-	assert_non_null(mkdtemp(folder));
+	temp_folder(folder, sizeof(folder));
 }
 
 static size_t files_in_folder(void)

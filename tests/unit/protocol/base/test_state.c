@@ -5,6 +5,7 @@
 
 #include "protocol/base/fd.h"
 #include "protocol/base/tree.h"
+#include "tests/kit/temp.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,8 +30,7 @@ static const char *at(const char *name)
 static int set_up(void **state)
 {
 	(void)state;
-	snprintf(home, sizeof(home), "/tmp/state-test-XXXXXX");
-	assert_non_null(mkdtemp(home));
+	temp_folder(home, sizeof(home));
 	setenv("XDG_STATE_HOME", home, 1);
 	return 0;
 }
@@ -38,7 +38,8 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	(void)state;
-	return tree_remove(home);
+	temp_remove(home);
+	return 0;
 }
 
 static void make_run(const char *name, const char *what)

@@ -24,6 +24,9 @@ static void views_compare_by_bytes(void **state)
 	assert_true(str_starts(STR_LIT("abc"), STR_LIT("ab")));
 	assert_true(str_starts(STR_LIT("abc"), STR_LIT("")));
 	assert_false(str_starts(STR_LIT("a"), STR_LIT("ab")));
+	assert_true(str_compare(STR_LIT("ab"), STR_LIT("b")) < 0);
+	assert_true(str_compare(STR_LIT("ab"), STR_LIT("a")) > 0);
+	assert_int_equal(str_compare(STR_LIT("ab"), STR_LIT("ab")), 0);
 	assert_true(str_ends(STR_LIT("abc"), STR_LIT("bc")));
 	assert_false(str_ends(STR_LIT("c"), STR_LIT("bc")));
 	assert_int_equal(str_find(STR_LIT("hay needle"), STR_LIT("needle")), 4);

@@ -6,6 +6,7 @@
  */
 #include "protocol/wire/chan.h"
 #include "protocol/wire/limits.h"
+#include "tests/kit/temp.h"
 
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -651,9 +652,7 @@ static unsigned free_port(void)
 static int set_up(void **state)
 {
 	(void)state;
-	snprintf(folder, sizeof(folder), "/tmp/paddock-chan-XXXXXX");
-	if (!mkdtemp(folder))
-		return -1;
+	temp_folder(folder, sizeof(folder));
 	snprintf(ipc, sizeof(ipc), "ipc://%s/socket", folder);
 	snprintf(tcp, sizeof(tcp), "tcp://localhost:%u", free_port());
 	return 0;

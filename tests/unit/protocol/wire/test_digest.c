@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* test_digest.c - known values, files of several pieces, and what is not a file. */
 #include "protocol/wire/digest.h"
+#include "tests/kit/temp.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -47,12 +48,12 @@ static void known_bytes_have_known_digests(void **state)
 static void a_file_is_its_bytes(void **state)
 {
 	(void)state;
-	char path[] = "/tmp/paddock-digest-XXXXXX";
+	char path[64];
 	struct digest digest;
 	struct err err = { 0 };
 	char *many = malloc(MANY);
 	memset(many, 'x', MANY);
-	int fd = mkstemp(path);
+	int fd = temp_file(path, sizeof(path));
 	assert_int_equal(digest_file(path, &digest, &err), 0);
 	hex_is(&digest, of_nothing);
 	assert_int_equal(write(fd, many, MANY), MANY);
@@ -66,11 +67,11 @@ static void a_file_is_its_bytes(void **state)
 static void what_is_no_file_is_refused_at_once(void **state)
 {
 	(void)state;
-	char folder[] = "/tmp/paddock-digest-XXXXXX", fifo[64];
+	char folder[64], fifo[80];
 	struct digest digest;
 	struct err err = { 0 };
 	memset(&digest, 7, sizeof(digest));
-	assert_non_null(mkdtemp(folder));
+	temp_folder(folder, sizeof(folder));
 	snprintf(fifo, sizeof(fifo), "%s/fifo", folder);
 	assert_int_equal(mkfifo(fifo, 0600), 0);
 	assert_int_equal(digest_file(fifo, &digest, &err), -EINVAL);

@@ -5,6 +5,7 @@
  */
 #include "protocol/base/fd.h"
 #include "protocol/wire/identity.h"
+#include "tests/kit/temp.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -26,16 +27,15 @@ static char folder[64];
 static int make_folder(void **state)
 {
 	(void)state;
-	snprintf(folder, sizeof(folder), "/tmp/paddock-identity-XXXXXX");
-	return mkdtemp(folder) && setenv("XDG_STATE_HOME", folder, 1) == 0 ? 0 : -1;
+	temp_folder(folder, sizeof(folder));
+	return setenv("XDG_STATE_HOME", folder, 1);
 }
 
 static int remove_folder(void **state)
 {
-	char command[128];
 	(void)state;
-	snprintf(command, sizeof(command), "rm -rf %s", folder);
-	return system(command);
+	temp_remove(folder);
+	return 0;
 }
 
 /* A token file of some coordinator; its path in `path`. */

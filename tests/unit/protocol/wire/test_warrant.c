@@ -2,6 +2,7 @@
 /* test_warrant.c - signed programs: what is covered, what is not, and whose signature counts. */
 #include "protocol/base/fd.h"
 #include "protocol/wire/warrant.h"
+#include "tests/kit/temp.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -84,12 +85,10 @@ static void whose_signature_counts(void **state)
 static void a_file_of_trusted_keys(void **state)
 {
 	(void)state;
-	char path[] = "/tmp/paddock-trust-XXXXXX", text[512], hex[CIPHER_HEX_BYTES];
+	char path[64], text[512], hex[CIPHER_HEX_BYTES];
 	struct warrant_trust trust = { 0 };
 	struct err err = { 0 };
-	int fd = mkstemp(path);
-	assert_true(fd >= 0);
-	close(fd);
+	close(temp_file(path, sizeof(path)));
 	(void)signed_program();
 	int n = snprintf(text, sizeof(text), "# ours\n\n%s the build server\n",
 			 cipher_hex(signer, CIPHER_KEY_BYTES, hex));
