@@ -80,7 +80,7 @@ static void enter(struct gather *g, int fd)
 		fd_close(&fd);
 }
 
-void gather_begin(struct gather *g, const struct news *news, int fd, uint32_t index, size_t cases)
+void gather_begin(struct gather *g, struct news *news, int fd, uint32_t index, size_t cases)
 {
 	memset(g, 0, sizeof(*g));
 	g->fd = -1;

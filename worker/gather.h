@@ -18,7 +18,7 @@
 
 /* Embedded by its attempt. */
 struct gather {
-	const struct news *news;
+	struct news *news;
 	struct news_artifact told; /* whose, and the file being read */
 	DIR *folders[LIMIT_ARTIFACTS_DEPTH];
 	size_t path_lens[LIMIT_ARTIFACTS_DEPTH]; /* of each folder's path, with its slash */
@@ -31,8 +31,7 @@ struct gather {
 
 /* Begin with the folder `fd`, which is taken over, or (negative) with the reason why there is none.
  * `index` and `cases` are of the step whose process it was. */
-void gather_begin(struct gather *gather, const struct news *news, int fd, uint32_t index,
-		  size_t cases);
+void gather_begin(struct gather *gather, struct news *news, int fd, uint32_t index, size_t cases);
 
 /*
  * Tell some of it: a few MiB at most, and nothing while the spool is full. True when all is told. A

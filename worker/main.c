@@ -25,6 +25,7 @@ enum option {
 	SLOTS,
 	TAG,
 	NAME,
+	STATE,
 	TOKEN,
 	TRUST,
 	DRAIN_TIMEOUT,
@@ -62,6 +63,13 @@ static const struct conf_option options[OPTIONS] = {
 		.name = "name",
 		.verbs = 1, .type = CONF_STRING, .metavar = "NAME", .group = "Cluster",
 		.help = "What reports call this worker; the host's name unless given.",
+	},
+	[STATE] = {
+		.name = "state",
+		.verbs = 1, .type = CONF_STRING, .metavar = "DIR", .group = "Cluster",
+		.help = "Folder for results that no coordinator has acknowledged yet; they are "
+			"there again when the worker is restarted. Unless given "
+			"$XDG_STATE_HOME/paddock, else ~/.local/state/paddock.",
 	},
 	[TOKEN] = {
 		.name = "token",
@@ -214,11 +222,25 @@ static int check_tags(const char *const *tags, size_t n, struct str *ret_tags, s
 	return 0;
 }
 
+/* The folder for what outlives the worker. False: there is none. */
+static bool find_state(const struct conf *conf, char out[PATH_MAX])
+{
+	const char *home = getenv("HOME"), *state = getenv("XDG_STATE_HOME");
+	int n = -1;
+	if (conf_is_set(conf, STATE))
+		n = snprintf(out, PATH_MAX, "%s", conf_text(conf, STATE));
+	else if (state && state[0] == '/')
+		n = snprintf(out, PATH_MAX, "%s/paddock", state);
+	else if (home && home[0] == '/')
+		n = snprintf(out, PATH_MAX, "%s/.local/state/paddock", home);
+	return n > 0 && n < PATH_MAX;
+}
+
 /* Run the worker with options that were read. Returns the exit code. */
 static int run(const struct conf *conf)
 {
 	struct err err = { 0 };
-	char box[PATH_MAX], host[256] = "worker";
+	char box[PATH_MAX], state[PATH_MAX], host[256] = "worker";
 	struct str tags[LIMIT_TAGS];
 	size_t n_tags;
 	const char *const *list = conf_list(conf, TAG, &n_tags);
@@ -234,6 +256,11 @@ static int run(const struct conf *conf)
 			"install both\n");
 		return EXIT_CODE_SETUP;
 	}
+	if (!conf_flag(conf, EMBEDDED) && !find_state(conf, state)) {
+		fprintf(stderr, "paddock-worker: there is no HOME: say with --state DIR where "
+				"results are kept until they are acknowledged\n");
+		return EXIT_CODE_SETUP;
+	}
 	gethostname(host, sizeof(host) - 1);
 	struct worker_options worker = {
 		.coordinator = conf_text(conf, COORDINATOR),
@@ -243,6 +270,7 @@ static int run(const struct conf *conf)
 		.n_tags = n_tags,
 		.box_program = box,
 		.drain_us = conf_u64(conf, DRAIN_TIMEOUT),
+		.state = conf_flag(conf, EMBEDDED) ? NULL : state,
 		.insecure = conf_flag(conf, INSECURE),
 		.token = conf_text(conf, TOKEN),
 		.trust = conf_text(conf, TRUST),

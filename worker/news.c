@@ -20,10 +20,11 @@ enum { LISTED_PIECE_BYTES = 512 << 10 };
 
 /* A verdict that cannot be told is missed by the coordinator's ledger, which then calls the run
  * incomplete. */
-static int put(const struct news *news, struct msg_event *event)
+static int put(struct news *news, struct msg_event *event)
 {
 	event->attempt = news->attempt;
 	event->epoch = news->epoch;
+	event->seq = ++news->seq;
 	event->slot = news->slot;
 	int r = spool_put(news->spool, event);
 	if (r < 0)
@@ -32,13 +33,13 @@ static int put(const struct news *news, struct msg_event *event)
 	return r;
 }
 
-void news_started(const struct news *news, uint32_t index, uint64_t at_us)
+void news_started(struct news *news, uint32_t index, uint64_t at_us)
 {
 	struct msg_event event = { .kind = MSG_EVENT_STARTED, .index = index, .at_us = at_us };
 	put(news, &event);
 }
 
-void news_output(const struct news *news, uint32_t index, enum news_stream stream,
+void news_output(struct news *news, uint32_t index, enum news_stream stream,
 		 const struct capture *capture)
 {
 	char mark[CAPTURE_MARK_BYTES];
@@ -60,7 +61,7 @@ void news_output(const struct news *news, uint32_t index, enum news_stream strea
 		}
 }
 
-void news_artifact(const struct news *news, const struct news_artifact *artifact)
+void news_artifact(struct news *news, const struct news_artifact *artifact)
 {
 	struct msg_event event = {
 		.kind = MSG_EVENT_ARTIFACT,
@@ -89,8 +90,7 @@ static struct str safe(struct str text, size_t max, struct buf *buf)
 	return buf_str(buf);
 }
 
-void news_ended(const struct news *news, const struct shard_verdict *verdict,
-		uint64_t dropped_bytes)
+void news_ended(struct news *news, const struct shard_verdict *verdict, uint64_t dropped_bytes)
 {
 	struct buf name = { 0 }, message = { 0 };
 	ASSERT(verdict->outcome < OUTCOME_MAX);
@@ -113,7 +113,7 @@ void news_ended(const struct news *news, const struct shard_verdict *verdict,
 	buf_done(&message);
 }
 
-static int put_piece(const struct news *news, struct msg_listed *listed, size_t n, struct err *err)
+static int put_piece(struct news *news, struct msg_listed *listed, size_t n, struct err *err)
 {
 	struct msg_event event = { .kind = MSG_EVENT_LISTED, .listed = listed, .n_listed = n };
 	if (!n)
@@ -132,7 +132,7 @@ static int put_piece(const struct news *news, struct msg_listed *listed, size_t 
 	return r < 0 ? err_errno(err, r, "keep the listing") : 0;
 }
 
-int news_listed(const struct news *news, const struct adapt_cases *cases, struct err *err)
+int news_listed(struct news *news, const struct adapt_cases *cases, struct err *err)
 {
 	struct {
 		struct msg_listed *items;
@@ -158,7 +158,7 @@ int news_listed(const struct news *news, const struct adapt_cases *cases, struct
 	return r;
 }
 
-void news_closed(const struct news *news, enum msg_close_cause cause, const char *message,
+void news_closed(struct news *news, enum msg_close_cause cause, const char *message,
 		 const struct news_totals *totals)
 {
 	struct buf text = { 0 };

@@ -18,6 +18,7 @@
 struct news {
 	struct spool *spool;
 	uint64_t attempt, epoch;
+	uint64_t seq; /* of the last event told */
 	unsigned slot;
 };
 
@@ -32,11 +33,11 @@ enum news_stream {
 };
 
 /* A case runs now. */
-void news_started(const struct news *news, uint32_t index, uint64_t at_us);
+void news_started(struct news *news, uint32_t index, uint64_t at_us);
 
 /* What is kept of a case's output on one stream; goes before its verdict. Nothing when nothing is
  * kept. */
-void news_output(const struct news *news, uint32_t index, enum news_stream stream,
+void news_output(struct news *news, uint32_t index, enum news_stream stream,
 		 const struct capture *capture);
 
 /* A piece of a file that a process left, or (without data, with `why`) one that is left out. */
@@ -51,18 +52,17 @@ struct news_artifact {
 };
 
 /* Tell it; goes before the verdict of a process of one case. */
-void news_artifact(const struct news *news, const struct news_artifact *artifact);
+void news_artifact(struct news *news, const struct news_artifact *artifact);
 
 /* A verdict. `dropped_bytes` of output were not kept. Text that cannot be shown is made safe. */
-void news_ended(const struct news *news, const struct shard_verdict *verdict,
-		uint64_t dropped_bytes);
+void news_ended(struct news *news, const struct shard_verdict *verdict, uint64_t dropped_bytes);
 
 /* The cases of a listing, in pieces. 0, or -EMSGSIZE with err naming the case the wire cannot
  * carry; -ENOMEM. */
-int news_listed(const struct news *news, const struct adapt_cases *cases, struct err *err);
+int news_listed(struct news *news, const struct adapt_cases *cases, struct err *err);
 
 /* The attempt is over: MSG_CLOSE_FINE, or why not, with a sentence. */
-void news_closed(const struct news *news, enum msg_close_cause cause, const char *message,
+void news_closed(struct news *news, enum msg_close_cause cause, const char *message,
 		 const struct news_totals *totals);
 
 #endif

@@ -34,6 +34,7 @@
 #include "protocol/wire/lane.h"
 #include "protocol/wire/msg.h"
 #include "protocol/wire/outcome.h"
+#include "worker/disk.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -89,6 +90,7 @@ struct session {
 	struct loop_timer *timer;
 	struct arena arena; /* of the frame being handled */
 	uint64_t id;	    /* 0 before the first welcome */
+	uint64_t before;    /* of the worker before this one; 0: none is known */
 	uint64_t poll_us;
 	uint64_t flush_us; /* when what waits is sent at the latest; 0: nothing waits */
 	uint64_t leave_us; /* LEAVING: when to go without an answer */
@@ -168,7 +170,7 @@ static void send_hello(struct session *s)
 	hello.processors = processors();
 	hello.memory_bytes = pages > 0 && page_bytes > 0 ? (uint64_t)pages * (uint64_t)page_bytes
 							 : 0;
-	hello.resume = s->id;
+	hello.resume = s->id ? s->id : s->before;
 	hello.tags = s->options.tags;
 	hello.n_tags = s->options.n_tags;
 	(void)gethostname(host, sizeof(host) - 1); /* an empty one is as good as none */
@@ -183,11 +185,13 @@ static void send_hello(struct session *s)
 
 static void send_poll(struct session *s)
 {
-	bool open = !s->draining && !slots_are_broken(s->options.slots);
+	bool open = !s->draining && !slots_are_broken(s->options.slots) &&
+		    !spool_is_troubled(s->options.spool);
 	struct msg_poll poll = {
 		.session = s->id,
 		.free_slots = open ? slots_idle(s->options.slots) : 0,
 		.draining = !open,
+		.unsent = !spool_is_empty(s->options.spool),
 		.running = s->running,
 		.n_running = slots_running(s->options.slots, s->running),
 	};
@@ -245,6 +249,8 @@ static void on_refused(struct session *s, const struct msg_refused *refused)
 			join_again(s, text);
 		return;
 	}
+	if (s->state == JOINING && s->id && refused->session == s->id)
+		return; /* what the other lane had asked before; a hello has no session */
 	err_set(&s->why, -ECONNREFUSED, "the coordinator at %s refused this worker: %s",
 		s->options.coordinator, text);
 	go(s, refused->code ? (int)refused->code : EXIT_CODE_INCOMPLETE);
@@ -263,6 +269,11 @@ static void on_welcome(struct session *s, const struct msg_welcome *welcome)
 	s->poll_us = welcome->poll_us;
 	s->data.heard_us = 0;
 	set_state(s, SERVING);
+	int noted = spool_disk(s->options.spool)
+			    ? disk_note_session(spool_disk(s->options.spool), s->id)
+			    : 0;
+	if (noted < 0) /* a worker started after this one waits out a lease */
+		LOG_WARN("session_not_noted", "reason=%s", strerror(-noted));
 	LOG_INFO("joined", "coordinator=%s session=%" PRIu64 " slots=%u", s->options.coordinator,
 		 s->id, slots_count(s->options.slots));
 }
@@ -520,6 +531,8 @@ int session_new(const struct session_options *options, struct session **ret_sess
 	guard_init(&s->guard, options->identity);
 	s->control = (struct line){ .name = "control", .number = CONTROL, .session = s };
 	s->data = (struct line){ .name = "data", .number = DATA, .session = s };
+	if (spool_disk(options->spool))
+		s->before = disk_session(spool_disk(options->spool));
 	s->running = calloc(slots_count(options->slots), sizeof(*s->running));
 	if (!s->running)
 		r = err_set(err, -ENOMEM, "no memory for the session");

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * spool.h - events that the coordinator has not acknowledged yet, in batches that each fit one
- * report. The oldest batch is what travels; a receipt drops it. Held in memory: they outlive a
- * coordinator that is restarted, not the worker itself.
+ * report. The oldest batch is what travels; a receipt drops it. Held in memory, and with a folder
+ * also on disk: then they outlive the worker, and are there again when it is started anew.
  */
 #ifndef PADDOCK_WORKER_SPOOL_H
 #define PADDOCK_WORKER_SPOOL_H
 
+#include "protocol/base/err.h"
 #include "protocol/wire/msg.h"
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum {
 	/* Above this the tests' pipes are no longer read, so that a coordinator out of reach costs
@@ -21,11 +23,36 @@ enum {
 };
 
 struct spool;
+struct disk;
 
 /*
  * An empty spool that is full at cap_bytes; the caller frees it with spool_free. NULL on no memory.
  */
 struct spool *spool_new(size_t cap_bytes);
+
+/*
+ * Keep everything on disk from now on: in a folder of its own for worker `name` in `dir`, from
+ * which what an earlier worker left is read first. 0, or -errno with err.
+ */
+int spool_keep(struct spool *spool, const char *dir, const char *name, struct err *err);
+
+/*
+ * Write what came since the last time, so that it outlives this process, and, when it has waited
+ * long enough for its receipt, sync it, so that it outlives the machine. For each round of the
+ * loop. 0; -errno: it could not be written and is tried again with the next call; see
+ * spool_is_troubled.
+ */
+int spool_write(struct spool *spool, uint64_t now_us);
+
+/* When spool_write has to be called at the latest; UINT64_MAX: never. */
+uint64_t spool_deadline_us(const struct spool *spool);
+
+/* Is there something that could not be written? Then no work is to be taken: its results would
+ * be held by nothing but this process. */
+bool spool_is_troubled(const struct spool *spool);
+
+/* Where it is kept; NULL: in memory only. */
+struct disk *spool_disk(const struct spool *spool);
 
 /* Free it with what it holds. Accepts NULL. */
 void spool_free(struct spool *spool);

@@ -10,6 +10,7 @@
 #include "worker/worker.h"
 
 #include "protocol/base/assert.h"
+#include "protocol/base/clock.h"
 #include "protocol/base/log.h"
 #include "protocol/base/loop.h"
 #include "protocol/wire/chan.h"
@@ -37,6 +38,7 @@ struct worker {
 	struct session *session;
 	struct identity identity;
 	struct warrant_trust trust;
+	struct loop_timer *spool_timer;
 	struct loop_signal *on_term, *on_int;
 	struct loop_timer *drain_end;
 	pid_t parent;
@@ -74,7 +76,37 @@ static void step(void *data)
 {
 	struct worker *worker = data;
 	slots_step(worker->slots);
+	uint64_t now_us = clock_mono_us();
+	(void)spool_write(worker->spool,
+			  now_us); /* it says itself what is wrong, and tries again */
+	uint64_t at_us = spool_deadline_us(worker->spool);
+	if (at_us == UINT64_MAX)
+		loop_timer_stop(worker->spool_timer);
+	else
+		loop_timer_set(worker->spool_timer, at_us > now_us ? at_us - now_us : 0);
 	session_step(worker->session);
+}
+
+static void on_spool_timer(void *data)
+{
+	(void)data; /* the step that follows looks at the clock */
+}
+
+/* The spool, on disk where a folder is given: DIR/spool/NAME. */
+static int open_spool(struct worker *worker, struct err *err)
+{
+	char dir[PATH_MAX];
+	const char *state = worker->options->state;
+	worker->spool = spool_new(SPOOL_CAP_BYTES);
+	if (!worker->spool)
+		return err_set(err, -ENOMEM, "no memory for the spool");
+	if (loop_timer_new(worker->loop, on_spool_timer, worker, &worker->spool_timer) < 0)
+		return err_set(err, -ENOMEM, "no memory for the spool's timer");
+	if (!state)
+		return 0;
+	if (snprintf(dir, sizeof(dir), "%s/spool", state) >= (int)sizeof(dir))
+		return err_set(err, -ENAMETOOLONG, "the folder of --state has too long a name");
+	return spool_keep(worker->spool, dir, worker->options->name, err);
 }
 
 static int check_address(const struct worker_options *options, struct err *err)
@@ -117,9 +149,9 @@ static int build(struct worker *worker, struct err *err)
 	int r = loop_new(&worker->loop);
 	if (r < 0)
 		return err_errno(err, r, "cannot make the event loop");
-	worker->spool = spool_new(SPOOL_CAP_BYTES);
-	if (!worker->spool)
-		return err_set(err, -ENOMEM, "no memory for the spool");
+	r = open_spool(worker, err);
+	if (r < 0)
+		return r;
 	struct slots_options slots = {
 		.loop = worker->loop,
 		.spool = worker->spool,
@@ -155,6 +187,7 @@ static void dismantle(struct worker *worker)
 	loop_timer_free(worker->drain_end);
 	session_free(worker->session);
 	slots_free(worker->slots);
+	loop_timer_free(worker->spool_timer);
 	spool_free(worker->spool);
 	loop_free(worker->loop);
 }

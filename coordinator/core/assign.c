@@ -20,7 +20,6 @@
 #include <stdlib.h>
 
 enum {
-	PLACE_BITS = 20,
 	/* cases passed over, because they failed at this worker, before it gets nothing */
 	SKIP_MAX = 64,
 	/* a priority is worth this much of a head start */
@@ -50,7 +49,7 @@ static struct core_attempt *new_attempt(struct core *core, struct core_worker *w
 	if (core->free_attempts.len) {
 		place = core->free_attempts.items[--core->free_attempts.len];
 	} else {
-		if (core->attempts.len >= 1u << PLACE_BITS ||
+		if (core->attempts.len >= 1u << CORE_PLACE_BITS ||
 		    VEC_PUSH(&core->attempts, (struct core_attempt){ 0 }) < 0)
 			return NULL;
 		place = (uint32_t)core->attempts.len - 1;
@@ -59,9 +58,10 @@ static struct core_attempt *new_attempt(struct core *core, struct core_worker *w
 		return NULL;
 	struct core_attempt *attempt = &core->attempts.items[place];
 	*attempt = (struct core_attempt){
-		.id = (++core->serial << PLACE_BITS) | place,
+		.id = (++core->serial << CORE_PLACE_BITS) | place,
 		.epoch = rng_next(&core->rng) >> 1,
 		.worker = worker->number,
+		.session = worker->session,
 		.run = run->number,
 		.program = program,
 		.started_us = core->now_us,
@@ -75,28 +75,66 @@ static struct core_attempt *new_attempt(struct core *core, struct core_worker *w
 
 struct core_attempt *assign_find(const struct core *core, uint64_t id)
 {
-	size_t place = id & ((1u << PLACE_BITS) - 1);
+	size_t place = id & ((1u << CORE_PLACE_BITS) - 1);
 	if (!id || place >= core->attempts.len || core->attempts.items[place].id != id)
 		return NULL;
 	return &core->attempts.items[place];
 }
 
-void assign_release(struct core *core, struct core_attempt *attempt)
+struct core_attempt *assign_at(struct core *core, uint32_t place)
 {
-	uint32_t place = (uint32_t)(attempt - core->attempts.items);
+	ASSERT(place < 1u << CORE_PLACE_BITS);
+	while (core->attempts.len <= place)
+		if (VEC_PUSH(&core->attempts, (struct core_attempt){ 0 }) < 0)
+			return NULL;
+	return &core->attempts.items[place];
+}
+
+/* Off its worker, whose name is kept; an orphan has left already. */
+static void leave_worker(struct core *core, struct core_attempt *attempt)
+{
 	struct core_worker *worker = core_find_worker(core, attempt->worker);
-	struct core_run *run = core_find_run(core, attempt->run);
-	ASSERT(attempt->id && run);
-	if (worker) {
-		uint32_t last = worker->attempts.items[--worker->attempts.len];
-		worker->attempts.items[attempt->worker_place] = last;
-		core->attempts.items[last].worker_place = attempt->worker_place;
+	if (!worker) {
+		ASSERT(core->orphans > 0);
+		core->orphans--;
+		return;
 	}
+	struct core_run *run = core_find_run(core, attempt->run);
+	uint32_t last = worker->attempts.items[--worker->attempts.len];
+	worker->attempts.items[attempt->worker_place] = last;
+	core->attempts.items[last].worker_place = attempt->worker_place;
 	take_slots(core, run, worker, -(int64_t)attempt->processors);
-	ASSERT(run->busy_attempts > 0);
+	free(attempt->name);
+	attempt->name = str_dup(worker->name); /* none: reports do without */
+	attempt->worker = 0;
+}
+
+/* It is over for its run. */
+static void leave_run(struct core *core, const struct core_attempt *attempt)
+{
+	struct core_run *run = core_find_run(core, attempt->run);
+	uint64_t busy_us = (core->now_us - attempt->started_us) * attempt->processors;
+	ASSERT(run && run->busy_attempts > 0);
 	if (!--run->busy_attempts)
 		run->serial_running = false;
-	run->busy_us += (core->now_us - attempt->started_us) * attempt->processors;
+	run->busy_us += busy_us;
+	core_decide(core, run,
+		    &(struct msg_decision){ .kind = MSG_DECISION_CLOSED,
+					    .attempt = attempt->id,
+					    .busy_us = busy_us });
+	core->work_changed = true;
+}
+
+static void free_attempt(struct core *core, struct core_attempt *attempt)
+{
+	uint32_t place = (uint32_t)(attempt - core->attempts.items);
+	assign_free(attempt);
+	if (VEC_PUSH(&core->free_attempts, place) < 0)
+		core->out_of_memory = true;
+}
+
+void assign_free(struct core_attempt *attempt)
+{
 	for (size_t i = 0; i < attempt->found.len; i++) {
 		free((char *)attempt->found.items[i].name.data);
 		free((char *)attempt->found.items[i].message.data);
@@ -108,17 +146,145 @@ void assign_release(struct core *core, struct core_attempt *attempt)
 	free(attempt->cases.items);
 	free(attempt->found.items);
 	free(attempt->outputs.items);
+	free(attempt->name);
 	*attempt = (struct core_attempt){ 0 };
-	if (VEC_PUSH(&core->free_attempts, place) < 0)
+}
+
+void assign_release(struct core *core, struct core_attempt *attempt)
+{
+	ASSERT(attempt->id);
+	if (attempt->late) {
+		core->late--;
+	} else {
+		leave_worker(core, attempt);
+		leave_run(core, attempt);
+	}
+	free_attempt(core, attempt);
+}
+
+void assign_orphan(struct core *core, struct core_attempt *attempt)
+{
+	ASSERT(attempt->worker && !attempt->late);
+	leave_worker(core, attempt);
+	attempt->cancelled = false; /* its worker may not have heard: it is told again */
+	core->orphans++;
+	core->orphans_us = core->now_us + core->options.lease_us;
+}
+
+void assign_adopt(struct core *core, struct core_attempt *attempt, struct core_worker *worker)
+{
+	struct core_run *run = core_find_run(core, attempt->run);
+	uint32_t place = (uint32_t)(attempt - core->attempts.items);
+	ASSERT(run && !attempt->worker && !attempt->late && core->orphans > 0);
+	if (VEC_PUSH(&worker->attempts, place) < 0) {
 		core->out_of_memory = true;
-	core->work_changed = true;
+		return;
+	}
+	if (attempt->processors > worker->slots - worker->used) /* it came back smaller */
+		attempt->processors = worker->slots - worker->used;
+	attempt->worker = worker->number;
+	attempt->session = worker->session;
+	attempt->worker_place = worker->attempts.len - 1;
+	take_slots(core, run, worker, (int64_t)attempt->processors);
+	core->orphans--;
+	if (run->stopped && (run->stop_immediate || attempt->list))
+		assign_cancel(core, attempt, run->why_stopped);
+}
+
+void assign_keep_late(struct core *core, struct core_attempt *attempt)
+{
+	const struct core_run *run = core_find_run(core, attempt->run);
+	bool any = false;
+	for (size_t i = 0; i < attempt->cases.len && !any; i++)
+		any = run->cases.items[attempt->cases.items[i]].state != CASE_DONE;
+	if (!any || core->late >= CORE_LATE_MAX) {
+		attempt->late = false;
+		assign_release(core, attempt);
+		return;
+	}
+	leave_worker(core, attempt);
+	leave_run(core, attempt);
+	attempt->late = true;
+	core->late++;
+}
+
+void assign_drop_late(struct core *core, const struct core_run *run)
+{
+	for (size_t i = 0; core->late && i < core->attempts.len; i++)
+		if (core->attempts.items[i].late && core->attempts.items[i].run == run->number)
+			assign_release(core, &core->attempts.items[i]);
+}
+
+/* Journal output of a case that has no verdict yet, a piece at a time. */
+static void keep_stream(struct core *core, const struct core_run *run,
+			const struct core_attempt *attempt, const struct core_output *output,
+			uint64_t stream)
+{
+	const struct buf *buf = stream == 2 ? &output->err : &output->out;
+	size_t at = stream == 2 ? output->kept_err : output->kept_out;
+	while (at < buf->len) {
+		size_t n = buf->len - at < LIMIT_CHUNK_BYTES ? buf->len - at : LIMIT_CHUNK_BYTES;
+		struct msg_event event = { .kind = MSG_EVENT_OUTPUT,
+					   .index = output->index,
+					   .stream = stream,
+					   .data = { buf->data + at, n } };
+		core_decide(core, run,
+			    &(struct msg_decision){ .kind = MSG_DECISION_KEPT,
+						    .attempt = attempt->id,
+						    .events = &event,
+						    .n_events = 1 });
+		at += n;
+	}
+}
+
+static void settle(struct core *core, struct core_attempt *attempt)
+{
+	const struct core_run *run = core_find_run(core, attempt->run);
+	for (size_t i = 0; i < attempt->outputs.len; i++) {
+		struct core_output *output = &attempt->outputs.items[i];
+		keep_stream(core, run, attempt, output, 1);
+		keep_stream(core, run, attempt, output, 2);
+		output->kept_out = output->out.len;
+		output->kept_err = output->err.len;
+	}
+	for (size_t i = 0; i < attempt->found.len; i++) {
+		struct core_found *found = &attempt->found.items[i];
+		struct msg_event event = { .kind = MSG_EVENT_ENDED,
+					   .index = found->index,
+					   .name = found->name,
+					   .message = found->message,
+					   .outcome = found->outcome,
+					   .duration_us = found->duration_us };
+		if (!found->kept)
+			core_decide(core, run,
+				    &(struct msg_decision){ .kind = MSG_DECISION_KEPT,
+							    .attempt = attempt->id,
+							    .events = &event,
+							    .n_events = 1 });
+		found->kept = true;
+	}
+	core_decide(core, run,
+		    &(struct msg_decision){ .kind = MSG_DECISION_SEEN,
+					    .attempt = attempt->id,
+					    .seq = attempt->seq });
+}
+
+void assign_settle(struct core *core)
+{
+	for (size_t i = 0; i < core->dirty.len; i++) {
+		struct core_attempt *attempt = &core->attempts.items[core->dirty.items[i]];
+		if (attempt->id && attempt->dirty && !attempt->late)
+			settle(core, attempt);
+		attempt->dirty = false;
+	}
+	core->dirty.len = 0;
 }
 
 void assign_cancel(struct core *core, struct core_attempt *attempt, const char *why)
 {
 	struct msg_cancel *cancel = core_action_alloc(core, sizeof(*cancel));
-	if (attempt->cancelled || !cancel)
-		return;
+	if (attempt->cancelled || !attempt->worker || !cancel)
+		return; /* an orphan is told when its worker is back */
 	attempt->cancelled = true;
 	*cancel = (struct msg_cancel){ .attempt = attempt->id,
 				       .epoch = attempt->epoch,
@@ -166,6 +332,19 @@ static void push_assign(struct core *core, const struct core_run *run, struct co
 			program->memory_bytes = item->memory_bytes;
 	}
 	attempt->retry = assign->retry;
+	const struct core_worker *worker = core_find_worker(core, attempt->worker);
+	core_decide(core, run,
+		    &(struct msg_decision){
+			    .kind = MSG_DECISION_ASSIGNED,
+			    .attempt = attempt->id,
+			    .epoch = attempt->epoch,
+			    .session = attempt->session,
+			    .worker = worker->name,
+			    .program = attempt->program,
+			    .list = attempt->list,
+			    .processors = attempt->processors,
+			    .cases = restore_pack(core, attempt->cases.items, attempt->cases.len),
+		    });
 	core_push(core, &(struct core_action){ .kind = CORE_ACTION_ASSIGN,
 					       .worker = attempt->worker,
 					       .run = run->number,
@@ -247,6 +426,19 @@ static void fill_shard(struct core *core, struct core_run *run, struct core_atte
 		if (take_case(run, attempt, next) < 0)
 			break;
 	}
+}
+
+/* The others of its bunch, which is dissolved. */
+static void fill_bunch(struct core_run *run, struct core_attempt *attempt, uint32_t bunch)
+{
+	struct core_bunch *others = &run->bunches.items[bunch - 1];
+	for (size_t i = 0; i < others->len; i++) {
+		const struct core_case *item = &run->cases.items[others->items[i]];
+		if (item->state == CASE_READY && item->bunch == bunch &&
+		    take_case(run, attempt, others->items[i]) < 0)
+			break;
+	}
+	VEC_DONE(others);
 }
 
 /* Could somebody else run what failed here? Also one that is busy now: it will come free. */
@@ -346,6 +538,8 @@ static bool assign_shard(struct core *core, struct core_worker *worker, struct c
 	}
 	if (item->serial)
 		run->serial_running = true;
+	else if (item->bunch && !item->alone)
+		fill_bunch(run, attempt, item->bunch);
 	else if (!item->alone && !item->constrained)
 		fill_shard(core, run, attempt);
 	push_assign(core, run, attempt);

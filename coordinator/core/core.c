@@ -8,6 +8,7 @@
 
 #include "coordinator/core/state.h"
 #include "protocol/base/assert.h"
+#include "protocol/wire/record.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -29,6 +30,7 @@ struct core *core_new(const struct core_options *options)
 		core->options.suspect_us = SUSPECT_US;
 	if (!core->options.lease_us)
 		core->options.lease_us = LEASE_US;
+	core->serial = core->options.serial;
 	rng_seed(&core->rng, core->options.seed);
 	core->heard = core->suspects = (struct core_list){ CORE_NOBODY, CORE_NOBODY };
 	core->evict_us = UINT64_MAX;
@@ -49,6 +51,7 @@ void core_free(struct core *core)
 	free(core->order.items);
 	free(core->attempts.items);
 	free(core->free_attempts.items);
+	free(core->dirty.items);
 	free(core->actions.items);
 	arena_done(&core->arena);
 	free(core);
@@ -66,6 +69,20 @@ void core_push(struct core *core, const struct core_action *action)
 {
 	if (VEC_PUSH(&core->actions, *action) < 0)
 		core->out_of_memory = true;
+}
+
+void core_decide(struct core *core, const struct core_run *run, const struct msg_decision *decision)
+{
+	if (!core->options.journal || run->restoring)
+		return;
+	struct msg_decision *copy = core_action_alloc(core, sizeof(*copy));
+	if (!copy || record_copy(msg_describe(MSG_DECISION), decision, copy, &core->arena) < 0) {
+		core->out_of_memory = true;
+		return;
+	}
+	core_push(core, &(struct core_action){ .kind = CORE_ACTION_DECISION,
+					       .run = run->number,
+					       .decision = copy });
 }
 
 /*
@@ -93,6 +110,8 @@ bool core_next_action(struct core *core, struct core_action *ret_action)
 		stop_runs(core);
 	if (core->next_action == core->actions.len && core->work_changed)
 		assign_all(core);
+	if (core->next_action == core->actions.len && core->dirty.len)
+		assign_settle(core);
 	if (core->next_action < core->actions.len) {
 		*ret_action = core->actions.items[core->next_action++];
 		const struct core_worker *worker = core_find_worker(core, ret_action->worker);
@@ -142,11 +161,7 @@ uint64_t core_run_submit(struct core *core, uint64_t now_us, const struct msg_su
 	}
 	roster_count(core, run);
 	run->held = run->partition.kind != PARTITION_NONE;
-	run_emit(core, run,
-		 &(struct msg_run_event){ .kind = MSG_RUN_STARTED,
-					  .name = str_of(run->name),
-					  .count = run->programs.len,
-					  .slots = core->slots });
+	run_announce(core, run);
 	run_check_finished(core, run);
 	core->work_changed = true;
 	return run->number;
@@ -158,10 +173,12 @@ void core_run_of_client(struct core *core, uint64_t number, struct str client)
 	if (!run || run->client != CORE_NOBODY)
 		return;
 	run->client = roster_client(core, client);
-	if (run->client == CORE_NOBODY)
+	if (run->client == CORE_NOBODY) {
 		core->out_of_memory = true;
-	else
-		core->clients.items[run->client].runs++;
+		return;
+	}
+	core->clients.items[run->client].runs++;
+	core->clients.items[run->client].used += run->used;
 }
 
 void core_configure(struct core *core, uint64_t now_us, const struct core_options *options)
@@ -192,7 +209,9 @@ void core_run_forget(struct core *core, uint64_t number)
 		struct core_run *run = core->runs.items[i];
 		if (run->number != number)
 			continue;
-		ASSERT(run->finished);
+		for (size_t j = 0; !run->finished && j < core->attempts.len; j++)
+			if (core->attempts.items[j].id && core->attempts.items[j].run == number)
+				assign_release(core, &core->attempts.items[j]);
 		memmove(core->runs.items + i, core->runs.items + i + 1,
 			(core->runs.len - i - 1) * sizeof(struct core_run *));
 		core->runs.len--;

@@ -32,6 +32,8 @@ struct core_options {
 	uint64_t seed;	     /* of attempt ids and shuffles */
 	/* slots the runs of one client take before those of others come first; 0: no quota */
 	uint64_t client_slots;
+	uint64_t serial; /* numbers are above it: tell cores apart that follow each other */
+	bool journal;	 /* DECISION actions are wanted: somebody may go on after us */
 };
 
 /* What happened to the workers' tags and sizes: as the hello message says. */
@@ -40,13 +42,15 @@ struct core_worker_spec {
 	uint64_t slots;
 	const struct str *tags;
 	size_t n_tags;
-	uint64_t owner; /* comes back with each action for it: the caller's own number */
+	uint64_t owner;	  /* comes back with each action for it: the caller's own number */
+	uint64_t session; /* the owner's name for its presence, kept with what it is given */
 };
 
 enum core_action_kind {
 	CORE_ACTION_ASSIGN,   /* worker, assign: start it there */
 	CORE_ACTION_CANCEL,   /* worker, cancel */
 	CORE_ACTION_EVENT,    /* run, event: report, journal, tell watchers */
+	CORE_ACTION_DECISION, /* run, decision: journal, in order with the events */
 	CORE_ACTION_RUN_DONE, /* run, exit_code: after its last event */
 };
 
@@ -57,6 +61,7 @@ struct core_action {
 	const struct msg_assign *assign;
 	const struct msg_cancel *cancel;
 	const struct msg_run_event *event;
+	const struct msg_decision *decision;
 	int exit_code;
 };
 
@@ -87,6 +92,22 @@ bool core_worker_ready(struct core *core, uint64_t now_us, uint64_t worker);
  */
 void core_renew_leases(struct core *core, uint64_t now_us);
 
+/*
+ * Is this attempt still out, without a worker (its coordinator was restarted, or its worker said
+ * hello anew)? Then the worker that has it may go on.
+ */
+bool core_attempt_is_orphan(const struct core *core, uint64_t attempt, uint64_t epoch);
+
+/* This worker has that orphan: it goes on there, under the same id and epoch. */
+void core_worker_adopt(struct core *core, uint64_t now_us, uint64_t number, uint64_t attempt,
+		       uint64_t epoch);
+
+/*
+ * The worker that was `session` has said all it had to say and shown all it runs: what was given to
+ * it then and was not adopted is lost.
+ */
+void core_session_over(struct core *core, uint64_t now_us, uint64_t session);
+
 /* It takes no more work (draining) or does again, which also takes an eviction back. */
 void core_worker_drain(struct core *core, uint64_t now_us, uint64_t number, bool draining);
 
@@ -97,14 +118,18 @@ void core_worker_evict(struct core *core, uint64_t now_us, uint64_t number, uint
 void core_configure(struct core *core, uint64_t now_us, const struct core_options *options);
 
 /*
- * Something happened at an attempt. Also renews the lease. 0, or -EPROTO with err when the event
- * makes no sense (peer's fault).
+ * Something happened at an attempt. Also renews the lease of the worker, which may be 0 (one that
+ * has not joined yet): whose attempt it is, its id and epoch prove. 0, or -EPROTO with err when the
+ * event makes no sense (peer's fault).
  */
 int core_worker_event(struct core *core, uint64_t now_us, uint64_t number,
 		      const struct msg_event *event, struct err *err);
 
 /* It said goodbye, or its connection was proven dead: its attempts are lost now. */
 void core_worker_left(struct core *core, uint64_t now_us, uint64_t number, const char *why);
+
+/* It is gone but said that it comes back: its attempts wait for it as orphans, for one lease. */
+void core_worker_away(struct core *core, uint64_t now_us, uint64_t number, const char *why);
 
 /*
  * A run is wanted. `submit` (programs, options) is copied; `history` (may be NULL) is taken over
@@ -114,9 +139,24 @@ void core_worker_left(struct core *core, uint64_t now_us, uint64_t number, const
 uint64_t core_run_submit(struct core *core, uint64_t now_us, const struct msg_submit *submit,
 			 const char *name, struct estimate_table *history, struct err *err);
 
-/* Whose run it is: the runs of one client share its quota. Said once, before anything is drained.
- */
+/* Whose run it is: the runs of one client share its quota. What is said first, counts. */
 void core_run_of_client(struct core *core, uint64_t number, struct str client);
+
+/*
+ * A run that an earlier core had, built again from what that one journalled: begin as submitted,
+ * then each decision and event in the order they were written, then end. Nothing is emitted before
+ * the end. Attempts that were out are orphans then, for one lease. Events of a run that was over
+ * make core_restore_end return 1 with its exit code; the run is to be forgotten. Errors: -ENOMEM,
+ * -EBADMSG with err when the journal contradicts itself; forget the run then, too.
+ */
+uint64_t core_restore_begin(struct core *core, uint64_t now_us, const struct msg_submit *submit,
+			    const char *name, struct estimate_table *history, struct err *err);
+int core_restore_decision(struct core *core, uint64_t number, const struct msg_decision *decision,
+			  struct err *err); /* as core_restore_begin */
+int core_restore_event(struct core *core, uint64_t number, const struct msg_run_event *event,
+		       struct err *err); /* as core_restore_begin */
+int core_restore_end(struct core *core, uint64_t now_us, uint64_t number, int *ret_exit_code,
+		     struct err *err); /* as core_restore_begin */
 
 /*
  * Start no more of it; kill what runs when `immediate`. The rest ends as notrun. `exit_code` is
@@ -125,7 +165,7 @@ void core_run_of_client(struct core *core, uint64_t number, struct str client);
 void core_run_stop(struct core *core, uint64_t now_us, uint64_t number, const char *why,
 		   int exit_code, bool immediate);
 
-/* Forget a run that is done. */
+/* Forget a run that is done, or that could not be restored. */
 void core_run_forget(struct core *core, uint64_t number);
 
 /* Time passed: leases, deadlines. Call at the time core_deadline_us names, or more often. */

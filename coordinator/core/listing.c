@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 /*
  * Order of a case: failed last time, then never seen, then the longest first. The class is in the
@@ -296,7 +297,7 @@ static void break_cycles(struct core *core, struct core_run *run, uint32_t at)
 	for (size_t i = 0; i < n; i++) {
 		uint32_t row = program->cases.items[i];
 		waiting[row] = run->cases.items[row].waiting_for;
-		if (!waiting[row])
+		if (!waiting[row] && run->cases.items[row].state != CASE_DONE)
 			order[len++] = row;
 	}
 	while (done < len) {
@@ -352,6 +353,10 @@ static void fail_program(struct core *core, struct core_run *run, uint32_t at, s
 	struct core_program *program = &run->programs.items[at];
 	program->state = PROGRAM_FAILED;
 	program->listing.len = 0;
+	core_decide(core, run,
+		    &(struct msg_decision){ .kind = MSG_DECISION_LIST_FAILED,
+					    .program = at,
+					    .exit_code = (uint64_t)exit_code });
 	run_raise(run, exit_code);
 	run_emit(core, run,
 		 &(struct msg_run_event){ .kind = MSG_RUN_LIST_FAILED,
@@ -402,10 +407,27 @@ static int add_rows(struct core *core, struct core_run *run, uint32_t at,
 	return 0;
 }
 
-/* File a program's wanted cases, `repeat` times over, and start them. */
-static int file_program(struct core *core, struct core_run *run, uint32_t at, const bool *wanted)
+static void decide_filed(struct core *core, const struct core_run *run, uint32_t at,
+			 const bool *wanted)
+{
+	size_t n = run->programs.items[at].listing.len;
+	char *bits = core->options.journal ? core_action_alloc(core, n / 8 + 1) : NULL;
+	if (!bits)
+		return;
+	memset(bits, 0, n / 8 + 1);
+	for (size_t i = 0; i < n; i++)
+		if (wanted[i])
+			bits[i / 8] = (char)(bits[i / 8] | 1 << i % 8);
+	core_decide(core, run,
+		    &(struct msg_decision){ .kind = MSG_DECISION_FILED,
+					    .program = at,
+					    .wanted = { bits, (n + 7) / 8 } });
+}
+
+int listing_file(struct core *core, struct core_run *run, uint32_t at, const bool *wanted)
 {
 	struct core_program *program = &run->programs.items[at];
+	program->filed = true;
 	uint64_t repeats = run->spec.repeat > 1 && !run->spec.list_only ? run->spec.repeat : 1,
 		 count = 0;
 	bool edges = has_edges(program) && !run->spec.list_only;
@@ -420,6 +442,7 @@ static int file_program(struct core *core, struct core_run *run, uint32_t at, co
 		return 0;
 	}
 	run->selected += count * repeats;
+	decide_filed(core, run, at, wanted);
 	emit_listed(core, run, program, count * repeats);
 	size_t room = program->listing.len + 1;
 	struct filing filing = { .wanted = wanted,
@@ -439,9 +462,9 @@ static int file_program(struct core *core, struct core_run *run, uint32_t at, co
 	}
 	free(filing.rows);
 	free(filing.estimates);
-	if (r == 0 && edges)
+	if (r == 0 && edges && !run->restoring)
 		break_cycles(core, run, at);
-	if (r == 0)
+	if (r == 0 && !run->restoring)
 		start_cases(core, run, at);
 	VEC_DONE(&program->listing);
 	return r;
@@ -503,7 +526,7 @@ static void file_programs(struct core *core, struct core_run *run, size_t from, 
 		if (run->partition.kind != PARTITION_NONE)
 			r = add_needed(&run->programs.items[p], wanted + at);
 		if (r == 0 && run->programs.items[p].state == PROGRAM_LISTED)
-			r = file_program(core, run, (uint32_t)p, wanted + at);
+			r = listing_file(core, run, (uint32_t)p, wanted + at);
 		at += n;
 	}
 	free(wanted);
@@ -529,12 +552,42 @@ void listing_done(struct core *core, struct core_run *run, uint32_t at)
 	struct core_program *program = &run->programs.items[at];
 	ASSERT(program->state == PROGRAM_LISTING);
 	program->state = PROGRAM_LISTED;
-	if (!program->startup_us) {
-		char *key = arena_printf(&run->arena, "%.*s::%.*s", STR_ARG(program->spec.suite),
-					 STR_ARG(program->spec.name));
-		(void)map_get(&run->history.startups, str_of(key), &program->startup_us);
-	}
+	core_decide(core, run,
+		    &(struct msg_decision){ .kind = MSG_DECISION_LISTED, .program = at });
+	listing_startup(run, at);
 	count_listed(core, run, at);
+}
+
+void listing_startup(struct core_run *run, uint32_t at)
+{
+	struct core_program *program = &run->programs.items[at];
+	char *key = program->startup_us
+			    ? NULL
+			    : arena_printf(&run->arena, "%.*s::%.*s", STR_ARG(program->spec.suite),
+					   STR_ARG(program->spec.name));
+	if (key)
+		(void)map_get(&run->history.startups, str_of(key), &program->startup_us);
+}
+
+void listing_resume(struct core *core, struct core_run *run)
+{
+	if (run->held && run->listed == run->programs.len) {
+		run->held = false;
+		file_programs(core, run, 0, run->programs.len);
+	}
+	for (uint32_t at = 0; at < run->programs.len; at++) {
+		const struct core_program *program = &run->programs.items[at];
+		bool edges = false;
+		if (!run->held && program->state == PROGRAM_LISTED && !program->filed) {
+			file_programs(core, run, at, at + 1);
+			continue;
+		}
+		for (size_t i = 0; i < program->cases.len && !edges; i++)
+			edges = run->cases.items[program->cases.items[i]].unblocks.len;
+		if (edges)
+			break_cycles(core, run, at);
+		start_cases(core, run, at);
+	}
 }
 
 void listing_failed(struct core *core, struct core_run *run, uint32_t at, struct str message,
@@ -548,6 +601,8 @@ void listing_failed(struct core *core, struct core_run *run, uint32_t at, struct
 void listing_abandoned(struct core *core, struct core_run *run, uint32_t at)
 {
 	ASSERT(run->stopped && run->programs.items[at].state <= PROGRAM_LISTING);
+	core_decide(core, run,
+		    &(struct msg_decision){ .kind = MSG_DECISION_ABANDONED, .program = at });
 	run->programs.items[at].state = PROGRAM_FAILED;
 	run->programs.items[at].listing.len = 0;
 	run->abandoned++;

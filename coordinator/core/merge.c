@@ -11,6 +11,7 @@
 #include "protocol/wire/limits.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,14 +57,22 @@ static const struct core_output *find_output(const struct core_attempt *attempt,
 	return NULL;
 }
 
+/* Whose attempt it is, or was. */
+static struct str worker_of(struct core *core, const struct core_attempt *attempt)
+{
+	const struct core_worker *worker = attempt ? core_find_worker(core, attempt->worker) : NULL;
+	if (worker)
+		return in_arena(core, worker->name);
+	return attempt && attempt->name ? in_arena(core, str_of(attempt->name))
+					: (struct str){ .data = "" };
+}
+
 /* The event for a case, with everything that does not depend on the verdict. */
 static struct msg_run_event event_of(struct core *core, const struct core_run *run, uint32_t index,
-				     enum msg_run_kind kind)
+				     enum msg_run_kind kind, const struct core_attempt *attempt)
 {
 	const struct core_case *item = &run->cases.items[index];
 	const struct core_program *program = &run->programs.items[item->program];
-	const struct core_attempt *attempt = assign_find(core, item->attempt);
-	const struct core_worker *worker = attempt ? core_find_worker(core, attempt->worker) : NULL;
 	return (struct msg_run_event){
 		.kind = kind,
 		.suite = program->spec.suite,
@@ -74,18 +83,17 @@ static struct msg_run_event event_of(struct core *core, const struct core_run *r
 		.index = index,
 		.attempt = item->tries + 1,
 		.estimate_us = item->seen ? item->expect_us : 0,
-		.worker = worker ? in_arena(core, worker->name) : (struct str){ .data = "" },
+		.worker = worker_of(core, attempt),
 		.slot = attempt ? attempt->slot : 0,
 		.quarantined = item->quarantined,
 	};
 }
 
-static void count_verdict(struct core *core, struct core_run *run, enum outcome outcome,
-			  bool quarantined)
+bool merge_count(struct core_run *run, enum outcome outcome, bool quarantined)
 {
 	run->outcomes[outcome]++;
 	if (!outcome_is_red(outcome) || quarantined)
-		return;
+		return false;
 	run->red++;
 	run->failures += outcome != OUTCOME_NOTRUN;
 	bool too_many = run->spec.max_fail && run->failures >= run->spec.max_fail;
@@ -93,7 +101,13 @@ static void count_verdict(struct core *core, struct core_run *run, enum outcome 
 	    run->listed == run->programs.len) /* of all cases, once they are known */
 		too_many = too_many ||
 			   run->failures * 100 >= run->spec.max_fail_percent * run->cases.len;
-	if (too_many && !run->stopped)
+	return too_many && !run->stopped;
+}
+
+static void count_verdict(struct core *core, struct core_run *run, enum outcome outcome,
+			  bool quarantined)
+{
+	if (merge_count(run, outcome, quarantined))
 		run_stop(core, run, "enough tests failed (--max-fail)", 0,
 			 run->spec.fail_immediate);
 }
@@ -132,7 +146,8 @@ static void close_case(struct core *core, struct core_run *run, uint32_t index,
 void merge_conclude(struct core *core, struct core_run *run, uint32_t index, enum outcome outcome,
 		    struct str message)
 {
-	struct msg_run_event event = event_of(core, run, index, MSG_RUN_CASE_FINISHED);
+	struct msg_run_event event = event_of(core, run, index, MSG_RUN_CASE_FINISHED,
+					      assign_find(core, run->cases.items[index].attempt));
 	event.outcome = outcome;
 	event.message = in_arena(core, message);
 	run_emit(core, run, &event);
@@ -194,7 +209,7 @@ static void settle_found(struct core *core, struct core_run *run, struct core_at
 		}
 		if (final) {
 			struct msg_run_event event = event_of(core, run, index,
-							      MSG_RUN_CASE_FINISHED);
+							      MSG_RUN_CASE_FINISHED, attempt);
 			event.index = UINT32_MAX;
 			event.found = 1;
 			event.name = in_arena(core, found.name);
@@ -209,6 +224,11 @@ static void settle_found(struct core *core, struct core_run *run, struct core_at
 				      run->cases.items[index].quarantined);
 		} else if (outcome_is_red(found.outcome)) {
 			(void)map_put(&program->red_found, found.name, 1);
+			core_decide(core, run,
+				    &(struct msg_decision){
+					    .kind = MSG_DECISION_REMEMBERED,
+					    .program = run->cases.items[index].program,
+					    .name = found.name });
 		}
 		free((char *)found.name.data);
 		free((char *)found.message.data);
@@ -227,7 +247,8 @@ static void take_verdict(struct core *core, struct core_run *run, struct core_at
 	     retry = wants_retry(run, item, outcome, found_red);
 	const struct core_output *output = find_output(attempt, index);
 	struct msg_run_event out = event_of(core, run, index,
-					    retry ? MSG_RUN_CASE_RETRIED : MSG_RUN_CASE_FINISHED);
+					    retry ? MSG_RUN_CASE_RETRIED : MSG_RUN_CASE_FINISHED,
+					    attempt);
 	out.outcome = outcome;
 	out.flaky = item->was_red && (outcome == OUTCOME_PASS || outcome == OUTCOME_LEAK) &&
 		    !found_red;
@@ -250,6 +271,7 @@ static void take_verdict(struct core *core, struct core_run *run, struct core_at
 	program->done_us += event->duration_us;
 	program->done_n++;
 	if (!retry) {
+		item->decided = attempt->id;
 		close_case(core, run, index, outcome);
 		return;
 	}
@@ -257,6 +279,7 @@ static void take_verdict(struct core *core, struct core_run *run, struct core_at
 	item->tries++;
 	item->retries_left--;
 	item->avoid_worker = attempt->worker;
+	item->bunch = 0;
 	item->alone = item->alone || outcome == OUTCOME_CRASH || outcome == OUTCOME_TIMEOUT ||
 		      outcome == OUTCOME_OOM;
 	requeue(core, run, index);
@@ -287,6 +310,22 @@ static void drop_output(struct core_attempt *attempt, uint32_t index)
 	*output = attempt->outputs.items[--attempt->outputs.len];
 }
 
+void merge_drop(struct core_attempt *attempt, uint32_t index)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < attempt->found.len; i++) {
+		struct core_found found = attempt->found.items[i];
+		if (found.index != index) {
+			attempt->found.items[kept++] = found;
+			continue;
+		}
+		free((char *)found.name.data);
+		free((char *)found.message.data);
+	}
+	attempt->found.len = kept;
+	drop_output(attempt, index);
+}
+
 static int keep_found(struct core_attempt *attempt, const struct msg_event *event)
 {
 	struct core_found found = {
@@ -304,6 +343,12 @@ static int keep_found(struct core_attempt *attempt, const struct msg_event *even
 	return -ENOMEM;
 }
 
+int merge_keep(struct core_attempt *attempt, const struct msg_event *event)
+{
+	return event->kind == MSG_EVENT_OUTPUT ? keep_output(attempt, event)
+					       : keep_found(attempt, event);
+}
+
 /*
  * Did the attempt end for a reason that is its worker's alone? Cancelled: by the worker itself,
  * ours stop the run first.
@@ -313,21 +358,89 @@ static bool is_loss(uint64_t cause)
 	return cause == MSG_CLOSE_WORKER || cause == MSG_CLOSE_CANCELLED;
 }
 
+static void put_in_bunch(struct core_run *run, const uint32_t *cases, size_t n)
+{
+	struct core_bunch bunch = { 0 };
+	if (VEC_RESERVE(&bunch, n) < 0 || VEC_PUSH(&run->bunches, bunch) < 0) {
+		free(bunch.items);
+		n = 0; /* they run as anything else does */
+	}
+	for (size_t i = 0; i < n; i++) {
+		run->cases.items[cases[i]].bunch = (uint32_t)run->bunches.len;
+		(void)VEC_PUSH(&run->bunches.items[run->bunches.len - 1], cases[i]);
+	}
+}
+
+void merge_split(struct core *core, struct core_run *run, const uint32_t *cases, size_t n)
+{
+	ASSERT(n > 0);
+	core_decide(core, run,
+		    &(struct msg_decision){ .kind = MSG_DECISION_LOST,
+					    .cases = restore_pack(core, cases, n) });
+	for (size_t i = 0; i < n; i++) {
+		run->cases.items[cases[i]].losses++;
+		run->cases.items[cases[i]].bunch = 0;
+	}
+	if (n == 1) {
+		run->cases.items[cases[0]].alone = true;
+		return;
+	}
+	put_in_bunch(run, cases, n / 2);
+	put_in_bunch(run, cases + n / 2, n - n / 2);
+}
+
+/* Cases whose worker was lost under them: again, in halves; or, alone once too often, lost. */
+static void lose_cases(struct core *core, struct core_run *run, const uint32_t *cases, size_t n,
+		       struct str why)
+{
+	char text[256];
+	ASSERT(n > 0);
+	uint32_t losses = run->cases.items[cases[0]].losses + 1;
+	if (n == 1 && losses >= CORE_LOSSES_MAX) {
+		snprintf(text, sizeof(text),
+			 "lost: %u workers were lost with it, the last while nothing ran beside it "
+			 "(%.*s)",
+			 losses, (int)(why.len < 128 ? why.len : 128), why.data);
+		merge_conclude(core, run, cases[0], OUTCOME_LOST, str_of(text));
+		return;
+	}
+	if (n > 1 && losses > 1) {
+		const struct core_program *program =
+			&run->programs.items[run->cases.items[cases[0]].program];
+		snprintf(text, sizeof(text),
+			 "%u workers were lost with the same cases of %.*s: the %zu of them run in "
+			 "halves to find which does it",
+			 losses, (int)(program->spec.name.len < 96 ? program->spec.name.len : 96),
+			 program->spec.name.data, n);
+		run_emit(core, run,
+			 &(struct msg_run_event){ .kind = MSG_RUN_WARNING,
+						  .message = in_arena(core, str_of(text)) });
+	}
+	merge_split(core, run, cases, n);
+	for (size_t i = 0; i < n; i++)
+		requeue(core, run, cases[i]);
+}
+
 /* Cases of a closed attempt that got no verdict from it. */
 static void settle_rest(struct core *core, struct core_run *run, struct core_attempt *attempt,
 			uint64_t cause, struct str message)
 {
 	bool moved = attempt->moved && cause == MSG_CLOSE_CANCELLED;
+	uint32_t *lost = core_action_alloc(core, (attempt->cases.len + 1) * sizeof(*lost));
+	size_t n_lost = 0;
 	for (size_t i = 0; i < attempt->cases.len; i++) {
 		uint32_t index = attempt->cases.items[i];
-		struct core_case *item = &run->cases.items[index];
+		const struct core_case *item = &run->cases.items[index];
 		if (item->state != CASE_RUNNING || item->attempt != attempt->id)
 			continue;
-		settle_found(core, run, attempt, index, false);
+		if (!attempt->late) /* then its verdict may still come, and found cases with it */
+			settle_found(core, run, attempt, index, false);
 		if (run->stopped && cause != MSG_CLOSE_SETUP && cause != MSG_CLOSE_SANDBOX)
 			merge_conclude(core, run, index, OUTCOME_NOTRUN, str_of(run->why_stopped));
-		else if (moved || (is_loss(cause) && ++item->losses < CORE_LOSSES_MAX))
+		else if (moved)
 			requeue(core, run, index);
+		else if (is_loss(cause) && lost)
+			lost[n_lost++] = index;
 		else
 			merge_conclude(core, run, index,
 				       is_loss(cause) ? OUTCOME_LOST : OUTCOME_ERROR,
@@ -336,6 +449,27 @@ static void settle_rest(struct core *core, struct core_run *run, struct core_att
 					       : STR_LIT("the shard ended without a verdict for "
 							 "this case"));
 	}
+	/* An order that died with a coordinator, on its way: no worker was lost with it. */
+	bool unheard = attempt->late && !attempt->worker && !attempt->seq;
+	for (size_t i = 0; unheard && i < n_lost; i++)
+		requeue(core, run, lost[i]);
+	if (n_lost && !unheard)
+		lose_cases(core, run, lost, n_lost, message);
+}
+
+bool merge_relist(struct core *core, struct core_run *run, uint32_t program, bool lost)
+{
+	struct core_program *item = &run->programs.items[program];
+	item->listing.len = 0;
+	item->list_tries += lost;
+	if (VEC_PUSH(&run->classes.items[item->class].relist, program) < 0)
+		return false;
+	core_decide(core, run,
+		    &(struct msg_decision){
+			    .kind = MSG_DECISION_RELIST, .program = program, .lost = lost });
+	item->state = PROGRAM_TO_LIST;
+	core->work_changed = true;
+	return true;
 }
 
 static void close_listing(struct core *core, struct core_run *run, uint32_t program,
@@ -353,12 +487,10 @@ static void close_listing(struct core *core, struct core_run *run, uint32_t prog
 		listing_abandoned(core, run, program);
 		return;
 	}
-	if (((moved && cause == MSG_CLOSE_CANCELLED) ||
-	     (is_loss(cause) && ++item->list_tries < CORE_LIST_TRIES_MAX)) &&
-	    VEC_PUSH(&run->classes.items[item->class].relist, program) == 0) {
-		core->work_changed = true;
+	bool moved_away = moved && cause == MSG_CLOSE_CANCELLED;
+	if ((moved_away || (is_loss(cause) && item->list_tries + 1 < CORE_LIST_TRIES_MAX)) &&
+	    merge_relist(core, run, program, !moved_away))
 		return;
-	}
 	listing_failed(core, run, program, in_arena(core, message),
 		       cause == MSG_CLOSE_SETUP	    ? EXIT_CODE_SETUP
 		       : cause == MSG_CLOSE_SANDBOX ? EXIT_CODE_SANDBOX
@@ -385,11 +517,18 @@ static void close_attempt(struct core *core, struct core_attempt *attempt,
 						  .program = run->programs.items[program].spec.name,
 						  .duration_us = event->startup_us });
 	}
-	if (!list && event->cause == MSG_CLOSE_SETUP)
+	if (!list && event->cause == MSG_CLOSE_SETUP) {
+		core_decide(core, run,
+			    &(struct msg_decision){ .kind = MSG_DECISION_RAISED,
+						    .exit_code = EXIT_CODE_SETUP });
 		run_raise(run, EXIT_CODE_SETUP);
+	}
 	if (!list)
 		settle_rest(core, run, attempt, event->cause, message);
-	assign_release(core, attempt);
+	if (attempt->late)
+		assign_keep_late(core, attempt);
+	else
+		assign_release(core, attempt);
 	if (list)
 		close_listing(core, run, program, event, moved);
 	if (event->cause == MSG_CLOSE_SANDBOX)
@@ -402,6 +541,8 @@ static void close_attempt(struct core *core, struct core_attempt *attempt,
 
 void merge_lost(struct core *core, struct core_attempt *attempt)
 {
+	ASSERT(!attempt->late);
+	attempt->late = !attempt->list;
 	close_attempt(core, attempt,
 		      &(struct msg_event){ .kind = MSG_EVENT_CLOSED,
 					   .cause = MSG_CLOSE_WORKER,
@@ -422,6 +563,14 @@ static int check_event(const struct core_run *run, const struct core_attempt *at
 	return 0;
 }
 
+static bool holds(const struct core_attempt *attempt, uint32_t index)
+{
+	for (size_t i = 0; i < attempt->cases.len; i++)
+		if (attempt->cases.items[i] == index)
+			return true;
+	return false;
+}
+
 /*
  * A file that a process left goes on to whoever watches the run, piece by piece. It changes no
  * verdict, and belongs to the attempt also when the case has its verdict already and runs again
@@ -431,12 +580,9 @@ static void pass_artifact(struct core *core, struct core_run *run,
 			  const struct core_attempt *attempt, const struct msg_event *event)
 {
 	uint32_t index = (uint32_t)event->index;
-	const struct core_worker *worker = core_find_worker(core, attempt->worker);
-	struct msg_run_event out = event_of(core, run, index, MSG_RUN_ARTIFACT);
+	struct msg_run_event out = event_of(core, run, index, MSG_RUN_ARTIFACT, attempt);
 	if (run->cases.items[index].attempt != attempt->id)
 		out.attempt = attempt->retry;
-	out.worker = worker ? in_arena(core, worker->name) : (struct str){ .data = "" };
-	out.slot = attempt->slot;
 	out.count = event->cases;
 	out.path = in_arena(core, event->name);
 	out.offset = event->offset;
@@ -446,12 +592,65 @@ static void pass_artifact(struct core *core, struct core_run *run,
 	run_emit(core, run, &out);
 }
 
-static bool holds(const struct core_attempt *attempt, uint32_t index)
+/* A verdict that came after another had counted. */
+static void tell_duplicate(struct core *core, struct core_run *run,
+			   const struct core_attempt *attempt, const struct msg_event *event)
 {
-	for (size_t i = 0; i < attempt->cases.len; i++)
-		if (attempt->cases.items[i] == index)
-			return true;
-	return false;
+	struct msg_run_event out = event_of(core, run, (uint32_t)event->index,
+					    MSG_RUN_CASE_DUPLICATE, attempt);
+	out.outcome = event->outcome;
+	out.duration_us = event->duration_us;
+	out.exit_code = event->exit_code;
+	out.signal = event->signal;
+	out.message = in_arena(core, event->message);
+	run_emit(core, run, &out);
+}
+
+/*
+ * A verdict of a lost attempt, while none has counted. It does if it is final; not one that a retry
+ * would follow, which the other attempt is already; nor that of a case with locks or a serial one
+ * that runs elsewhere by now, because what waits for it would start beside it.
+ */
+static void take_late(struct core *core, struct core_run *run, struct core_attempt *attempt,
+		      const struct msg_event *event)
+{
+	uint32_t index = (uint32_t)event->index;
+	const struct core_case *item = &run->cases.items[index];
+	struct core_attempt *other = assign_find(core, item->attempt);
+	bool bound = item->n_locks || item->serial;
+	if (item->state == CASE_DONE || (other && bound) ||
+	    wants_retry(run, item, (enum outcome)event->outcome, any_found_red(attempt, index))) {
+		tell_duplicate(core, run, attempt, event);
+		return;
+	}
+	take_verdict(core, run, attempt, event);
+	bool idle = other && !other->list;
+	for (size_t i = 0; idle && i < other->cases.len; i++)
+		idle = run->cases.items[other->cases.items[i]].attempt != other->id;
+	if (idle)
+		assign_cancel(core, other, "its cases were decided by an earlier attempt");
+}
+
+/* News of an attempt that was given up: its worker was late, not lost. */
+static void merge_late(struct core *core, struct core_run *run, struct core_attempt *attempt,
+		       const struct msg_event *event)
+{
+	uint32_t index = (uint32_t)event->index;
+	if (event->kind == MSG_EVENT_CLOSED) {
+		assign_release(core, attempt);
+		return;
+	}
+	if (event->kind == MSG_EVENT_LISTED || event->kind == MSG_EVENT_STARTED ||
+	    !holds(attempt, index))
+		return;
+	if (event->kind == MSG_EVENT_ENDED && !event->name.len) {
+		take_late(core, run, attempt, event);
+		merge_drop(attempt, index);
+		run_check_finished(core, run);
+		return;
+	}
+	if (run->cases.items[index].state != CASE_DONE && merge_keep(attempt, event) == -ENOMEM)
+		core->out_of_memory = true;
 }
 
 int merge_event(struct core *core, struct core_attempt *attempt, const struct msg_event *event,
@@ -463,8 +662,23 @@ int merge_event(struct core *core, struct core_attempt *attempt, const struct ms
 	if (r < 0)
 		return r;
 	attempt->slot = event->slot;
+	if (event->kind == MSG_EVENT_ARTIFACT) {
+		if (holds(attempt, (uint32_t)event->index))
+			pass_artifact(core, run, attempt, event);
+		return 0;
+	}
+	if (attempt->late) {
+		merge_late(core, run, attempt, event);
+		return 0;
+	}
 	if (event->kind == MSG_EVENT_LISTED) {
 		r = listing_add(run, &run->programs.items[attempt->program], event);
+		if (r == 0)
+			core_decide(core, run,
+				    &(struct msg_decision){ .kind = MSG_DECISION_KEPT,
+							    .attempt = attempt->id,
+							    .events = (struct msg_event *)event,
+							    .n_events = 1 });
 		return r < 0 ? err_set(err, r, "a listing of too many cases") : 0;
 	}
 	if (event->kind == MSG_EVENT_CLOSED) {
@@ -472,24 +686,24 @@ int merge_event(struct core *core, struct core_attempt *attempt, const struct ms
 		return 0;
 	}
 	uint32_t index = (uint32_t)event->index;
-	if (event->kind == MSG_EVENT_ARTIFACT) {
-		if (holds(attempt, index))
-			pass_artifact(core, run, attempt, event);
-		return 0;
-	}
 	if (run->cases.items[index].attempt != attempt->id) {
 		/*
 		 * It has its verdict: a duplicate; but what its process showed at its very end is
 		 * still news.
 		 */
 		if (event->kind == MSG_EVENT_ENDED && event->name.len &&
-		    run->cases.items[index].state == CASE_DONE && holds(attempt, index) &&
+		    run->cases.items[index].state == CASE_DONE &&
+		    run->cases.items[index].decided == attempt->id &&
 		    keep_found(attempt, event) == 0)
 			settle_found(core, run, attempt, index, true);
+		else if (event->kind == MSG_EVENT_ENDED && !event->name.len &&
+			 run->cases.items[index].decided != attempt->id && holds(attempt, index))
+			tell_duplicate(core, run, attempt, event);
 		return 0;
 	}
 	if (event->kind == MSG_EVENT_STARTED) {
-		struct msg_run_event started = event_of(core, run, index, MSG_RUN_CASE_STARTED);
+		struct msg_run_event started = event_of(core, run, index, MSG_RUN_CASE_STARTED,
+							attempt);
 		if (!run->cases.items[index].started)
 			run_emit(core, run, &started);
 		run->cases.items[index].started = true;

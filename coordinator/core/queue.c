@@ -73,7 +73,7 @@ void queue_make_ready(struct core *core, struct core_run *run, uint32_t index)
 	core->work_changed = true;
 	struct core_class *class = class_of(run, index);
 	int r = queue_push(run, item->serial ? &class->serial : &class->ready, index);
-	if (r == 0 && !item->serial && !item->alone && !item->constrained)
+	if (r == 0 && !item->serial && !item->alone && !item->constrained && !item->bunch)
 		r = queue_push(run, &run->programs.items[item->program].ready, index);
 	if (r < 0)
 		core->out_of_memory = true;

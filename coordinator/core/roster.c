@@ -273,6 +273,7 @@ static int fill_worker(struct core *core, struct core_worker *worker,
 	worker->slots = spec->slots ? spec->slots : 1;
 	worker->evict_us = UINT64_MAX;
 	worker->owner = spec->owner;
+	worker->session = spec->session;
 	while (core->room.len <= place_of(core, worker) / 64)
 		if (VEC_PUSH(&core->room, 0) < 0)
 			return -ENOMEM;
@@ -339,38 +340,51 @@ void core_renew_leases(struct core *core, uint64_t now_us)
 	core_enter(core, now_us);
 	for (size_t i = 0; i < core->workers.len; i++)
 		(void)hear(core, core->workers.items[i].number);
+	if (core->orphans)
+		core->orphans_us = now_us + core->options.lease_us;
 }
 
 int core_worker_event(struct core *core, uint64_t now_us, uint64_t number,
 		      const struct msg_event *event, struct err *err)
 {
 	core_enter(core, now_us);
-	if (!hear(core, number))
-		return err_set(err, -EPROTO, "an event of a worker that never said hello");
+	(void)hear(core, number);
 	struct core_attempt *attempt = assign_find(core, event->attempt);
-	if (!attempt || attempt->epoch != event->epoch || attempt->worker != number)
-		/* a late word about an attempt that was given up: journalled by the server,
-		 * merged never */
-		return 0;
+	if (!attempt || attempt->epoch != event->epoch)
+		return 0; /* of an attempt that is over: whatever it says was decided without it */
+	if (event->seq && event->seq < attempt->seq)
+		return 0; /* said before, and in the journal */
+	if (event->seq)
+		attempt->seq = event->seq + 1;
+	if (core->options.journal && !attempt->dirty) {
+		attempt->dirty = true;
+		if (VEC_PUSH(&core->dirty, (uint32_t)(attempt - core->attempts.items)) < 0)
+			core->out_of_memory = true;
+	}
 	return merge_event(core, attempt, event, err);
 }
 
-void core_worker_left(struct core *core, uint64_t now_us, uint64_t number, const char *why)
+static void tell_left(struct core *core, const struct core_worker *worker, const char *why)
 {
-	core_enter(core, now_us);
+	char *text = core_action_alloc(core, strlen(why) + 1);
+	if (!text)
+		return;
+	memcpy(text, why, strlen(why) + 1);
+	tell_runs(core, &(struct msg_run_event){ .kind = MSG_RUN_WORKER_LEFT,
+						 .worker = name_in_arena(core, worker),
+						 .message = str_of(text) });
+}
+
+/* It is gone, and each of its attempts goes where `part` puts it. */
+static void leave(struct core *core, uint64_t number, const char *why,
+		  void (*part)(struct core *core, struct core_attempt *attempt))
+{
 	struct core_worker *worker = core_find_worker(core, number);
 	if (!worker)
 		return;
-	char *text = core_action_alloc(core, strlen(why) + 1);
-	if (text) {
-		memcpy(text, why, strlen(why) + 1);
-		tell_runs(core, &(struct msg_run_event){ .kind = MSG_RUN_WORKER_LEFT,
-							 .worker = name_in_arena(core, worker),
-							 .message = str_of(text) });
-	}
+	tell_left(core, worker, why);
 	while (worker->attempts.len)
-		merge_lost(core,
-			   &core->attempts.items[worker->attempts.items[worker->attempts.len - 1]]);
+		part(core, &core->attempts.items[worker->attempts.items[worker->attempts.len - 1]]);
 	core->slots -= worker->slots;
 	unlink_worker(core, worker);
 	worker->number = 0;
@@ -378,6 +392,53 @@ void core_worker_left(struct core *core, uint64_t now_us, uint64_t number, const
 	leave_pool(core, worker);
 	free_worker(worker);
 	core->work_changed = true;
+}
+
+void core_worker_left(struct core *core, uint64_t now_us, uint64_t number, const char *why)
+{
+	core_enter(core, now_us);
+	leave(core, number, why, merge_lost);
+}
+
+void core_worker_away(struct core *core, uint64_t now_us, uint64_t number, const char *why)
+{
+	core_enter(core, now_us);
+	leave(core, number, why, assign_orphan);
+}
+
+/* ---- coming back ---- */
+
+bool core_attempt_is_orphan(const struct core *core, uint64_t attempt, uint64_t epoch)
+{
+	const struct core_attempt *found = assign_find(core, attempt);
+	return found && found->epoch == epoch && !found->worker && !found->late;
+}
+
+void core_worker_adopt(struct core *core, uint64_t now_us, uint64_t number, uint64_t attempt,
+		       uint64_t epoch)
+{
+	core_enter(core, now_us);
+	struct core_worker *worker = core_find_worker(core, number);
+	if (worker && core_attempt_is_orphan(core, attempt, epoch))
+		assign_adopt(core, assign_find(core, attempt), worker);
+}
+
+/* Orphans are lost: all of them (session 0), or those of one session. */
+static void lose_orphans(struct core *core, uint64_t session)
+{
+	for (size_t i = 0; core->orphans && i < core->attempts.len; i++) {
+		struct core_attempt *attempt = &core->attempts.items[i];
+		if (attempt->id && !attempt->worker && !attempt->late &&
+		    (!session || attempt->session == session))
+			merge_lost(core, attempt);
+	}
+}
+
+void core_session_over(struct core *core, uint64_t now_us, uint64_t session)
+{
+	core_enter(core, now_us);
+	ASSERT(session);
+	lose_orphans(core, session);
 }
 
 /* ---- draining ---- */
@@ -455,6 +516,8 @@ void roster_tick(struct core *core)
 		core_worker_left(core, core->now_us, worker->number,
 				 "its lease ran out: nothing was heard of it");
 	}
+	if (core->orphans && core->now_us >= core->orphans_us)
+		lose_orphans(core, 0);
 	evict_due(core);
 }
 
@@ -470,7 +533,10 @@ static uint64_t sooner(const struct core *core, const struct core_list *list, ui
 
 uint64_t roster_deadline_us(const struct core *core)
 {
-	uint64_t deadline = sooner(core, &core->heard, core->options.suspect_us, core->evict_us);
+	uint64_t deadline = core->evict_us;
+	if (core->orphans && core->orphans_us < deadline)
+		deadline = core->orphans_us;
+	deadline = sooner(core, &core->heard, core->options.suspect_us, deadline);
 	return sooner(core, &core->suspects, core->options.lease_us, deadline);
 }
 

@@ -113,6 +113,12 @@ void run_free(struct core_run *run)
 		free(run->cases.items[i].unblocks.items);
 	for (size_t i = 0; i < run->locks.len; i++)
 		free(run->locks.items[i].waiters.items);
+	for (size_t i = 0; i < run->bunches.len; i++)
+		free(run->bunches.items[i].items);
+	for (size_t i = 0; i < run->restored.len; i++)
+		assign_free(&run->restored.items[i]);
+	free(run->bunches.items);
+	free(run->restored.items);
 	for (size_t i = 0; run->filters && i < run->spec.n_filters; i++)
 		filter_free(run->filters[i]);
 	for (size_t i = 0; run->overrides && i < run->spec.n_overrides; i++)
@@ -139,6 +145,13 @@ void run_stop(struct core *core, struct core_run *run, const char *why, int exit
 	      bool immediate)
 {
 	ASSERT(!run->finished);
+	core_decide(core, run,
+		    &(struct msg_decision){
+			    .kind = MSG_DECISION_STOPPED,
+			    .message = str_of(run->stopped ? run->why_stopped : why),
+			    .exit_code = (uint64_t)exit_code,
+			    .immediate = immediate });
+	run->stop_immediate = run->stop_immediate || immediate;
 	if (exit_code)
 		run_raise(run, exit_code);
 	if (!run->stopped) {
@@ -151,20 +164,31 @@ void run_stop(struct core *core, struct core_run *run, const char *why, int exit
 	merge_abandon(core, run);
 	for (size_t i = 0; i < core->attempts.len; i++) {
 		struct core_attempt *attempt = &core->attempts.items[i];
-		if (attempt->id && attempt->run == run->number && (immediate || attempt->list))
+		if (attempt->id && !attempt->late && attempt->run == run->number &&
+		    (immediate || attempt->list))
 			assign_cancel(core, attempt, run->why_stopped);
 	}
 }
 
 void run_emit(struct core *core, const struct core_run *run, const struct msg_run_event *event)
 {
-	struct msg_run_event *copy = core_action_alloc(core, sizeof(*copy));
+	struct msg_run_event *copy = run->restoring ? NULL : core_action_alloc(core, sizeof(*copy));
 	if (!copy)
 		return;
 	*copy = *event;
 	copy->at_us = core->now_us - run->began_us;
 	core_push(core, &(struct core_action){
 				.kind = CORE_ACTION_EVENT, .run = run->number, .event = copy });
+}
+
+void run_announce(struct core *core, struct core_run *run)
+{
+	run->announced = true;
+	run_emit(core, run,
+		 &(struct msg_run_event){ .kind = MSG_RUN_STARTED,
+					  .name = str_of(run->name),
+					  .count = run->programs.len,
+					  .slots = core->slots });
 }
 
 enum {
@@ -193,6 +217,8 @@ static void emit_finished(struct core *core, struct core_run *run)
 	uint64_t slots = run->slots_max ? run->slots_max : 1;
 	uint64_t bound = bound_makespan_us(run->durations.items, run->durations.len, slots, &by);
 	uint64_t makespan = core->now_us - run->began_us;
+	if (bound > makespan) /* cases went on while no coordinator served, and its clock stood */
+		bound = makespan;
 	run_emit(core, run,
 		 &(struct msg_run_event){
 			 .kind = MSG_RUN_FINISHED,
@@ -217,6 +243,7 @@ void run_check_finished(struct core *core, struct core_run *run)
 	    run->busy_attempts)
 		return;
 	run->finished = true;
+	assign_drop_late(core, run);
 	if (run->red)
 		run_raise(run, EXIT_CODE_FAILED);
 	if (run->outcomes[OUTCOME_LOST])

@@ -29,6 +29,8 @@ enum case_state { CASE_WAITING, CASE_READY, CASE_RUNNING, CASE_DONE };
 enum program_state { PROGRAM_TO_LIST, PROGRAM_LISTING, PROGRAM_LISTED, PROGRAM_FAILED };
 
 enum {
+	CORE_PLACE_BITS = 20, /* of an attempt's id: its place in the table */
+	CORE_LATE_MAX = 4096, /* lost attempts kept for a late verdict */
 	/* attempts lost with their worker before a case is given up as lost */
 	CORE_LOSSES_MAX = 3,
 	/* listings lost with their worker before the program is an error */
@@ -50,6 +52,12 @@ struct core_lock {
 		size_t len, cap;
 	} waiters; /* case indices, first come first served from `next` */
 	size_t next;
+};
+
+/* Cases that run together and with no others: half of a shard whose worker was lost. */
+struct core_bunch {
+	uint32_t *items;
+	size_t len, cap;
 };
 
 /* One listed case: a row of the ledger. */
@@ -75,6 +83,8 @@ struct core_case {
 	bool was_red;	   /* an earlier attempt was: a pass now is flaky */
 	bool quarantined;
 	uint64_t avoid_worker; /* where the last attempt failed; 0 none */
+	uint64_t decided;      /* the attempt whose verdict counted; 0 none */
+	uint32_t bunch;	       /* runs with exactly these others (run->bunches), from 1; 0 none */
 	const struct str *locks;
 	size_t n_locks;
 	struct {
@@ -104,6 +114,7 @@ struct core_program {
 	enum program_state state;
 	uint32_t list_tries, class;
 	struct core_heap ready; /* batchable cases */
+	bool filed;		/* its cases are in the ledger */
 	uint64_t startup_us;
 	uint64_t done_us, done_n; /* this run's own experience, for estimates of the unseen */
 	struct {
@@ -124,17 +135,27 @@ struct core_found {
 	enum outcome outcome;
 	uint64_t duration_us, at_us;
 	uint64_t exit_code, signal;
+	bool kept; /* journalled */
 };
 
 /* Output kept of one case while its attempt runs. */
 struct core_output {
 	uint32_t index;
 	struct buf out, err;
+	size_t kept_out, kept_err; /* bytes journalled */
 };
 
+/*
+ * An attempt is with a worker, or an orphan (its worker is to come back: worker is 0), or late (its
+ * worker was lost and its cases went elsewhere: what it still reports may be the first verdict).
+ */
 struct core_attempt {
 	uint64_t id, epoch; /* id 0: free */
 	uint64_t worker, run;
+	uint64_t session; /* of the worker */
+	char *name;	  /* of the worker that is gone; heap, may be NULL */
+	uint64_t seq;	  /* next of its news */
+	bool late, dirty; /* dirty: it is in core->dirty */
 	uint32_t program;
 	bool list;
 	bool cancelled;
@@ -162,6 +183,7 @@ struct core_attempt {
 struct core_worker {
 	uint64_t number;  /* 0: free */
 	uint64_t owner;	  /* the caller's number for it */
+	uint64_t session; /* the owner's */
 	struct str name;  /* heap */
 	struct str *tags; /* heap, sorted */
 	size_t n_tags;
@@ -268,6 +290,19 @@ struct core_run {
 		size_t len, cap;
 	} ended; /* done cases whose dependents are to be told, from next_ended */
 	size_t next_ended;
+	struct {
+		struct core_bunch *items;
+		size_t len, cap;
+	} bunches;
+	struct {
+		struct core_attempt *items;
+		size_t len, cap;
+	} restored;	      /* attempts by their places, while being built again */
+	bool restoring;	      /* being built again: nothing is emitted */
+	bool stop_immediate;  /* what runs is to be killed */
+	bool announced;	      /* its first event was emitted */
+	bool was_finished;    /* its last event was restored */
+	uint64_t restored_us; /* time of the newest event restored */
 	bool telling; /* somebody further out tells them: no recursion along chains of needs */
 	size_t busy_attempts; /* attempts of this run at workers */
 	uint64_t used;	      /* slots they take */
@@ -334,12 +369,25 @@ struct core {
 	} actions;
 	size_t next_action;
 	struct arena arena; /* what pending actions point to */
-	bool work_changed;  /* slots or cases became free: match again before the next drain */
+	struct {
+		uint32_t *items;
+		size_t len, cap;
+	} dirty;	     /* attempts that told news since the last drain */
+	size_t orphans;	     /* attempts without a worker that still hold their cases */
+	uint64_t orphans_us; /* when those are lost */
+	size_t late;	     /* attempts kept for a late verdict */
+	bool work_changed;   /* slots or cases became free: match again before the next drain */
 	/* something was dropped: all runs are stopped as incomplete before the next drain */
 	bool out_of_memory;
 };
 
 /* ---- core.c ---- */
+
+/*
+ * Start of every call that changes something: time moves on, drained actions and what they
+ * pointed to are forgotten.
+ */
+void core_enter(struct core *core, uint64_t now_us);
 
 /*
  * Memory for an action's data, valid until the queue is drained and the core is called again.
@@ -350,17 +398,18 @@ void *core_action_alloc(struct core *core, size_t bytes);
 /* Queue an action. On no memory the core remembers it and fails its runs. */
 void core_push(struct core *core, const struct core_action *action);
 
+/*
+ * Queue a decision for the journal, copied (its texts and events too). Nothing when nobody asked
+ * for a journal.
+ */
+void core_decide(struct core *core, const struct core_run *run,
+		 const struct msg_decision *decision);
+
 /* The run with this number, or NULL. */
 struct core_run *core_find_run(const struct core *core, uint64_t number);
 
 /* The worker with this number, or NULL. */
 struct core_worker *core_find_worker(const struct core *core, uint64_t number);
-
-/*
- * Start of every call that changes something: time moves on, drained actions and what they pointed
- * to are forgotten.
- */
-void core_enter(struct core *core, uint64_t now_us);
 
 /* ---- roster.c: who is there ---- */
 
@@ -455,6 +504,15 @@ int listing_add(struct core_run *run, struct core_program *program, const struct
  */
 void listing_done(struct core *core, struct core_run *run, uint32_t at);
 
+/* The start-up cost that history knows, unless this run has measured one. */
+void listing_startup(struct core_run *run, uint32_t at);
+
+/* Put a program's wanted cases into the ledger. 0 or -ENOMEM. */
+int listing_file(struct core *core, struct core_run *run, uint32_t at, const bool *wanted);
+
+/* A restored run: start what waits for nothing, file what was listed and not filed. */
+void listing_resume(struct core *core, struct core_run *run);
+
 /* The program will never be listed because the run was stopped. */
 void listing_abandoned(struct core *core, struct core_run *run, uint32_t at);
 
@@ -473,6 +531,30 @@ struct core_attempt *assign_find(const struct core *core, uint64_t id);
 /* Take the attempt off its worker and free it. */
 void assign_release(struct core *core, struct core_attempt *attempt);
 
+/* Free what it holds and zero it: a place in a table is left. */
+void assign_free(struct core_attempt *attempt);
+
+/* The attempt at `place` of the table, made when the table is shorter; NULL on no memory. */
+struct core_attempt *assign_at(struct core *core, uint32_t place);
+
+/* Take it off its worker; it keeps its cases and waits for the worker to come back. */
+void assign_orphan(struct core *core, struct core_attempt *attempt);
+
+/* An orphan goes on at this worker. */
+void assign_adopt(struct core *core, struct core_attempt *attempt, struct core_worker *worker);
+
+/*
+ * Its cases went elsewhere: off its worker, but kept for what it may still report. Freed instead
+ * when that can be nothing.
+ */
+void assign_keep_late(struct core *core, struct core_attempt *attempt);
+
+/* Free what is kept of a run's lost attempts: it is over. */
+void assign_drop_late(struct core *core, const struct core_run *run);
+
+/* Journal how far the attempts have told their news, and what no verdict holds yet. */
+void assign_settle(struct core *core);
+
 /* Tell its worker to end it. */
 void assign_cancel(struct core *core, struct core_attempt *attempt, const char *why);
 
@@ -488,12 +570,38 @@ int merge_event(struct core *core, struct core_attempt *attempt, const struct ms
  */
 void merge_lost(struct core *core, struct core_attempt *attempt);
 
+/* Keep what belongs to a verdict that has not come yet: output, or a found case. 0 or -ENOMEM. */
+int merge_keep(struct core_attempt *attempt, const struct msg_event *event);
+
+/* Forget what was kept for a case. */
+void merge_drop(struct core_attempt *attempt, uint32_t index);
+
+/*
+ * Its listing will not be heard of: to be listed again, which counts when it was lost. False on no
+ * memory.
+ */
+bool merge_relist(struct core *core, struct core_run *run, uint32_t program, bool lost);
+
+/*
+ * These cases lost their worker in one attempt: count it, and from two on split them in halves that
+ * run apart from each other, until the culprit is alone.
+ */
+void merge_split(struct core *core, struct core_run *run, const uint32_t *cases, size_t n);
+
+/* Count a verdict, final or not, in the run's numbers; true when --max-fail is reached. */
+bool merge_count(struct core_run *run, enum outcome outcome, bool quarantined);
+
 /* Give a case its final verdict without an attempt (notrun, error, skip). */
 void merge_conclude(struct core *core, struct core_run *run, uint32_t index, enum outcome outcome,
 		    struct str message);
 
 /* End what has not started; called when a run is stopped. */
 void merge_abandon(struct core *core, struct core_run *run);
+
+/* ---- restore.c ---- */
+
+/* Case indices as a decision has them; in the actions' memory, empty when there is none. */
+struct str restore_pack(struct core *core, const uint32_t *cases, size_t n);
 
 /* ---- run.c ---- */
 
@@ -513,6 +621,9 @@ void run_stop(struct core *core, struct core_run *run, const char *why, int exit
 
 /* Emit one event of the run: *event is completed with the time and copied. */
 void run_emit(struct core *core, const struct core_run *run, const struct msg_run_event *event);
+
+/* Emit its first event. */
+void run_announce(struct core *core, struct core_run *run);
 
 /* Finish the run when nothing is left to do. */
 void run_check_finished(struct core *core, struct core_run *run);

@@ -335,7 +335,8 @@ static uint64_t oldest(const struct telling *t, bool list, const struct core_att
 	*ret_n = 0;
 	for (size_t i = 0; i < t->core->attempts.len; i++) {
 		const struct core_attempt *attempt = &t->core->attempts.items[i];
-		if (!attempt->id || attempt->run != t->run->number || attempt->list != list)
+		if (!attempt->id || attempt->late || attempt->run != t->run->number ||
+		    attempt->list != list)
 			continue;
 		all++;
 		size_t at = *ret_n < max ? (*ret_n)++ : max;
@@ -354,7 +355,9 @@ static void say_attempt(struct telling *t, const struct core_attempt *attempt)
 	const struct core_worker *worker = core_find_worker(t->core, attempt->worker);
 	char text[32];
 	say(t, "%.*s::%.*s on %s for %s", STR_ARG(program->suite), STR_ARG(program->name),
-	    worker ? worker->name.data : "a worker that is gone",
+	    worker	    ? worker->name.data
+	    : attempt->name ? attempt->name
+			    : "a worker that is gone",
 	    duration(text, t->now_us - attempt->started_us));
 }
 

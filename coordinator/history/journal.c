@@ -25,11 +25,13 @@ enum {
 	FLAG_FLAKY = 1,
 	FLAG_QUARANTINED = 2,
 	FLAG_FOUND = 4,
+	FLAG_MORE = 8,
 };
 
 struct pending {
 	uint64_t run;
 	struct msg_run_event event;
+	struct str decision; /* a frame; empty: it is an event */
 };
 
 struct journal {
@@ -42,6 +44,7 @@ struct journal {
 	struct map programs, cases; /* names -> row */
 	struct buf key;
 	uint64_t seq_run, next_seq; /* the run written last, and its next number */
+	uint64_t next_decision;	    /* ... of its decisions */
 	uint64_t sweeps;	    /* of the names, as far as known */
 };
 
@@ -73,6 +76,12 @@ void journal_free(struct journal *journal)
 	free(journal);
 }
 
+void journal_hold(struct journal *journal, size_t cap_bytes)
+{
+	ASSERT(cap_bytes >= journal->held_bytes);
+	journal->cap_bytes = cap_bytes;
+}
+
 static int keep(struct arena *arena, struct str *text)
 {
 	if (!text->len)
@@ -84,7 +93,9 @@ static int keep(struct arena *arena, struct str *text)
 	return 0;
 }
 
-/* Of an artifact its path and its size are kept, once: in columns that artifacts have no use for.
+/*
+ * Of an artifact its path and its size are kept, in columns that artifacts have no use for. Its
+ * pieces but the last are kept for the sake of their numbers alone.
  */
 static void fold_artifact(struct msg_run_event *event)
 {
@@ -103,8 +114,6 @@ static void unfold_artifact(struct msg_run_event *event)
 int journal_add(struct journal *journal, uint64_t run, const struct msg_run_event *event)
 {
 	struct pending item = { .run = run, .event = *event };
-	if (event->kind == MSG_RUN_ARTIFACT && event->more)
-		return 0;
 	if (event->kind == MSG_RUN_ARTIFACT)
 		fold_artifact(&item.event);
 	struct str *texts[] = {
@@ -121,6 +130,19 @@ int journal_add(struct journal *journal, uint64_t run, const struct msg_run_even
 		if (keep(&journal->texts, texts[i]) < 0)
 			return -ENOMEM;
 	if (VEC_PUSH(&journal->pending, item) < 0)
+		return -ENOMEM;
+	journal->held_bytes += bytes;
+	return 0;
+}
+
+int journal_add_decision(struct journal *journal, uint64_t run, struct str frame)
+{
+	struct pending item = { .run = run, .decision = frame };
+	size_t bytes = sizeof(item) + frame.len + 1;
+	ASSERT(frame.len);
+	if (bytes > journal->cap_bytes - journal->held_bytes)
+		return -ENOBUFS;
+	if (keep(&journal->texts, &item.decision) < 0 || VEC_PUSH(&journal->pending, item) < 0)
 		return -ENOMEM;
 	journal->held_bytes += bytes;
 	return 0;
@@ -238,27 +260,57 @@ static int case_row(struct journal *journal, struct db *db, const struct msg_run
 	return remember(&journal->cases, key, row);
 }
 
+/* Make next_seq and next_decision those of this run. */
+static int find_place(struct journal *journal, struct db *db, uint64_t run, struct err *err)
+{
+	if (journal->seq_run == run)
+		return 0;
+	struct db_query *last =
+		db_query(db,
+			 "SELECT (SELECT max(id) FROM events WHERE " JOURNAL_OF_RUN "),"
+			 " (SELECT max(id) FROM decisions WHERE decisions.id BETWEEN ?1 << 32 AND"
+			 " (?1 << 32) + 4294967295)",
+			 err);
+	if (!last)
+		return -EIO;
+	db_put_u64(last, run);
+	int r = db_step(last, err);
+	if (r < 0)
+		return r;
+	journal->next_seq = (r ? db_get_u64(last) & UINT32_MAX : 0) + 1;
+	journal->next_decision = (r ? db_get_u64(last) & UINT32_MAX : 0) + 1;
+	journal->seq_run = run;
+	db_reset(last);
+	return 0;
+}
+
 static int next_seq(struct journal *journal, struct db *db, uint64_t run, uint64_t *ret_seq,
 		    struct err *err)
 {
-	if (journal->seq_run != run) {
-		struct db_query *last =
-			db_query(db, "SELECT max(id) FROM events WHERE " JOURNAL_OF_RUN, err);
-		if (!last)
-			return -EIO;
-		db_put_u64(last, run);
-		int r = db_step(last, err);
-		if (r < 0)
-			return r;
-		journal->next_seq = (r ? db_get_u64(last) & UINT32_MAX : 0) + 1;
-		journal->seq_run = run;
-		db_reset(last);
-	}
+	int r = find_place(journal, db, run, err);
+	if (r < 0)
+		return r;
 	if (journal->next_seq > UINT32_MAX)
 		return err_set(err, -EFBIG, "writing the history %s: a run has too many events",
 			       db_path(db));
 	*ret_seq = journal->next_seq++;
 	return 0;
+}
+
+static int insert_decision(struct journal *journal, struct db *db, const struct pending *item,
+			   struct err *err)
+{
+	struct db_query *add = db_query(db, "INSERT INTO decisions VALUES (?, ?, ?)", err);
+	int r = add ? find_place(journal, db, item->run, err) : -EIO;
+	if (r < 0)
+		return r;
+	if (journal->next_decision > UINT32_MAX)
+		return err_set(err, -EFBIG, "writing the history %s: a run has too many decisions",
+			       db_path(db));
+	db_put_u64(add, item->run << 32 | journal->next_decision++);
+	db_put_u64(add, journal->next_seq - 1);
+	db_put_blob(add, item->decision);
+	return db_run(add, err);
 }
 
 /* The order of the values is that of the columns in schema.c and in journal_replay. */
@@ -285,7 +337,7 @@ static int insert(struct db *db, uint64_t run, uint64_t seq, uint64_t case_id,
 	db_put_u64(add, event->outcome);
 	db_put_u64(add, (event->flaky ? FLAG_FLAKY : 0) |
 				(event->quarantined ? FLAG_QUARANTINED : 0) |
-				(event->found ? FLAG_FOUND : 0));
+				(event->found ? FLAG_FOUND : 0) | (event->more ? FLAG_MORE : 0));
 	db_put_u64(add, event->attempt);
 	db_put_u64(add, event->estimate_us);
 	db_put_u64(add, event->duration_us);
@@ -351,6 +403,12 @@ int journal_flush(struct journal *journal, struct db *db, struct err *err)
 	for (size_t i = 0; i < journal->pending.len; i++) {
 		const struct pending *item = &journal->pending.items[i];
 		uint64_t case_id = 0, seq = 0;
+		if (item->decision.len) {
+			r = insert_decision(journal, db, item, err);
+			if (r < 0)
+				return r;
+			continue;
+		}
 		r = case_row(journal, db, &item->event, &case_id, err);
 		if (r == 0)
 			r = next_seq(journal, db, item->run, &seq, err);
@@ -388,6 +446,7 @@ static struct msg_run_event read_event(struct db_query *row)
 	event.flaky = (flags & FLAG_FLAKY) != 0;
 	event.quarantined = (flags & FLAG_QUARANTINED) != 0;
 	event.found = (flags & FLAG_FOUND) != 0;
+	event.more = (flags & FLAG_MORE) != 0;
 	event.attempt = db_get_u64(row);
 	event.estimate_us = db_get_u64(row);
 	event.duration_us = db_get_u64(row);
@@ -416,40 +475,116 @@ static struct msg_run_event read_event(struct db_query *row)
 	return event;
 }
 
-int journal_replay(struct db *db, uint64_t run, uint64_t from,
-		   int (*each)(void *data, const struct msg_run_event *event), void *data,
-		   struct err *err)
+#define EVENTS                                                                            \
+	"SELECT kind, at_us, label, case_index, count, outcome, flags, attempt,"          \
+	" estimate_us, duration_us, cpu_us,"                                              \
+	" peak_bytes, worker, slot, exit_code, signal, dropped_bytes, message, out, err," \
+	" makespan_us, bound_us,"                                                         \
+	" slots, busy_us, p.suite, p.name, p.adapter, p.file, c.name FROM events"         \
+	" LEFT JOIN cases c ON c.id = case_id LEFT JOIN programs p ON p.id = c.program"
+
+static int read_checked(struct db *db, struct db_query *rows, struct msg_run_event *ret_event,
+			struct err *err)
 {
-	struct db_query *rows = db_query(
-		db,
-		"SELECT kind, at_us, label, case_index, count, outcome, flags, attempt,"
-		" estimate_us, duration_us, cpu_us,"
-		" peak_bytes, worker, slot, exit_code, signal, dropped_bytes, message, out, err,"
-		" makespan_us, bound_us,"
-		" slots, busy_us, p.suite, p.name, p.adapter, p.file, c.name FROM events"
-		" LEFT JOIN cases c ON c.id = case_id LEFT JOIN programs p ON p.id = c.program"
-		" WHERE events.id BETWEEN (?1 << 32) + ?2 + 1 AND (?1 << 32) + 4294967295"
-		" ORDER BY events.id",
-		err);
-	if (!rows)
-		return -EIO;
-	db_put_u64(rows, run);
-	db_put_u64(rows, from);
+	*ret_event = read_event(rows);
+	if (ret_event->outcome >= OUTCOME_MAX || ret_event->kind >= MSG_RUN_KIND_MAX)
+		return err_set(err, -EBADMSG,
+			       "reading the history %s: event of an unknown kind; it is damaged, "
+			       "move it away",
+			       db_path(db));
+	return 0;
+}
+
+static int hand_out(struct db *db, struct db_query *rows,
+		    int (*each)(void *data, const struct msg_run_event *event), void *data,
+		    struct err *err)
+{
 	int r;
 	while ((r = db_step(rows, err)) == 1) {
-		struct msg_run_event event = read_event(rows);
-		if (event.outcome >= OUTCOME_MAX || event.kind >= MSG_RUN_KIND_MAX) {
-			r = err_set(
-				err, -EBADMSG,
-				"reading the history %s: event of an unknown kind; it is damaged, "
-				"move it away",
-				db_path(db));
-			break;
-		}
-		r = each(data, &event);
+		struct msg_run_event event;
+		r = read_checked(db, rows, &event, err);
+		if (r == 0)
+			r = each(data, &event);
 		if (r < 0)
 			break;
 	}
 	db_reset(rows);
+	return r;
+}
+
+int journal_replay(struct db *db, uint64_t run,
+		   int (*each)(void *data, const struct msg_run_event *event), void *data,
+		   struct err *err)
+{
+	struct db_query *rows = db_query(db,
+					 EVENTS " WHERE " JOURNAL_OF_RUN
+						" AND NOT flags & 8 ORDER BY events.id",
+					 err);
+	if (!rows)
+		return -EIO;
+	db_put_u64(rows, run);
+	return hand_out(db, rows, each, data, err);
+}
+
+int journal_replay_from(struct db *db, uint64_t run, uint64_t from,
+			int (*each)(void *data, const struct msg_run_event *event), void *data,
+			struct err *err)
+{
+	struct db_query *rows = db_query(db,
+					 EVENTS " WHERE events.id > ? AND events.id <= ?"
+						" ORDER BY events.id",
+					 err);
+	if (!rows)
+		return -EIO;
+	db_put_u64(rows, run << 32 | (from < UINT32_MAX ? from : UINT32_MAX));
+	db_put_u64(rows, run << 32 | UINT32_MAX);
+	return hand_out(db, rows, each, data, err);
+}
+
+/* The decisions that were made after `events` events, up to the next event. *ret_more: there are
+ * others. */
+static int recall_decisions(struct db_query *rows, uint64_t events, uint64_t *ret_after,
+			    int (*decision)(void *data, struct str frame), void *data,
+			    struct err *err)
+{
+	while (*ret_after <= events) {
+		int r = decision(data, db_get_text(rows));
+		if (r == 0)
+			r = db_step(rows, err);
+		if (r < 0)
+			return r;
+		*ret_after = r ? db_get_u64(rows) : UINT64_MAX;
+	}
+	return 0;
+}
+
+int journal_recall(struct db *db, uint64_t run,
+		   int (*event)(void *data, const struct msg_run_event *event),
+		   int (*decision)(void *data, struct str frame), void *data, struct err *err)
+{
+	struct db_query *events =
+		db_query(db, EVENTS " WHERE " JOURNAL_OF_RUN " ORDER BY events.id", err);
+	struct db_query *decisions = db_query(
+		db, "SELECT after, frame FROM decisions WHERE id > ? AND id <= ? ORDER BY id", err);
+	if (!events || !decisions)
+		return -EIO;
+	db_put_u64(events, run);
+	db_put_u64(decisions, run << 32);
+	db_put_u64(decisions, run << 32 | UINT32_MAX);
+	uint64_t after = UINT64_MAX, n = 0;
+	int r = db_step(decisions, err);
+	if (r == 1)
+		after = db_get_u64(decisions);
+	while (r >= 0) {
+		struct msg_run_event item;
+		r = recall_decisions(decisions, n++, &after, decision, data, err);
+		r = r < 0 ? r : db_step(events, err);
+		if (r <= 0)
+			break;
+		r = read_checked(db, events, &item, err);
+		r = r < 0 ? r : event(data, &item);
+	}
+	db_reset(events);
+	db_reset(decisions);
 	return r;
 }

@@ -10,6 +10,8 @@
  * name events    the journal: every event of every run, in order history   one row per history key:
  * the newest samples (packed, see samples.c) and counters. Clustered by key, so that one suite's
  * keys lie together startups  learned start-up cost per "suite::program"
+ *	submissions  what an unfinished run of a coordinator was submitted as, in pieces
+ *	decisions    what the coordinator decided for it, each after so many of its events
  */
 #include "coordinator/history/schema.h"
 
@@ -84,6 +86,12 @@ static const char *const steps[] = {
 	"ALTER TABLE events_2 RENAME TO events;"
 	"CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
 	"INSERT INTO counters VALUES ('sweeps', 0);",
+	/* What a coordinator needs to go on with a run that another one began. */
+	"ALTER TABLE runs ADD COLUMN token INTEGER NOT NULL DEFAULT 0;"
+	"CREATE INDEX runs_by_token ON runs (token) WHERE token > 0;"
+	"CREATE TABLE submissions (id INTEGER PRIMARY KEY, frame BLOB NOT NULL);"
+	"CREATE TABLE decisions (id INTEGER PRIMARY KEY, after INTEGER NOT NULL, frame BLOB NOT"
+	" NULL);",
 };
 
 enum { VERSION = sizeof(steps) / sizeof(steps[0]) };

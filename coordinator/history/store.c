@@ -113,6 +113,171 @@ int store_run_begin(struct store *store, struct str name, uint64_t wall_us, stru
 	return r;
 }
 
+static int run_with(struct db *db, const char *sql, uint64_t value, struct err *err)
+{
+	struct db_query *query = db_query(db, sql, err);
+	if (!query)
+		return -EIO;
+	db_put_u64(query, value);
+	return db_run(query, err);
+}
+
+static int keep_submission(struct store *store, uint64_t run,
+			   const struct store_submission *submission, struct err *err)
+{
+	struct db_query *mark = db_query(store->db, "UPDATE runs SET token=? WHERE id=?", err);
+	struct db_query *add = db_query(store->db, "INSERT INTO submissions VALUES (?, ?)", err);
+	if (!mark || !add)
+		return -EIO;
+	db_put_u64(mark, submission->token);
+	db_put_u64(mark, run);
+	int r = db_run(mark, err);
+	for (size_t i = 0; r == 0 && i < submission->n_frames; i++) {
+		db_put_u64(add, run << 32 | (i + 1));
+		db_put_blob(add, submission->frames[i]);
+		r = db_run(add, err);
+	}
+	return r;
+}
+
+int store_run_accept(struct store *store, struct str name, uint64_t wall_us,
+		     const struct store_submission *submission, uint64_t *ret_run, struct err *err)
+{
+	ASSERT(submission->n_frames > 0 && submission->n_frames < UINT32_MAX);
+	uint64_t run = 0;
+	int r = db_begin(store->db, err);
+	if (r < 0)
+		return r;
+	r = store_run_begin(store, name, wall_us, submission->submit, &run, err);
+	if (r == 0)
+		r = keep_submission(store, run, submission, err);
+	r = db_end(store->db, r, err);
+	if (r == 0)
+		*ret_run = run;
+	return r;
+}
+
+/* What only an unfinished run needs. */
+static int forget_decisions(struct db *db, uint64_t run, struct err *err)
+{
+	int r = run_with(db,
+			 "DELETE FROM submissions WHERE id BETWEEN ?1 << 32 AND (?1 << 32) +"
+			 " 4294967295",
+			 run, err);
+	return r < 0 ? r
+		     : run_with(db,
+				"DELETE FROM decisions WHERE id BETWEEN ?1 << 32 AND (?1 << 32) +"
+				" 4294967295",
+				run, err);
+}
+
+int store_run_refuse(struct store *store, uint64_t run, struct err *err)
+{
+	int r = db_begin(store->db, err);
+	if (r < 0)
+		return r;
+	r = forget_decisions(store->db, run, err);
+	if (r == 0)
+		r = run_with(store->db, "DELETE FROM runs WHERE id=?", run, err);
+	return db_end(store->db, r, err);
+}
+
+int store_run_decision(struct store *store, uint64_t run, struct str frame)
+{
+	ASSERT(run > 0);
+	return journal_add_decision(store->journal, run, frame);
+}
+
+int store_open_runs(struct store *store, int (*each)(void *data, uint64_t run, struct str name),
+		    void *data, struct err *err)
+{
+	struct db_query *rows =
+		db_query(store->db,
+			 "SELECT id, name FROM runs WHERE finished_us=0 AND EXISTS (SELECT 1 FROM"
+			 " submissions s WHERE s.id = (runs.id << 32) + 1) ORDER BY id",
+			 err);
+	if (!rows)
+		return -EIO;
+	int r;
+	while ((r = db_step(rows, err)) == 1) {
+		uint64_t run = db_get_u64(rows);
+		r = each(data, run, db_get_text(rows));
+		if (r < 0)
+			break;
+	}
+	db_reset(rows);
+	return r;
+}
+
+int store_run_submission(struct store *store, uint64_t run,
+			 int (*each)(void *data, struct str frame), void *data, struct err *err)
+{
+	struct db_query *rows =
+		db_query(store->db,
+			 "SELECT frame FROM submissions WHERE id BETWEEN ?1 << 32 AND (?1 << 32) +"
+			 " 4294967295 ORDER BY id",
+			 err);
+	if (!rows)
+		return -EIO;
+	db_put_u64(rows, run);
+	int r;
+	while ((r = db_step(rows, err)) == 1) {
+		r = each(data, db_get_text(rows));
+		if (r < 0)
+			break;
+	}
+	db_reset(rows);
+	return r;
+}
+
+int store_run_recall(struct store *store, uint64_t run,
+		     int (*event)(void *data, const struct msg_run_event *event),
+		     int (*decision)(void *data, struct str frame), void *data, struct err *err)
+{
+	return journal_recall(store->db, run, event, decision, data, err);
+}
+
+int store_run_length(struct store *store, uint64_t run, uint64_t *ret_events, struct err *err)
+{
+	struct db_query *row = db_query(store->db,
+					"SELECT max(id) FROM events WHERE " JOURNAL_OF_RUN, err);
+	if (!row)
+		return -EIO;
+	db_put_u64(row, run);
+	int r = db_step(row, err);
+	if (r == 1)
+		*ret_events = db_get_u64(row) & UINT32_MAX;
+	db_reset(row);
+	return r < 0 ? r : 0;
+}
+
+int store_run_by_token(struct store *store, uint64_t token, uint64_t *ret_run,
+		       char ret_name[STORE_NAME_BYTES], bool *ret_over, struct err *err)
+{
+	struct db_query *row = db_query(
+		store->db,
+		"SELECT id, name, finished_us FROM runs WHERE token > 0 AND token=? ORDER BY id"
+		" DESC LIMIT 1",
+		err);
+	if (!row)
+		return -EIO;
+	db_put_u64(row, token);
+	int r = db_step(row, err);
+	if (r == 1) {
+		*ret_run = db_get_u64(row);
+		struct str name = db_get_text(row);
+		snprintf(ret_name, STORE_NAME_BYTES, "%.*s", STR_ARG(name));
+		*ret_over = db_get_u64(row) != 0;
+	}
+	db_reset(row);
+	return r;
+}
+
+void store_hold(struct store *store, size_t bytes)
+{
+	journal_hold(store->journal, bytes);
+}
+
 int store_run_event(struct store *store, uint64_t run, const struct msg_run_event *event)
 {
 	ASSERT(run > 0);
@@ -204,6 +369,8 @@ int store_run_finish(struct store *store, uint64_t run, uint64_t wall_us, int ex
 		r = samples_write(samples, store->db, wall_us, err);
 		if (r == 0)
 			r = mark_finished(store, run, wall_us, exit_code, err);
+		if (r == 0)
+			r = forget_decisions(store->db, run, err);
 		r = db_end(store->db, r, err);
 	}
 	samples_free(samples);
@@ -329,14 +496,14 @@ int store_run_replay(struct store *store, uint64_t run,
 		     int (*each)(void *data, const struct msg_run_event *event), void *data,
 		     struct err *err)
 {
-	return journal_replay(store->db, run, 0, each, data, err);
+	return journal_replay(store->db, run, each, data, err);
 }
 
 int store_run_replay_from(struct store *store, uint64_t run, uint64_t from,
 			  int (*each)(void *data, const struct msg_run_event *event), void *data,
 			  struct err *err)
 {
-	return journal_replay(store->db, run, from, each, data, err);
+	return journal_replay_from(store->db, run, from, each, data, err);
 }
 
 int store_run_failed(struct store *store, uint64_t run,
@@ -425,15 +592,6 @@ int store_add_samples(struct store *store, const struct store_sample *list, size
 	return r;
 }
 
-static int run_with(struct db *db, const char *sql, uint64_t value, struct err *err)
-{
-	struct db_query *query = db_query(db, sql, err);
-	if (!query)
-		return -EIO;
-	db_put_u64(query, value);
-	return db_run(query, err);
-}
-
 struct run_list {
 	uint64_t *items;
 	size_t len, cap;
@@ -479,6 +637,8 @@ static int prune_rows(struct db *db, const struct run_list *runs, uint64_t keys_
 	int r = 0;
 	for (size_t i = 0; r == 0 && i < runs->len; i++) {
 		r = run_with(db, "DELETE FROM events WHERE " JOURNAL_OF_RUN, runs->items[i], err);
+		if (r == 0)
+			r = forget_decisions(db, runs->items[i], err);
 		if (r == 0)
 			r = run_with(db, "DELETE FROM runs WHERE id=?", runs->items[i], err);
 	}

@@ -31,7 +31,8 @@ enum {
 	STORE_KEEP_DAYS = 30,  /* retention of runs: younger than this ... */
 	STORE_KEEP_RUNS = 100, /* ... and among the newest of this many */
 	STORE_PENDING_BYTES =
-		64 << 20, /* events not yet committed; more are refused with -ENOBUFS */
+		64 << 20,      /* events not yet committed; more are refused with -ENOBUFS */
+	STORE_NAME_BYTES = 64, /* room for a run's name */
 };
 
 /* Open `path`, making the file and its folders when absent. 0 with *ret_store (close it with
@@ -53,6 +54,47 @@ int store_relax(struct store *store, struct err *err);
 int store_run_begin(struct store *store, struct str name, uint64_t wall_us, struct str submit,
 		    uint64_t *ret_run, struct err *err);
 
+/* What a run of a coordinator was submitted as. */
+struct store_submission {
+	struct str submit;	  /* for people */
+	uint64_t token;		  /* the client's; 0: none */
+	const struct str *frames; /* its pieces, as somebody else will read them */
+	size_t n_frames;
+};
+
+/*
+ * As store_run_begin, for a run that another coordinator could go on with: what it was submitted as
+ * is durable with it.
+ */
+int store_run_accept(struct store *store, struct str name, uint64_t wall_us,
+		     const struct store_submission *submission, uint64_t *ret_run, struct err *err);
+
+/* It was refused after all: forget that it was accepted. */
+int store_run_refuse(struct store *store, uint64_t run, struct err *err);
+
+/* A decision of the coordinator about a run, in order with its events; as store_run_event. */
+int store_run_decision(struct store *store, uint64_t run, struct str frame);
+
+/* The runs that were accepted and are not finished, oldest first. */
+int store_open_runs(struct store *store, int (*each)(void *data, uint64_t run, struct str name),
+		    void *data, struct err *err);
+
+/* The pieces of its submission. A negative return of `each` stops and is returned. */
+int store_run_submission(struct store *store, uint64_t run,
+			 int (*each)(void *data, struct str frame), void *data, struct err *err);
+
+/* Its events and decisions, in the order they were remembered; as store_run_submission. */
+int store_run_recall(struct store *store, uint64_t run,
+		     int (*event)(void *data, const struct msg_run_event *event),
+		     int (*decision)(void *data, struct str frame), void *data, struct err *err);
+
+/* How many events of it are stored. */
+int store_run_length(struct store *store, uint64_t run, uint64_t *ret_events, struct err *err);
+
+/* The run of a client's token: 1 with its number, its name and whether it is over; 0: none. */
+int store_run_by_token(struct store *store, uint64_t token, uint64_t *ret_run,
+		       char ret_name[STORE_NAME_BYTES], bool *ret_over, struct err *err);
+
 /* Remember an event of a run, in order; copied. 0, -ENOMEM, -ENOBUFS when too much waits for
  * store_commit. */
 int store_run_event(struct store *store, uint64_t run, const struct msg_run_event *event);
@@ -60,6 +102,10 @@ int store_run_event(struct store *store, uint64_t run, const struct msg_run_even
 /* A start-up cost was measured for a process of this program; the mean decays. As store_run_event.
  */
 int store_startup(struct store *store, struct str suite, struct str program, uint64_t startup_us);
+
+/* Let so much wait for store_commit in place of STORE_PENDING_BYTES: what is decided together must
+ * be written together. */
+void store_hold(struct store *store, size_t bytes);
 
 /* Bytes waiting for store_commit; 0: nothing to do. */
 size_t store_pending_bytes(const struct store *store);
@@ -109,7 +155,7 @@ int store_run_replay(struct store *store, uint64_t run,
 		     int (*each)(void *data, const struct msg_run_event *event), void *data,
 		     struct err *err);
 
-/* As store_run_replay, without the first `from` events; only what was committed. */
+/* As store_run_replay, from number `from` on; the first is 0. */
 int store_run_replay_from(struct store *store, uint64_t run, uint64_t from,
 			  int (*each)(void *data, const struct msg_run_event *event), void *data,
 			  struct err *err);

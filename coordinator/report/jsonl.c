@@ -37,6 +37,7 @@ static const char *const names[MSG_RUN_KIND_MAX] = {
 	[MSG_RUN_FINISHED] = "run_finished",
 	[MSG_RUN_CASE_LISTED] = "case_listed",
 	[MSG_RUN_ARTIFACT] = "artifact",
+	[MSG_RUN_CASE_DUPLICATE] = "case_duplicate",
 };
 
 static int jsonl_open(const struct report_options *options, struct report **ret_report,
@@ -188,6 +189,7 @@ static void put_fields(struct report *report, const struct msg_run_event *event)
 		put_number(out, "slot", event->slot);
 		break;
 	case MSG_RUN_CASE_RETRIED:
+	case MSG_RUN_CASE_DUPLICATE:
 	case MSG_RUN_CASE_FINISHED: put_verdict(out, event); break;
 	case MSG_RUN_ARTIFACT: put_artifact(out, event); break;
 	case MSG_RUN_WORKER_JOINED:

@@ -38,6 +38,7 @@ static const struct {
 	{ "run_finished", MSG_RUN_FINISHED },
 	{ "case_listed", MSG_RUN_CASE_LISTED },
 	{ "artifact", MSG_RUN_ARTIFACT },
+	{ "case_duplicate", MSG_RUN_CASE_DUPLICATE },
 };
 
 static void wrong(struct line *line, const char *key, const char *what)

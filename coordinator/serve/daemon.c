@@ -196,6 +196,8 @@ static int start(struct service *service, const struct daemon_options *options, 
 			       &service->server, err);
 	if (r == 0)
 		apply(service, &options->settings);
+	if (r == 0)
+		r = server_restore(service->server, err);
 	for (size_t i = 0; r == 0 && i < options->n_urls; i++) {
 		r = server_listen(service->server, options->urls[i], err);
 		if (r == 0)

@@ -82,6 +82,10 @@ static void expel(struct server *server, struct session *session, const char *te
 				      &(struct request){ lane, &session->parked[lane], session->id,
 							 session->lanes[lane].seq },
 				      EXIT_CODE_INCOMPLETE, text);
+	const struct served_run *run = runs_find(server, session->run);
+	if (session->owns && run && run->number)
+		core_run_stop(server->core, clock_mono_us(), run->number,
+			      "the key of its client was revoked", EXIT_CODE_INCOMPLETE, true);
 	server_end_session(server, session, "its key was revoked");
 }
 

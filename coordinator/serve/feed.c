@@ -18,13 +18,11 @@ enum {
 	FILES_MAX = 256 << 20, /* of artifacts that wait: a client that is gone is given up later */
 };
 
-#define TOO_SLOW STR_LIT("not whole: the client was too slow to take it")
-
 struct feed_segment {
 	struct feed_segment *next;
 	struct arena arena;
 	size_t n;
-	size_t file_bytes, bytes;
+	size_t file_bytes;
 	struct msg_run_event events[SEGMENT_EVENTS];
 };
 
@@ -36,7 +34,7 @@ static void drop_first(struct feed *feed)
 		feed->last = NULL;
 	feed->begin += segment->n;
 	feed->file_bytes -= segment->file_bytes;
-	feed->bytes -= segment->bytes;
+	feed->bytes -= segment->arena.total_bytes + sizeof(*segment);
 	arena_done(&segment->arena);
 	free(segment);
 }
@@ -46,6 +44,12 @@ void feed_done(struct feed *feed)
 	while (feed->first)
 		drop_first(feed);
 	*feed = (struct feed){ 0 };
+}
+
+void feed_start(struct feed *feed, uint64_t from)
+{
+	feed_done(feed);
+	feed->begin = feed->end = from;
 }
 
 static struct feed_segment *room(struct feed *feed)
@@ -60,8 +64,7 @@ static struct feed_segment *room(struct feed *feed)
 	else
 		feed->first = segment;
 	feed->last = segment;
-	segment->bytes = sizeof(*segment);
-	feed->bytes += segment->bytes;
+	feed->bytes += sizeof(*segment);
 	return segment;
 }
 
@@ -87,79 +90,39 @@ static void add_piece(struct feed *feed, struct feed_segment *segment, struct ms
 	if (feed->file_bytes + event->out.len > FILES_MAX) {
 		event->out = (struct str){ .data = "" };
 		event->more = 0;
-		event->message = TOO_SLOW;
+		event->message = STR_LIT("not whole: the client was too slow to take it");
 	}
 	segment->file_bytes += event->out.len;
 	feed->file_bytes += event->out.len;
 }
 
-bool feed_is_full(const struct feed *feed)
-{
-	return feed->held < feed->end || feed->bytes > FEED_BYTES;
-}
-
-/* The journal keeps the last piece of an artifact, without its content. */
-static bool is_in_journal(const struct msg_run_event *event)
-{
-	return event->kind != MSG_RUN_ARTIFACT || !event->more;
-}
-
-void feed_count(struct feed *feed, const struct msg_run_event *event)
-{
-	if (is_in_journal(event))
-		feed->end++;
-}
-
-int feed_copy(const struct msg_run_event *event, struct arena *arena,
-	      struct msg_run_event *ret_event)
-{
-	struct msg_run_event small = *event;
-	small.out = shorten(event->out, arena);
-	small.err = shorten(event->err, arena);
-	if (event->kind == MSG_RUN_ARTIFACT)
-		small.message = TOO_SLOW;
-	return record_copy(&msg_record_run_event, &small, ret_event, arena);
-}
-
-static int add_artifact(struct feed *feed, struct feed_segment *segment,
-			const struct msg_run_event *event)
-{
-	struct msg_run_event piece = *event;
-	add_piece(feed, segment, &piece);
-	feed->unstored += !is_in_journal(event);
-	return record_copy(&msg_record_run_event, &piece, &segment->events[segment->n],
-			   &segment->arena);
-}
-
 int feed_add(struct feed *feed, const struct msg_run_event *event)
 {
 	struct feed_segment *segment = room(feed);
-	ASSERT(feed->held == feed->end);
 	if (!segment)
 		return -ENOMEM;
 	size_t before = segment->arena.total_bytes;
-	int r = event->kind == MSG_RUN_ARTIFACT
-			? add_artifact(feed, segment, event)
-			: feed_copy(event, &segment->arena, &segment->events[segment->n]);
-	if (event->kind != MSG_RUN_ARTIFACT) { /* those have a limit of their own */
-		segment->bytes += segment->arena.total_bytes - before;
-		feed->bytes += segment->arena.total_bytes - before;
-	}
+	struct msg_run_event small = *event;
+	if (event->kind == MSG_RUN_ARTIFACT)
+		add_piece(feed, segment, &small);
+	else
+		small.out = shorten(event->out, &segment->arena);
+	small.err = shorten(event->err, &segment->arena);
+	int r = record_copy(&msg_record_run_event, &small, &segment->events[segment->n],
+			    &segment->arena);
+	feed->bytes += segment->arena.total_bytes - before;
 	if (r < 0)
 		return r;
 	segment->n++;
-	feed->end = ++feed->held;
+	feed->end++;
 	return 0;
 }
 
 void feed_forget(struct feed *feed, uint64_t from)
 {
-	bool all = from >= feed->held && from <= feed->end;
-	while (feed->first &&
-	       (all || (feed->first->n == SEGMENT_EVENTS && feed->begin + feed->first->n <= from)))
+	while (feed->first && feed->first->n == SEGMENT_EVENTS &&
+	       feed->begin + feed->first->n <= from)
 		drop_first(feed);
-	if (all)
-		feed->begin = feed->held = from;
 }
 
 size_t feed_fetch(const struct feed *feed, uint64_t from, struct msg_run_event *events, size_t max,
@@ -178,6 +141,6 @@ size_t feed_fetch(const struct feed *feed, uint64_t from, struct msg_run_event *
 			events[n++] = segment->events[i];
 		}
 	}
-	ASSERT(number == feed->held);
+	ASSERT(number == feed->end);
 	return n;
 }

@@ -16,6 +16,7 @@
 
 enum {
 	STRAYS_US = 20000, /* polls are answered so soon while a worker ends what nobody knows */
+	ROUND_BYTES = 8 << 20,	      /* of requests between two commits */
 	SUBMIT_BYTES_MAX = 512 << 20, /* of the programs of one run */
 	FRAMES_OF_ROUND = 256, /* of an endpoint, then answers go out: a flood delays, no more */
 };
@@ -84,33 +85,53 @@ static struct session *take_request(struct server *server, int lane, uint64_t id
 }
 
 /*
- * Its first poll, or the first after its lease ran out: it joins once it runs nothing. What it was
- * ordered to do before is void.
+ * Tell it to end the attempts that nobody waits for; those it is to go on with are orphans. False:
+ * there is none.
+ */
+static bool end_strays(struct server *server, struct session *session, const struct msg_poll *poll)
+{
+	bool strays = false;
+	for (size_t i = 0; i < poll->n_running; i++) {
+		const struct msg_running *running = &poll->running[i];
+		if (core_attempt_is_orphan(server->core, running->attempt, running->epoch))
+			continue;
+		strays = true;
+		if (!session->strays_told)
+			outbox_order(session, NULL,
+				     &(struct msg_cancel){
+					     .attempt = running->attempt,
+					     .epoch = running->epoch,
+					     .reason = STR_LIT("its lease ran out") });
+	}
+	session->strays_told = strays;
+	return strays;
+}
+
+/*
+ * Its first poll, or the first after its lease ran out: it joins once it runs nothing but what
+ * waits for it (we were restarted, or it said hello anew). What it was ordered to do before is
+ * void.
  */
 static void join(struct server *server, struct session *session, const struct msg_poll *poll)
 {
 	session->worker = 0;
 	session->draining = false;
 	session_drop_orders(session, session->assigns.len, session->cancels.len);
-	if (poll->n_running) {
+	if (end_strays(server, session, poll)) {
 		server_answer_by(server, session, clock_mono_us() + STRAYS_US);
-		for (size_t i = 0; !session->strays_told && i < poll->n_running; i++)
-			outbox_order(session, NULL,
-				     &(struct msg_cancel){
-					     .attempt = poll->running[i].attempt,
-					     .epoch = poll->running[i].epoch,
-					     .reason = STR_LIT("its lease ran out") });
-		session->strays_told = true;
 		return;
 	}
-	session->strays_told = false;
-	session->worker = core_worker_joined(server->core, clock_mono_us(),
-					     &(struct core_worker_spec){
-						     .name = str_of(session->name),
-						     .slots = session->slots,
-						     .tags = session->tags,
-						     .n_tags = session->n_tags,
-						     .owner = session->id });
+	session->worker = core_worker_joined(
+		server->core, clock_mono_us(),
+		&(struct core_worker_spec){ .name = str_of(session->name),
+					    .slots = session->slots,
+					    .tags = session->tags,
+					    .n_tags = session->n_tags,
+					    .owner = session->id,
+					    .session = session_presence(session, session->id) });
+	for (size_t i = 0; i < poll->n_running; i++)
+		core_worker_adopt(server->core, clock_mono_us(), session->worker,
+				  poll->running[i].attempt, poll->running[i].epoch);
 	if (session->leaves)
 		core_worker_drain(server->core, clock_mono_us(), session->worker, true);
 	if (session->leaves && session->evict_us != UINT64_MAX)
@@ -129,23 +150,45 @@ static void on_poll(struct server *server, const struct msg_poll *poll, struct c
 	server_look(server, session);
 	if (!core_worker_ready(server->core, clock_mono_us(), session->worker))
 		join(server, session, poll);
-	if (poll->draining && !session->draining) {
-		session->draining = true;
-		core_worker_drain(server->core, clock_mono_us(), session->worker, true);
+	if (session->resume && session->worker && !poll->unsent) {
+		core_session_over(server->core, clock_mono_us(),
+				  session_presence(session, session->resume));
+		session->resume = 0;
 	}
+	if (session->worker && poll->draining != session->draining) {
+		session->draining = poll->draining;
+		core_worker_drain(server->core, clock_mono_us(), session->worker, poll->draining);
+	}
+}
+
+/*
+ * No room to make it durable: the report is left unread, and its worker says it again. Its leases
+ * are renewed all the same.
+ */
+static bool is_put_off(struct server *server, const struct msg_report *report,
+		       struct chan_peer *peer)
+{
+	struct session *session = session_find(&server->sessions, report->session);
+	if (!server->full || !session)
+		return false;
+	session->heard_us = clock_mono_us();
+	(void)core_worker_ready(server->core, clock_mono_us(), session->worker);
+	chan_server_drop(server->chans[SESSION_DATA], peer);
+	return true;
 }
 
 static void on_report(struct server *server, const struct msg_report *report,
 		      struct chan_peer *peer)
 {
+	if (is_put_off(server, report, peer))
+		return;
 	struct session *session = take_request(server, SESSION_DATA, report->session, report->seq,
 					       peer);
 	if (!session)
 		return;
 	struct err err = { 0 };
-	/* One that has to join (again) reports of attempts that were given up: read, not merged. */
-	bool joined = core_worker_ready(server->core, clock_mono_us(), session->worker);
-	for (size_t i = 0; joined && i < report->n_events; i++)
+	/* Also of one that has not joined (again): whose attempts they are, their epochs prove. */
+	for (size_t i = 0; i < report->n_events; i++)
 		if (core_worker_event(server->core, clock_mono_us(), session->worker,
 				      &report->events[i], &err) < 0) {
 			LOG_ERROR("bad_event", "worker=%s %s", session->name, err.text);
@@ -178,8 +221,12 @@ static int check_signatures(const struct session *session, const struct msg_subm
 	return r;
 }
 
-static int keep_piece(struct session *session, const struct msg_submit *submit, struct err *err)
+/* Keep a piece: its programs, and how it is stored, which is without session and number. */
+static int keep_piece(struct server *server, struct session *session,
+		      const struct msg_submit *submit, struct err *err)
 {
+	struct msg_submit stored = *submit;
+	stored.session = stored.seq = 0;
 	int r = check_signatures(session, submit, err);
 	if (r < 0)
 		return r;
@@ -188,6 +235,12 @@ static int keep_piece(struct session *session, const struct msg_submit *submit, 
 			       "a submission of more than %d MiB: split it, or give its programs a "
 			       "smaller environment",
 			       SUBMIT_BYTES_MAX >> 20);
+	if (msg_encode(MSG_SUBMIT, &stored, &server->frame, err) < 0)
+		return -EINVAL;
+	struct str piece = { arena_copy(&session->arena, buf_str(&server->frame)),
+			     server->frame.len };
+	if (!piece.data || VEC_PUSH(&session->pieces, piece) < 0)
+		return -ENOMEM;
 	for (size_t i = 0; i < submit->n_programs; i++) {
 		struct msg_program copy;
 		if (record_copy(&msg_record_program, &submit->programs[i], &copy, &session->arena) <
@@ -198,18 +251,36 @@ static int keep_piece(struct session *session, const struct msg_submit *submit, 
 	return 0;
 }
 
-/* Before a case of it runs, the audit log has it; else it is stopped at once. */
-static int note_submit(struct server *server, struct session *session,
-		       const struct msg_submit *submit, const char *run, struct err *err)
+/* All pieces are here. */
+static int start_run(struct server *server, struct session *session,
+		     const struct msg_submit *submit, char name[STORE_NAME_BYTES], struct err *err)
 {
-	char words[256], title[128];
-	snprintf(words, sizeof(words), "run=%s programs=%zu title=%s", run, submit->n_programs,
-		 audit_word(submit->name, title, sizeof(title)));
-	int r = server_note(server, session, "submit", words, err);
-	if (r < 0)
-		core_run_stop(server->core, clock_mono_us(), session->run,
-			      "it could not be noted in the audit log", EXIT_CODE_INCOMPLETE, true);
-	return r;
+	struct msg_submit whole = *submit;
+	whole.programs = session->programs.items;
+	whole.n_programs = session->programs.len;
+	struct served_run *run = runs_start(server, &whole, session, err);
+	session->programs.len = session->pieces.len = 0;
+	if (!run)
+		return -EINVAL;
+	memcpy(name, run->name, STORE_NAME_BYTES);
+	runs_watch(server, run, session);
+	session->owns = true;
+	return 0;
+}
+
+static int take_submission(struct server *server, struct session *session,
+			   const struct msg_submit *submit, char name[STORE_NAME_BYTES],
+			   struct err *err)
+{
+	if (session->run)
+		return err_set(err, -EEXIST, "this session has a run already");
+	if (server->full)
+		return err_set(
+			err, -ENOSPC,
+			"the coordinator cannot write its journal, so it takes no runs: free "
+			"space on its disk (its log says more)");
+	int r = keep_piece(server, session, submit, err);
+	return r < 0 || submit->more ? r : start_run(server, session, submit, name, err);
 }
 
 static void on_submit(struct server *server, const struct msg_submit *submit,
@@ -217,20 +288,11 @@ static void on_submit(struct server *server, const struct msg_submit *submit,
 {
 	struct session *session = take_request(server, SESSION_CONTROL, submit->session,
 					       submit->seq, peer);
-	char name[IDS_RUN_BYTES] = "";
+	char name[STORE_NAME_BYTES] = "";
 	struct err err = { 0 };
 	if (!session)
 		return;
-	int r = session->run ? err_set(&err, -EEXIST, "this session has a run already")
-			     : keep_piece(session, submit, &err);
-	if (r == 0 && !submit->more) {
-		struct msg_submit whole = *submit;
-		whole.programs = session->programs.items;
-		whole.n_programs = session->programs.len;
-		session->run = runs_start(server, &whole, false, session->id, name, &err);
-		r = session->run ? note_submit(server, session, &whole, name, &err) : -EINVAL;
-	}
-	if (r < 0) {
+	if (take_submission(server, session, submit, name, &err) < 0) {
 		session->waits[SESSION_CONTROL] = false;
 		const struct request request = { SESSION_CONTROL, &session->parked[SESSION_CONTROL],
 						 session->id, submit->seq };
@@ -250,12 +312,24 @@ static void on_watch(struct server *server, const struct msg_watch *watch, struc
 					       peer);
 	if (!session)
 		return;
-	struct served_run *run = runs_find(server, session->run);
+	struct served_run *run = session->run ? NULL : runs_named(server, watch->run);
+	if (run) {
+		runs_watch(server, run, session);
+		session->owns = run->token && watch->token == run->token;
+		if (session->owns) /* it was restored: whose it is was not known yet */
+			core_run_of_client(server->core, run->number, str_of(session->name));
+	}
+	if (!session->run) {
+		session->waits[SESSION_DATA] = false;
+		const struct request request = { SESSION_DATA, &session->parked[SESSION_DATA],
+						 session->id, watch->seq };
+		outbox_refuse(server, &request, EXIT_CODE_USAGE,
+			      "no such run is known here (any more)");
+		return;
+	}
 	session->watch_from = watch->from;
 	server_answer_by(server, session, clock_mono_us() + server->poll_us);
 	server_look(server, session);
-	if (run)
-		feed_forget(&run->feed, watch->from);
 }
 
 static void on_ask(struct server *server, const struct msg_ask *ask, struct chan_peer *peer)
@@ -266,26 +340,35 @@ static void on_ask(struct server *server, const struct msg_ask *ask, struct chan
 		operate_ask(server, session, ask);
 }
 
+static void stop_run(struct server *server, struct session *session, const struct served_run *run)
+{
+	char words[128];
+	struct err err = { 0 };
+	if (!session->owns && session->access != KEYRING_OPERATE) {
+		LOG_WARN("not_stopped", "run=%s client=%s; it is somebody else's", run->name,
+			 session->name);
+		return;
+	}
+	snprintf(words, sizeof(words), "run=%s", run->name);
+	if (server_note(server, session, "stop", words, &err) < 0)
+		LOG_ERROR("not_audited", "%s", err.text); /* stopping is never refused */
+	core_run_stop(server->core, clock_mono_us(), run->number, "stopped by its client",
+		      EXIT_CODE_OK, true);
+}
+
 static void on_stop(struct server *server, const struct msg_stop *stop, struct chan_peer *peer)
 {
-	struct err err = { 0 };
 	struct session *session = take_request(server, SESSION_CONTROL, stop->session, stop->seq,
 					       peer);
 	if (!session)
 		return;
+	const struct served_run *run = runs_find(server, session->run);
 	outbox_answer(server, session, SESSION_CONTROL, MSG_RECEIPT,
 		      &(struct msg_receipt){ .session = session->id, .seq = stop->seq });
 	if (session->role == HELLO_WORKER || !session->run)
 		server_end_session(server, session, "it said goodbye");
-	else if (session->run) {
-		struct served_run *run = runs_find(server, session->run);
-		char words[64];
-		snprintf(words, sizeof(words), "run=%s", run ? run->name : "-");
-		if (server_note(server, session, "stop", words, &err) < 0)
-			LOG_ERROR("not_audited", "%s", err.text); /* stopping is never refused */
-		core_run_stop(server->core, clock_mono_us(), session->run, "stopped by its client",
-			      EXIT_CODE_OK, true);
-	}
+	else if (run && run->number)
+		stop_run(server, session, run);
 }
 
 /* ---- frames ---- */
@@ -349,8 +432,11 @@ static void on_frames(struct server *server, int lane)
 	struct seal_head head;
 	void *message;
 	int r = 0, left = FRAMES_OF_ROUND;
-	while (left-- && (r = chan_server_receive(server->chans[lane], &frame, &peer)) > 0) {
+	/* No more at once than can be written together; the rest waits in its sockets. */
+	while (left-- && server->taken_bytes < ROUND_BYTES &&
+	       (r = chan_server_receive(server->chans[lane], &frame, &peer)) > 0) {
 		struct err err = { 0 };
+		server->taken_bytes += frame.len;
 		arena_clear(&server->arena);
 		if (!door_enter(server, lane, frame, &peer, &frame, &head))
 			continue;

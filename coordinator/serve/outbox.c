@@ -87,6 +87,7 @@ void outbox_drain(struct server *server)
 			server_look(server, session);
 			break;
 		case CORE_ACTION_EVENT: runs_event(server, &action); break;
+		case CORE_ACTION_DECISION: runs_decision(server, &action); break;
 		case CORE_ACTION_RUN_DONE: runs_finish(server, &action); break;
 		}
 	}
@@ -106,13 +107,16 @@ static bool is_to_leave(const struct server *server, const struct session *sessi
 void outbox_orders(struct server *server, struct session *session)
 {
 	bool leave = is_to_leave(server, session), drain = leave && !session->drain_told;
-	bool something = session->assigns.len || session->cancels.len || drain;
+	/* Orders leave when they are durable, so that whoever comes after us knows of them. */
+	bool something = (session->assigns.len || session->cancels.len || drain) && !server->full;
 	if (!session->waits[SESSION_CONTROL] ||
 	    (!something && clock_mono_us() < session->answer_by_us))
 		return;
 	size_t n_cancels = session->cancels.len < LIMIT_ORDERS ? session->cancels.len
 							       : LIMIT_ORDERS;
-	size_t n = session_orders_that_fit(session, n_cancels);
+	if (server->full)
+		n_cancels = 0;
+	size_t n = server->full ? 0 : session_orders_that_fit(session, n_cancels);
 	struct msg_orders orders = { .session = session->id,
 				     .seq = session->lanes[SESSION_CONTROL].seq,
 				     .assigns = session->assigns.items,
@@ -142,17 +146,13 @@ void outbox_receipt(struct server *server, struct session *session)
 
 void outbox_news(struct server *server, struct session *session)
 {
-	struct served_run *run = runs_find(server, session->run);
+	const struct served_run *run = runs_find(server, session->run);
 	struct msg_run_event events[NEWS_EVENTS];
 	if (session->role != HELLO_CLIENT || !session->waits[SESSION_DATA] || !run)
 		return;
-	int fetched = runs_fetch(server, run, session->watch_from, events, NEWS_EVENTS, NEWS_BYTES);
-	if (fetched < 0) {
-		server_end_session(server, session, "its news cannot be read from the journal");
-		return;
-	}
-	size_t n = (size_t)fetched;
-	bool last = run->done && session->watch_from + n >= run->feed.end;
+	runs_feed(server, run, session);
+	size_t n = feed_fetch(&session->feed, session->watch_from, events, NEWS_EVENTS, NEWS_BYTES);
+	bool last = run->done && session->watch_from + n >= run->events;
 	if (!n && !last && clock_mono_us() < session->answer_by_us)
 		return;
 	struct msg_news news = { .session = session->id,
@@ -161,6 +161,9 @@ void outbox_news(struct server *server, struct session *session)
 				 .done = last,
 				 .events = events,
 				 .n_events = n };
-	if (!outbox_answer(server, session, SESSION_DATA, MSG_NEWS, &news))
+	bool told = outbox_answer(server, session, SESSION_DATA, MSG_NEWS, &news);
+	if (told && last)
+		runs_unwatch(server, session);
+	else if (!told)
 		server_end_session(server, session, "its news could not be sent");
 }

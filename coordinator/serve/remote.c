@@ -2,7 +2,9 @@
 /*
  * remote.c - the client of a coordinator elsewhere: hello, submit in pieces, then watch; every
  * answer is fed to the same reports a local run has. A lost connection is dialled again; silence
- * past the patience is exit 111.
+ * past the patience is exit 111. A coordinator that was restarted does not know the session: the
+ * client says hello again and goes on with its run, by name and from the event it needs next; or,
+ * not yet accepted, submits anew under the same token.
  */
 #include "coordinator/serve/remote.h"
 
@@ -21,12 +23,14 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 enum {
 	PATIENCE_US = 20000000, /* without any answer the coordinator is out of reach */
 	TICK_US = 100000,
 	PIECE_BYTES = 512 << 10,
+	REJOINS_MAX = 20, /* then the coordinator does not want us */
 };
 
 enum { CONTROL, DATA, LANES };
@@ -35,6 +39,9 @@ enum remote_state { SAYING_HELLO, SUBMITTING, WATCHING, OVER };
 
 struct remote {
 	const struct msg_submit *submit;
+	uint64_t token; /* of the submission, by chance */
+	char run[64];	/* its name, once it was accepted */
+	bool told_end;	/* its last event came */
 	struct loop *loop;
 	struct chan_client *chans[LANES];
 	struct lane_client lanes[LANES];
@@ -49,6 +56,7 @@ struct remote {
 	uint64_t session, next_event, heard_us, poll_us;
 	size_t submitted; /* programs sent so far */
 	unsigned interrupts;
+	unsigned rejoins; /* since the last news */
 	int exit_code;
 	struct err *err;
 };
@@ -98,6 +106,7 @@ static void say_hello(struct remote *remote)
 	struct msg_hello hello;
 	struct buf *frame = lane_client_begin(&remote->lanes[CONTROL], &seq);
 	hello_fill(&hello, HELLO_CLIENT, remote_client_name(name));
+	hello.resume = remote->session;
 	transmit(remote, CONTROL, guard_hello(&remote->guard, &hello, frame, remote->err), 0);
 }
 
@@ -139,6 +148,7 @@ static void submit_piece(struct remote *remote)
 		return;
 	}
 	piece.more = n < left;
+	piece.token = remote->token;
 	piece.session = remote->session;
 	piece.seq = seq;
 	remote->submitted += n;
@@ -150,8 +160,11 @@ static void watch(struct remote *remote)
 	uint64_t seq;
 	struct buf *frame = lane_client_begin(&remote->lanes[DATA], &seq);
 	send_message(remote, DATA, MSG_WATCH,
-		     &(struct msg_watch){
-			     .session = remote->session, .seq = seq, .from = remote->next_event },
+		     &(struct msg_watch){ .session = remote->session,
+					  .seq = seq,
+					  .run = str_of(remote->run),
+					  .token = remote->token,
+					  .from = remote->next_event },
 		     seq, frame);
 }
 
@@ -162,6 +175,7 @@ static void say_stop(struct remote *remote)
 	send_message(remote, CONTROL, MSG_STOP,
 		     &(struct msg_stop){ .session = remote->session,
 					 .seq = seq,
+					 .run = str_of(remote->run),
 					 .reason = STR_LIT("interrupted") },
 		     seq, frame);
 }
@@ -174,7 +188,15 @@ static void on_welcome(struct remote *remote, const struct msg_welcome *welcome)
 	}
 	remote->session = welcome->session;
 	remote->poll_us = welcome->poll_us;
+	if (remote->run[0]) {
+		remote->state = WATCHING;
+		watch(remote);
+		if (remote->interrupts)
+			say_stop(remote);
+		return;
+	}
 	remote->state = SUBMITTING;
+	remote->submitted = 0;
 	submit_piece(remote);
 }
 
@@ -184,6 +206,7 @@ static void on_accepted(struct remote *remote, const struct msg_accepted *accept
 		submit_piece(remote);
 		return;
 	}
+	snprintf(remote->run, sizeof(remote->run), "%.*s", STR_ARG(accepted->run));
 	remote->state = WATCHING;
 	watch(remote);
 }
@@ -192,19 +215,55 @@ static void on_news(struct remote *remote, const struct msg_news *news)
 {
 	for (size_t i = 0; i < news->n_events; i++) {
 		reports_event(remote->reports, &news->events[i]);
+		remote->told_end |= news->events[i].kind == MSG_RUN_FINISHED;
 		if (news->events[i].kind == MSG_RUN_FINISHED)
 			remote->exit_code = outcome_worse_exit(remote->exit_code,
 							       (int)news->events[i].exit_code);
 	}
 	remote->next_event = news->next;
+	remote->rejoins = 0;
+	if (news->done && !remote->told_end)
+		err_set(remote->err, -EIO,
+			"the coordinator could not go on with run %s: its log says why",
+			remote->run);
 	if (news->done)
-		finish(remote, EXIT_CODE_OK);
+		finish(remote, remote->told_end ? EXIT_CODE_OK : EXIT_CODE_INCOMPLETE);
 	else
 		watch(remote);
 }
 
-static void on_refused(struct remote *remote, const struct msg_refused *refused)
+/* The coordinator was restarted, or gave this session up. */
+static void join_again(struct remote *remote)
 {
+	uint64_t seq;
+	LOG_INFO("session_unknown", "saying hello again");
+	lane_client_begin(&remote->lanes[DATA], &seq); /* gives up what was asked there */
+	remote->state = SAYING_HELLO;
+	remote->rejoins++;
+	say_hello(remote);
+}
+
+/*
+ * A coordinator that does not know a session cannot seal what it says of it. With keys, what comes
+ * in the clear may be anybody's: it ends a first attempt to join, makes a session say hello again,
+ * and nothing more.
+ */
+static void on_refused(struct remote *remote, const struct msg_refused *refused, bool sealed)
+{
+	bool ours = remote->session && refused->session == remote->session &&
+		    refused->code == EXIT_CODE_INCOMPLETE;
+	bool patient = !sealed && remote->rejoins < REJOINS_MAX;
+	if (ours && patient) {
+		if (remote->state != SAYING_HELLO) /* else it is the other lane's word for it */
+			join_again(remote);
+		return;
+	}
+	if (remote->session && remote->guard.identity && patient) {
+		LOG_WARN("refused_in_the_clear", "text=%.*s; still trying",
+			 (int)(refused->text.len < 400 ? refused->text.len : 400),
+			 refused->text.data);
+		return;
+	}
 	err_set(remote->err, -EPROTO, "the coordinator refused: %.*s", STR_ARG(refused->text));
 	finish(remote, refused->code ? (int)refused->code : EXIT_CODE_INCOMPLETE);
 }
@@ -248,7 +307,7 @@ static void on_frame(struct remote *remote, int lane, struct str frame)
 	else if (type == MSG_NEWS && remote->state == WATCHING)
 		on_news(remote, message);
 	else if (type == MSG_REFUSED)
-		on_refused(remote, message);
+		on_refused(remote, message, remote->guard.identity && trust == GUARD_TRUSTED);
 }
 
 static void receive(struct remote *remote, int lane)
@@ -356,6 +415,14 @@ static void tear_down(struct remote *remote)
 	arena_done(&remote->arena);
 }
 
+static uint64_t random_token(void)
+{
+	uint64_t token = 0;
+	while (!token && getrandom(&token, sizeof(token), 0) == (ssize_t)sizeof(token))
+		token &= INT64_MAX;
+	return token;
+}
+
 int remote_check_address(const char *url, bool insecure, struct err *err)
 {
 	int r = chan_address_check(url, err);
@@ -372,6 +439,7 @@ int remote_run(const struct remote_options *where, const struct embed_options *o
 {
 	struct err own = { 0 };
 	struct remote remote = { .submit = submit,
+				 .token = random_token(),
 				 .err = err ? err : &own,
 				 .heard_us = clock_mono_us() };
 	if (remote_check_address(where->url, where->insecure, remote.err) < 0)

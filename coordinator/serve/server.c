@@ -19,7 +19,8 @@
 #include <sys/random.h>
 
 enum {
-	STALL_US = 3000000, /* steps are at most 1 s apart, unless this process was stopped */
+	STALL_US = 3000000,   /* steps are at most 1 s apart, unless this process was stopped */
+	HELD_BYTES = 1 << 30, /* decided and not written yet; more than a round can bring */
 	CLIENT_LOST_US = 60000000, /* a client not heard for so long has gone: its run is stopped */
 };
 
@@ -31,21 +32,9 @@ uint64_t server_random(void)
 	return value;
 }
 
-void server_end_session(struct server *server, struct session *session, const char *why)
+static void drop_session(struct server *server, struct session *session)
 {
-	LOG_DEBUG("session_ended", "name=%s why=%s", session->name, why);
-	if (session->worker)
-		core_worker_left(server->core, clock_mono_us(), session->worker, why);
-	struct served_run *run = runs_find(server, session->run);
-	if (run) {
-		run->client = 0;
-		feed_done(&run->feed);
-		if (run->done)
-			*run = server->runs.items[--server->runs.len];
-		else
-			core_run_stop(server->core, clock_mono_us(), run->number,
-				      "its client is gone", EXIT_CODE_INCOMPLETE, true);
-	}
+	runs_unwatch(server, session);
 	for (int lane = 0; lane < SESSION_LANES; lane++)
 		if (session->waits[lane])
 			chan_server_drop(server->chans[lane], &session->parked[lane]);
@@ -55,11 +44,23 @@ void server_end_session(struct server *server, struct session *session, const ch
 	session_free(&server->sessions, session);
 }
 
+void server_end_session(struct server *server, struct session *session, const char *why)
+{
+	LOG_DEBUG("session_ended", "name=%s why=%s", session->name, why);
+	if (session->worker)
+		core_worker_left(server->core, clock_mono_us(), session->worker, why);
+	drop_session(server, session);
+}
+
 void server_take_over(struct server *server, struct session *before, struct session *session)
 {
+	LOG_DEBUG("session_replaced", "name=%s", before->name);
 	session->leaves = before->leaves;
 	session->evict_us = before->evict_us;
-	server_end_session(server, before, "it said hello again");
+	if (before->worker)
+		core_worker_away(server->core, clock_mono_us(), before->worker,
+				 "it said hello again");
+	drop_session(server, before);
 }
 
 static void on_timer(void *data)
@@ -159,18 +160,15 @@ static void look(struct server *server, void (*at)(struct server *server, struct
 	}
 }
 
-/* All were looked at. Those whose receipts wait for a store in trouble are looked at again. */
+/* All were looked at. */
 static void forget_todo(struct server *server)
 {
-	size_t kept = 0;
 	for (size_t i = 0; i < server->todo.len; i++) {
 		struct session *session = session_find(&server->sessions, server->todo.items[i]);
-		if (session && session->receipt_due)
-			server->todo.items[kept++] = session->id;
-		else if (session)
+		if (session)
 			session->looked_at = false;
 	}
-	server->todo.len = kept;
+	server->todo.len = 0;
 }
 
 void server_step(void *data)
@@ -184,13 +182,16 @@ void server_step(void *data)
 		core_tick(server->core, now);
 	door_tend(server, now);
 	take_dues(server, now);
+	runs_stop_unwatched(server, CLIENT_LOST_US);
 	outbox_drain(server);
-	look(server, outbox_orders);
 	runs_commit(server);
-	if (!server->options.must_store || !store_pending_bytes(server->options.store))
+	server->taken_bytes = 0;
+	look(server, outbox_orders);
+	if (!server->full) { /* else they are looked at again once there is room */
 		look(server, outbox_receipt);
-	look(server, outbox_news);
-	forget_todo(server);
+		look(server, outbox_news);
+		forget_todo(server);
+	}
 	arm_timer(server);
 }
 
@@ -206,7 +207,12 @@ int server_new(struct loop *loop, const struct server_options *options, struct s
 	server->options = *options;
 	buf_init(&server->frame, LIMIT_RECEIVE_BYTES);
 	server->poll_us = SERVER_POLL_US;
-	server->core = core_new(&(struct core_options){ .seed = server_random() });
+	server->core = core_new(&(struct core_options){
+		.seed = server_random(),
+		.serial = clock_wall_us() / 1000, /* above those of whoever served before us */
+		.journal = options->must_store });
+	if (options->must_store)
+		store_hold(options->store, HELD_BYTES);
 	int r = server->core ? 0 : err_set(err, -ENOMEM, "no memory for a coordinator");
 	for (int lane = 0; r == 0 && lane < SESSION_LANES; lane++)
 		r = chan_server_new(&server->chans[lane], err);
@@ -236,7 +242,7 @@ void server_free(struct server *server)
 	}
 	loop_timer_free(server->timer);
 	for (size_t i = 0; i < server->runs.len; i++)
-		feed_done(&server->runs.items[i].feed);
+		free(server->runs.items[i].watchers.items);
 	free(server->runs.items);
 	free(server->todo.items);
 	dues_done(&server->dues);
@@ -260,7 +266,7 @@ int server_listen(struct server *server, const char *url, struct err *err)
 
 int server_submit(struct server *server, const struct msg_submit *submit, struct err *err)
 {
-	return runs_start(server, submit, true, 0, NULL, err) ? 0 : -EINVAL;
+	return runs_start(server, submit, NULL, err) ? 0 : -EINVAL;
 }
 
 void server_configure(struct server *server, const struct server_limits *limits)

@@ -51,6 +51,12 @@ int server_new(struct loop *loop, const struct server_options *options, struct s
 /* Close all endpoints and free. Accepts NULL. Runs in progress are forgotten. */
 void server_free(struct server *server);
 
+/*
+ * Go on with the runs that another server began on this store and did not finish: before the first
+ * server_listen. 0, or -errno with err; a run whose journal makes no sense is closed and logged.
+ */
+int server_restore(struct server *server, struct err *err);
+
 /* Serve control at `url` and data at the address that belongs to it. 0 or -errno with err. */
 int server_listen(struct server *server, const char *url, struct err *err);
 

@@ -23,6 +23,8 @@ static void done(struct session *session)
 	free(session->cancels.items);
 	free(session->programs.items);
 	passport_free(session->passport);
+	free(session->pieces.items);
+	feed_done(&session->feed);
 	free(session);
 }
 
@@ -51,6 +53,7 @@ struct session *session_new(struct sessions *sessions, const struct msg_hello *h
 	session->role = (enum hello_role)hello->role;
 	session->access = session->role == HELLO_WORKER ? KEYRING_WORKER : KEYRING_OPERATE;
 	session->slots = hello->slots;
+	session->resume = hello->resume;
 	session->heard_us = now_us;
 	session->name = str_dup(hello->name);
 	struct msg_hello copy = { 0 };
@@ -75,6 +78,18 @@ struct session *session_find(const struct sessions *sessions, uint64_t id)
 	    sessions->table.items[place]->id != id)
 		return NULL;
 	return sessions->table.items[place];
+}
+
+uint64_t session_presence(const struct session *session, uint64_t id)
+{
+	uint8_t hash[CIPHER_HASH_BYTES];
+	uint64_t presence;
+	if (!session->passport)
+		return id;
+	cipher_hash((struct str){ (const char *)session->passport->key, CIPHER_KEY_BYTES },
+		    (struct str){ (const char *)&id, sizeof(id) }, hash);
+	memcpy(&presence, hash, sizeof(presence));
+	return presence >> 1 | 1;
 }
 
 bool session_is_pending(const struct session *session)

@@ -35,6 +35,8 @@ struct session {
 	uint64_t answer_by_us;	   /* of the parked poll or watch */
 	uint64_t heard_us;
 	uint64_t missed_us; /* when it is looked whether it was heard */
+	uint64_t resume;    /* the session it had before, until all is known that it brings from
+			     * there */
 	uint64_t worker;    /* the core's number, 0 before its first poll */
 	bool receipt_due;   /* answer the data lane after the commit */
 	bool drain_told, draining;
@@ -54,11 +56,17 @@ struct session {
 	struct {
 		struct msg_program *items;
 		size_t len, cap;
-	} programs;		   /* of a submission in pieces */
+	} programs; /* of a submission in pieces */
+	struct {
+		struct str *items;
+		size_t len, cap;
+	} pieces;		   /* ... and how they are stored */
 	enum keyring_role access;  /* what it may do */
 	struct passport *passport; /* its keys; NULL: it speaks in the clear */
 	uint64_t watch_from;
-	uint64_t run; /* a client's, the core's number */
+	uint64_t run;	  /* a client's, the key of a served run; 0: none */
+	bool owns;	  /* it submitted that run, or knows its token */
+	struct feed feed; /* its events: from watch_from on, as far as they were fetched */
 };
 
 struct sessions {
@@ -77,6 +85,13 @@ struct session *session_new(struct sessions *sessions, const struct msg_hello *h
 
 /* The session `id`, or NULL. */
 struct session *session_find(const struct sessions *sessions, uint64_t id);
+
+/*
+ * What the core and the journal call the presence of this session's peer as session `id`, its own
+ * or one it had before. With keys it is made of the key too: whoever names another's session in
+ * `resume` names nothing, also at a coordinator that was restarted and knows no session.
+ */
+uint64_t session_presence(const struct session *session, uint64_t id);
 
 /* Did only a hello come yet, perhaps a replay? Such a session does not count. */
 bool session_is_pending(const struct session *session);

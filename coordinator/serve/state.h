@@ -17,6 +17,7 @@
 #include "coordinator/serve/session.h"
 #include "protocol/wire/chan.h"
 #include "protocol/wire/ids.h"
+#include "protocol/wire/outcome.h"
 #include "protocol/wire/seal.h"
 
 enum {
@@ -26,15 +27,22 @@ enum {
 	SERVER_POLLS_PER_LEASE = 6,
 };
 
-/* A run of the core, and where its events go. */
+/* A run, and where its events go. One that is over stays while somebody watches it. */
 struct served_run {
-	uint64_t number; /* the core's; 0: free */
-	char name[IDS_RUN_BYTES];
+	uint64_t key;	 /* ours, never 0 */
+	uint64_t number; /* the core's; 0: it is over */
+	char name[STORE_NAME_BYTES];
+	uint64_t token;	 /* its client's, 0: none */
 	uint64_t stored; /* the store's number */
 	bool in_store, mine, done;
+	bool to_close; /* over, and the store has to be told once all of it is written */
 	int exit_code;
-	uint64_t client;  /* session that watches; 0: none */
-	struct feed feed; /* for the client */
+	uint64_t events; /* so far: the number of the next */
+	struct {
+		uint64_t *items;
+		size_t len, cap;
+	} watchers;	       /* sessions */
+	uint64_t unwatched_us; /* since when nobody watches */
 };
 
 struct server {
@@ -57,8 +65,11 @@ struct server {
 	} runs;
 	struct buf frame;
 	struct arena arena; /* of the message being handled */
-	bool draining, store_failed, commit_due;
+	bool draining, store_failed;
+	bool full; /* what was decided could not be written: nothing new is taken until it is */
 	size_t receipts_due;
+	size_t taken_bytes;  /* of requests, since the last step */
+	uint64_t keys;	     /* of runs */
 	uint64_t stepped_us; /* the last step; 0: none yet */
 };
 
@@ -74,11 +85,16 @@ struct request {
 /* A number nobody can guess. */
 uint64_t server_random(void);
 
-/* The peer is gone: its worker's attempts are lost, its run is stopped. Frees the session. */
+/*
+ * The peer is gone: its worker's attempts are lost, its run has one watcher less. Frees the
+ * session.
+ */
 void server_end_session(struct server *server, struct session *session, const char *why);
 
-/* The peer of `before` said hello again, as `session`: what operators decided about it goes on, all
- * else of it ends. Frees `before`. */
+/*
+ * The peer of `before` said hello again, as `session`: its attempts wait for it, and what operators
+ * decided about it goes on. Frees `before`.
+ */
 void server_take_over(struct server *server, struct session *before, struct session *session);
 
 /*
@@ -142,30 +158,42 @@ int knock_enrol(struct server *server, struct session *session, struct err *err)
 
 /* ---- runs.c ---- */
 
-/* The run with the core's number, or NULL; 0 is none. */
-struct served_run *runs_find(struct server *server, uint64_t number);
+/* The run with our key, or with the core's number, or NULL; 0 is none. Valid until one begins or
+ * is forgotten. */
+struct served_run *runs_find(struct server *server, uint64_t key);
+struct served_run *runs_of_core(struct server *server, uint64_t number); /* as runs_find */
 
 /*
- * Start a run: of this process when `mine`, else of the session `client`. Its number with its name
- * in ret_name (may be NULL), or 0 with err.
+ * Start a run of this process (`client` NULL), or of a client from its session's pieces, who gets
+ * the same run again for the same token. A client's is in the audit log and durable when it
+ * returns, where there are a log and a store. NULL with err.
  */
-uint64_t runs_start(struct server *server, const struct msg_submit *submit, bool mine,
-		    uint64_t client, char *ret_name, struct err *err);
+struct served_run *runs_start(struct server *server, const struct msg_submit *submit,
+			      const struct session *client, struct err *err);
 
-/* An event of a run, or its end, from the core: to the store and to whoever watches. */
+/* The run called `name`, also one that is over and stored. NULL: there is none. */
+struct served_run *runs_named(struct server *server, struct str name);
+
+/* A session watches a run, or does not any more. */
+void runs_watch(struct server *server, struct served_run *run, struct session *session);
+void runs_unwatch(struct server *server, struct session *session); /* as runs_watch */
+
+/* Stop the runs that nobody has watched for `patience_us`. */
+void runs_stop_unwatched(struct server *server, uint64_t patience_us);
+
+/* What the core did about a run: an event, a decision, the end. To the store and to watchers. */
 void runs_event(struct server *server, const struct core_action *action);
-void runs_finish(struct server *server, const struct core_action *action); /* as runs_event */
+void runs_decision(struct server *server, const struct core_action *action); /* as runs_event */
+void runs_finish(struct server *server, const struct core_action *action);   /* as runs_event */
 
-/*
- * Copy a run's events from number `from` on, as feed_fetch: from memory, or from the journal for a
- * client that fell behind. Valid until the next event, or use of the server's arena. How many, or
- * -errno when the journal cannot be read. May block on the disk.
- */
-int runs_fetch(struct server *server, struct served_run *run, uint64_t from,
-	       struct msg_run_event *events, size_t max, size_t max_bytes);
-
-/* Make durable what was given to the store. */
+/* Make durable what was given to the store, then close there what is over. */
 void runs_commit(struct server *server);
+
+/* Make a session's feed hold events from watch_from on, as many as are there and fit. */
+void runs_feed(struct server *server, const struct served_run *run, struct session *session);
+
+/* A run to be served; NULL on no memory. The caller sets the rest. */
+struct served_run *runs_add(struct server *server, const char *name);
 
 /* ---- outbox.c ---- */
 

@@ -29,9 +29,12 @@ static const struct sim_worker *spec_of(const struct sim *sim, uint32_t worker)
 
 /* ---- events on their way to the core ---- */
 
-static void hand_in(struct sim *sim, uint64_t number, const struct msg_event *event)
+static void hand_in(struct sim *sim, uint32_t worker, uint64_t number,
+		    const struct msg_event *event)
 {
 	const struct sim_observer *observer = sim->world->observer;
+	if (sim->world->restart > 0 && VEC_PUSH(&sim->crew[worker].unacked, *event) < 0)
+		sim->out_of_memory = true;
 	int times = chance(sim, sim->world->duplicate) ? 2 : 1;
 	while (times--) {
 		if (observer && observer->event)
@@ -44,16 +47,20 @@ static void hand_in(struct sim *sim, uint64_t number, const struct msg_event *ev
 static void send(struct sim *sim, uint32_t worker, const struct msg_event *event)
 {
 	struct sim_crew_member *member = &sim->crew[worker];
-	if (!member->silent)
-		hand_in(sim, member->number, event);
-	else if (spec_of(sim, worker)->back_us && VEC_PUSH(&member->unsent, *event) < 0)
+	if (!member->silent && !member->away)
+		hand_in(sim, worker, member->number, event);
+	else if ((!member->silent || spec_of(sim, worker)->back_us) &&
+		 VEC_PUSH(&member->unsent, *event) < 0)
 		sim->out_of_memory = true;
 }
 
-static struct msg_event event_of(const struct sim_shard *shard, enum msg_event_kind kind)
+/* Numbered where coordinators die; elsewhere doubles have to be told by what they say. */
+static struct msg_event event_of(const struct sim *sim, struct sim_shard *shard,
+				 enum msg_event_kind kind)
 {
 	return (struct msg_event){
 		.kind = kind,
+		.seq = sim->world->restart > 0 ? ++shard->seq : 0,
 		.attempt = shard->attempt,
 		.epoch = shard->epoch,
 		.slot = 0,
@@ -85,9 +92,9 @@ static void free_shard(struct sim *sim, uint32_t place)
 
 static void close_shard(struct sim *sim, uint32_t place, enum msg_close_cause cause)
 {
-	const struct sim_shard *shard = &sim->shards.items[place];
+	struct sim_shard *shard = &sim->shards.items[place];
 	uint32_t worker = shard->worker;
-	struct msg_event event = event_of(shard, MSG_EVENT_CLOSED);
+	struct msg_event event = event_of(sim, shard, MSG_EVENT_CLOSED);
 	event.cause = cause;
 	event.processes = 1;
 	event.startup_us = cause == MSG_CLOSE_FINE ? program_of(sim, shard)->startup_us : 0;
@@ -98,17 +105,17 @@ static void close_shard(struct sim *sim, uint32_t place, enum msg_close_cause ca
 
 static void finish_listing(struct sim *sim, uint32_t place)
 {
-	const struct sim_shard shard = sim->shards.items[place];
-	const struct sim_program *program = program_of(sim, &shard);
-	struct sim_listing *listing = &sim->listings[shard.run][shard.program];
+	struct sim_shard *shard = &sim->shards.items[place];
+	const struct sim_program *program = program_of(sim, shard);
+	struct sim_listing *listing = &sim->listings[shard->run][shard->program];
 	bool bad = listing->failures < program->bad_listings;
 	listing->failures += bad;
 	for (size_t at = 0; !bad && at < program->n_cases; at += LIMIT_LISTED) {
-		struct msg_event event = event_of(&shard, MSG_EVENT_LISTED);
+		struct msg_event event = event_of(sim, shard, MSG_EVENT_LISTED);
 		event.listed = listing->items + at;
 		event.n_listed = program->n_cases - at < LIMIT_LISTED ? program->n_cases - at
 								      : LIMIT_LISTED;
-		send(sim, shard.worker, &event);
+		send(sim, shard->worker, &event);
 	}
 	close_shard(sim, place, bad ? (enum msg_close_cause)program->list_cause : MSG_CLOSE_FINE);
 }
@@ -123,7 +130,7 @@ static void begin_case(struct sim *sim, uint32_t place, uint64_t delay_us)
 	shard->duration_us = scaled(sim, shard->worker,
 				    (uint64_t)((double)of->duration_us * noise));
 	uint64_t due = delay_us + sim->world->case_us + shard->duration_us, life = shard->life;
-	struct msg_event event = event_of(shard, MSG_EVENT_STARTED);
+	struct msg_event event = event_of(sim, shard, MSG_EVENT_STARTED);
 	send(sim, shard->worker, &event);
 	sim_due(sim, SIM_DUE_STEP, place, due, life);
 }
@@ -133,7 +140,7 @@ static bool end_case(struct sim *sim, uint32_t place)
 {
 	struct sim_shard *shard = &sim->shards.items[place];
 	struct sim_truth *truth = &sim->truths[shard->cases.items[shard->at].truth];
-	struct msg_event event = event_of(shard, MSG_EVENT_ENDED);
+	struct msg_event event = event_of(sim, shard, MSG_EVENT_ENDED);
 	event.outcome = truth->attempts++ < truth->of->spoiled ? truth->of->outcome : OUTCOME_PASS;
 	event.duration_us = shard->duration_us;
 	shard->at++;
@@ -192,7 +199,7 @@ static uint32_t program_at(const struct msg_program *program)
 	return at;
 }
 
-void crew_assign(struct sim *sim, const struct core_action *action)
+void crew_assign(struct sim *sim, const struct core_action *action, size_t run)
 {
 	const struct msg_assign *assign = action->assign;
 	uint32_t worker, place = new_shard(sim);
@@ -206,11 +213,11 @@ void crew_assign(struct sim *sim, const struct core_action *action)
 	shard->attempt = assign->attempt;
 	shard->epoch = assign->epoch;
 	shard->worker = worker;
-	shard->run = (uint32_t)sim_find_run(sim, action->run);
+	shard->run = (uint32_t)run;
 	shard->program = program_at(assign->program);
 	shard->list = assign->list;
 	shard->under_way = false;
-	shard->at = 0;
+	shard->at = shard->seq = 0;
 	for (size_t i = 0; i < assign->n_cases; i++) {
 		struct sim_shard_case item = { .index = (uint32_t)assign->cases[i].index };
 		ASSERT(assign->cases[i].detail.len == sizeof(item.truth));
@@ -247,26 +254,27 @@ static void send_unsent(struct sim *sim, uint32_t worker, uint64_t before)
 	struct sim_crew_member *member = &sim->crew[worker];
 	for (size_t i = 0; i < member->unsent.len; i++) {
 		if (before && member->number != before)
-			hand_in(sim, before, &member->unsent.items[i]);
-		hand_in(sim, member->number, &member->unsent.items[i]);
+			hand_in(sim, worker, before, &member->unsent.items[i]);
+		hand_in(sim, worker, member->number, &member->unsent.items[i]);
 	}
 	member->unsent.len = 0;
 }
 
-static void join(struct sim *sim, uint32_t worker)
+/* It gets a number of the core. */
+static void enter(struct sim *sim, uint32_t worker)
 {
 	const struct sim_observer *observer = sim->world->observer;
 	struct sim_crew_member *member = &sim->crew[worker];
-	uint64_t before = member->number;
 	char name[32];
 	snprintf(name, sizeof(name), "%u", worker);
-	member->silent = false;
+	member->session = ++sim->sessions;
 	member->number = core_worker_joined(sim->core, sim->now_us,
 					    &(struct core_worker_spec){
 						    .name = str_of(name),
 						    .slots = spec_of(sim, worker)->slots,
 						    .tags = spec_of(sim, worker)->tags,
-						    .n_tags = spec_of(sim, worker)->n_tags });
+						    .n_tags = spec_of(sim, worker)->n_tags,
+						    .session = member->session });
 	if (!member->number ||
 	    map_put(&sim->numbers,
 		    (struct str){ (const char *)&member->number, sizeof(member->number) },
@@ -274,18 +282,105 @@ static void join(struct sim *sim, uint32_t worker)
 		sim->out_of_memory = true;
 	if (observer && observer->joined)
 		observer->joined(observer->data, member->number, worker);
+	if (member->drained)
+		core_worker_drain(sim->core, sim->now_us, member->number, true);
+}
+
+static void join(struct sim *sim, uint32_t worker)
+{
+	struct sim_crew_member *member = &sim->crew[worker];
+	uint64_t before = member->number;
+	member->silent = member->away = false;
+	enter(sim, worker);
 	core_worker_ready(sim->core, sim->now_us, member->number);
 	send_unsent(sim, worker, before);
 }
 
-void crew_left(struct sim *sim, struct str name)
+static void free_or_adopt(struct sim *sim, uint32_t worker)
 {
 	const struct sim_observer *observer = sim->world->observer;
+	uint64_t number = sim->crew[worker].number;
+	for (uint32_t place = 0; place < sim->shards.len; place++) {
+		const struct sim_shard *shard = &sim->shards.items[place];
+		if (!shard->life || shard->worker != worker)
+			continue;
+		if (!core_attempt_is_orphan(sim->core, shard->attempt, shard->epoch)) {
+			free_shard(sim, place);
+			continue;
+		}
+		if (observer && observer->adopted)
+			observer->adopted(observer->data, shard->attempt, number);
+		core_worker_adopt(sim->core, sim->now_us, number, shard->attempt, shard->epoch);
+	}
+}
+
+/*
+ * Its coordinator is another one: it says hello, shows what it runs, and a little later says what
+ * it had to keep.
+ */
+static void rejoin(struct sim *sim, uint32_t worker)
+{
+	struct sim_crew_member *member = &sim->crew[worker];
+	uint64_t before = member->session;
+	if (member->silent || member->rejoined)
+		return; /* it will find out when it is back */
+	member->rejoined = true;
+	enter(sim, worker);
+	free_or_adopt(sim, worker);
+	core_worker_ready(sim->core, sim->now_us, member->number);
+	sim_due(sim, SIM_DUE_SPOOL, worker, rng_below(&sim->rng, 500000), sim->restarts);
+	member->before = before;
+}
+
+static void empty_spool(struct sim *sim, uint32_t worker)
+{
+	struct sim_crew_member *member = &sim->crew[worker];
+	member->away = false;
+	if (member->silent)
+		return;
+	send_unsent(sim, worker, 0);
+	if (member->before)
+		core_session_over(sim->core, sim->now_us, member->before);
+}
+
+void crew_orphaned(struct sim *sim)
+{
+	for (uint32_t worker = 0; worker < sim->world->n_workers; worker++) {
+		struct sim_crew_member *member = &sim->crew[worker];
+		if (!member->number || (member->silent && !spec_of(sim, worker)->back_us))
+			continue;
+		size_t n = member->unacked.len;
+		if (VEC_RESERVE(&member->unacked, member->unsent.len) < 0) {
+			sim->out_of_memory = true;
+			return;
+		}
+		for (size_t i = 0; i < member->unsent.len; i++)
+			member->unacked.items[n + i] = member->unsent.items[i];
+		member->unacked.len += member->unsent.len;
+		member->unsent.len = 0;
+		for (size_t i = 0; i < member->unacked.len; i++)
+			if (VEC_PUSH(&member->unsent, member->unacked.items[i]) < 0)
+				sim->out_of_memory = true;
+		member->unacked.len = 0;
+		member->away = true;
+		member->rejoined = false;
+		sim_due(sim, SIM_DUE_REJOIN, worker, 1 + rng_below(&sim->rng, 3000000),
+			sim->restarts);
+	}
+}
+
+void crew_acknowledged(struct sim *sim)
+{
+	for (size_t i = 0; i < sim->world->n_workers; i++)
+		sim->crew[i].unacked.len = 0;
+}
+
+uint64_t crew_number(const struct sim *sim, struct str name)
+{
 	uint64_t worker;
 	int r = str_parse_u64(name, 0, sim->world->n_workers, &worker);
 	ASSERT(r == 0);
-	if (observer && observer->left)
-		observer->left(observer->data, sim->now_us, sim->crew[worker].number);
+	return sim->crew[worker].number;
 }
 
 /* Its processes are gone: no shard of it goes on. */
@@ -313,6 +408,11 @@ static void fall_silent(struct sim *sim, uint32_t worker)
 static void come_back(struct sim *sim, uint32_t worker)
 {
 	const struct sim_worker *spec = spec_of(sim, worker);
+	if (sim->crew[worker].away) {
+		sim->crew[worker].silent = false;
+		sim_due(sim, SIM_DUE_REJOIN, worker, 0, sim->restarts);
+		return;
+	}
 	if (!spec->proven && sim->now_us - spec->silent_us < SIM_LEASE_US - sim->world->beat_us) {
 		sim->crew[worker].silent = false;
 		send_unsent(sim, worker, 0);
@@ -326,7 +426,7 @@ static void come_back(struct sim *sim, uint32_t worker)
 
 static void beat(struct sim *sim, uint32_t worker)
 {
-	if (!sim->crew[worker].silent)
+	if (!sim->crew[worker].silent && (!sim->crew[worker].away || sim->crew[worker].rejoined))
 		core_worker_ready(sim->core, sim->now_us, sim->crew[worker].number);
 	sim_due(sim, SIM_DUE_BEAT, worker, sim->world->beat_us, 0);
 }
@@ -337,7 +437,16 @@ void crew_due(struct sim *sim, const struct agenda_item *item)
 	case SIM_DUE_JOIN: join(sim, item->what); return;
 	case SIM_DUE_SILENT: fall_silent(sim, item->what); return;
 	case SIM_DUE_BACK: come_back(sim, item->what); return;
+	case SIM_DUE_REJOIN:
+		if (item->check == sim->restarts && sim->crew[item->what].away)
+			rejoin(sim, item->what);
+		return;
+	case SIM_DUE_SPOOL:
+		if (item->check == sim->restarts)
+			empty_spool(sim, item->what);
+		return;
 	case SIM_DUE_DRAIN:
+		sim->crew[item->what].drained = true;
 		core_worker_drain(sim->core, sim->now_us, sim->crew[item->what].number, true);
 		if (spec_of(sim, item->what)->evict_us)
 			core_worker_evict(sim->core, sim->now_us, sim->crew[item->what].number,
@@ -362,8 +471,10 @@ void crew_done(struct sim *sim)
 {
 	for (size_t i = 0; i < sim->shards.len; i++)
 		free(sim->shards.items[i].cases.items);
-	for (size_t i = 0; sim->crew && i < sim->world->n_workers; i++)
+	for (size_t i = 0; sim->crew && i < sim->world->n_workers; i++) {
 		free(sim->crew[i].unsent.items);
+		free(sim->crew[i].unacked.items);
+	}
 	free(sim->shards.items);
 	free(sim->free_shards.items);
 	free(sim->crew);

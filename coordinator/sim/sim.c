@@ -65,7 +65,9 @@ static int fill_truths(struct sim *sim)
 	sim->listings = calloc(world->n_runs + 1, sizeof(struct sim_listing *));
 	sim->run_numbers = calloc(world->n_runs + 1, sizeof(*sim->run_numbers));
 	sim->crew = calloc(world->n_workers + 1, sizeof(*sim->crew));
-	if (!sim->truths || !sim->truth_ids || !sim->listings || !sim->run_numbers || !sim->crew)
+	sim->submissions = calloc(world->n_runs + 1, sizeof(*sim->submissions));
+	if (!sim->truths || !sim->truth_ids || !sim->listings || !sim->run_numbers || !sim->crew ||
+	    !sim->submissions)
 		return -ENOMEM;
 	for (size_t r = 0; r < world->n_runs; r++) {
 		const struct sim_run *run = &world->runs[r];
@@ -121,6 +123,8 @@ static int submit(struct sim *sim, uint32_t at, struct err *err)
 	submission.n_programs = run->n_programs;
 	char name[32];
 	snprintf(name, sizeof(name), "%u", at);
+	if (sim->world->restart > 0)
+		sim->submissions[at] = submission; /* all it points to lives as long as the world */
 	sim->run_numbers[at] = core_run_submit(sim->core, sim->now_us, &submission, name,
 					       run->history, err);
 	return sim->run_numbers[at] ? 0 : -EINVAL;
@@ -141,31 +145,49 @@ static void note_event(struct sim_result *result, const struct msg_run_event *ev
 	}
 }
 
-static void drain(struct sim *sim)
+void sim_perform(struct sim *sim, const struct sim_pending *item, bool deliver)
 {
 	const struct sim_observer *observer = sim->world->observer;
-	struct core_action action;
-	while (core_next_action(sim->core, &action)) {
-		size_t run = sim_find_run(sim, action.run);
-		ASSERT(run < sim->world->n_runs);
-		if (observer && observer->action)
-			observer->action(observer->data, sim->now_us, &action);
-		switch (action.kind) {
-		case CORE_ACTION_ASSIGN: crew_assign(sim, &action); break;
-		case CORE_ACTION_CANCEL: crew_cancel(sim, &action); break;
-		case CORE_ACTION_EVENT:
-			if (action.event->kind == MSG_RUN_WORKER_LEFT)
-				crew_left(sim, action.event->worker);
-			note_event(&sim->results[run], action.event);
-			break;
-		case CORE_ACTION_RUN_DONE:
-			sim->results[run].ended = true;
-			sim->results[run].exit_code = action.exit_code;
-			sim->results[run].steps = core_run_status(sim->core, action.run).steps;
-			sim->ended++;
-			break;
-		}
+	const struct core_action *action = &item->action;
+	bool order = action->kind == CORE_ACTION_ASSIGN || action->kind == CORE_ACTION_CANCEL;
+	if (order && !deliver)
+		return;
+	if (observer && observer->action)
+		observer->action(observer->data, sim->now_us, action);
+	switch (action->kind) {
+	case CORE_ACTION_ASSIGN: crew_assign(sim, action, item->run); break;
+	case CORE_ACTION_CANCEL: crew_cancel(sim, action); break;
+	case CORE_ACTION_EVENT:
+		if (item->left && observer && observer->left)
+			observer->left(observer->data, sim->now_us, item->left);
+		note_event(&sim->results[item->run], action->event);
+		break;
+	case CORE_ACTION_DECISION: break;
+	case CORE_ACTION_RUN_DONE:
+		sim->results[item->run].ended = true;
+		sim->results[item->run].exit_code = action->exit_code;
+		sim->results[item->run].steps = core_run_status(sim->core, action->run).steps;
+		sim->ended++;
+		break;
 	}
+}
+
+static int drain(struct sim *sim, struct err *err)
+{
+	struct sim_pending item = { 0 };
+	while (core_next_action(sim->core, &item.action)) {
+		const struct msg_run_event *event = item.action.event;
+		bool left = item.action.kind == CORE_ACTION_EVENT &&
+			    event->kind == MSG_RUN_WORKER_LEFT;
+		item.run = sim_find_run(sim, item.action.run);
+		item.left = left ? crew_number(sim, event->worker) : 0;
+		ASSERT(item.run < sim->world->n_runs);
+		if (sim->world->restart > 0)
+			rebirth_keep(sim, &item);
+		else
+			sim_perform(sim, &item, true);
+	}
+	return sim->world->restart > 0 ? rebirth_settle(sim, err) : 0;
 }
 
 static int happen(struct sim *sim, const struct agenda_item *item, struct err *err)
@@ -185,6 +207,8 @@ static int happen(struct sim *sim, const struct agenda_item *item, struct err *e
 	case SIM_DUE_DRAIN:
 	case SIM_DUE_BEAT:
 	case SIM_DUE_STEP:
+	case SIM_DUE_REJOIN:
+	case SIM_DUE_SPOOL:
 	case SIM_DUE_CANCEL: crew_due(sim, item); return 0;
 	}
 	ASSERT_NOT_REACHED();
@@ -221,7 +245,9 @@ static int loop(struct sim *sim, struct err *err)
 			if (r < 0)
 				return r;
 		}
-		drain(sim);
+		int r = drain(sim, err);
+		if (r < 0)
+			return r;
 	}
 	return sim->out_of_memory ? err_set(err, -ENOMEM, "no memory for the simulation") : 0;
 }
@@ -230,7 +256,9 @@ int sim_world_run(const struct sim_world *world, struct sim_result *ret_results,
 		  struct sim_cost *ret_cost, struct err *err)
 {
 	struct sim sim = { .world = world, .results = ret_results };
-	struct core_options options = { .seed = world->seed, .lease_us = SIM_LEASE_US };
+	struct core_options options = { .seed = world->seed,
+					.lease_us = SIM_LEASE_US,
+					.journal = world->restart > 0 };
 	if (!world->beat_us)
 		options.suspect_us = options.lease_us = UINT64_MAX / 4;
 	memset(ret_results, 0, world->n_runs * sizeof(*ret_results));
@@ -244,14 +272,18 @@ int sim_world_run(const struct sim_world *world, struct sim_result *ret_results,
 		r = loop(&sim, err);
 	}
 	if (ret_cost)
-		*ret_cost = (struct sim_cost){ .events = sim.events, .steps = sim.agenda.steps };
+		*ret_cost = (struct sim_cost){ .events = sim.events,
+					       .steps = sim.agenda.steps,
+					       .restarts = sim.restarts };
 	core_free(sim.core);
 	crew_done(&sim);
+	rebirth_done(&sim);
 	agenda_done(&sim.agenda);
 	arena_done(&sim.arena);
 	free(sim.truths);
 	free(sim.truth_ids);
 	free(sim.listings);
 	free(sim.run_numbers);
+	free(sim.submissions);
 	return r;
 }

@@ -75,6 +75,12 @@ struct sim_observer {
 	void (*event)(void *data, uint64_t now_us, uint64_t worker, const struct msg_event *event);
 	/* The core gave a worker up. What it ran is lost from here on; may come more than once. */
 	void (*left)(void *data, uint64_t now_us, uint64_t worker);
+	/* The coordinator died; one that knows what the first had journalled serves from now on. */
+	void (*restarted)(void *data);
+	/* A run that was not over has this number now. */
+	void (*restored)(void *data, size_t run, uint64_t number);
+	/* An attempt of before goes on at a worker that joined anew. */
+	void (*adopted)(void *data, uint64_t attempt, uint64_t worker);
 	void *data;
 };
 
@@ -87,6 +93,7 @@ struct sim_world {
 	double noise;	  /* deviation of the logarithm of each duration */
 	double duplicate; /* probability that an event arrives twice */
 	double cut; /* probability that a shard breaks off with its worker's failure after a case */
+	double restart; /* probability that the coordinator dies whenever it decided something */
 	uint64_t handover_us; /* from a decision to the first thing the worker does about it */
 	uint64_t
 		/* what each case costs beside its own duration: sandbox, reading, reporting */
@@ -115,6 +122,7 @@ struct sim_result {
 struct sim_cost {
 	uint64_t events; /* virtual things that happened */
 	uint64_t steps;	 /* comparisons of the agenda */
+	uint64_t restarts;
 };
 
 /*

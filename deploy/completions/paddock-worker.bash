@@ -20,6 +20,11 @@ _paddock_worker()
 		:
 		return
 		;;
+	--state)
+		compopt -o filenames
+		COMPREPLY=($(compgen -d -- "$word"))
+		return
+		;;
 	--token)
 		compopt -o filenames
 		COMPREPLY=($(compgen -f -- "$word"))
@@ -44,7 +49,7 @@ _paddock_worker()
 		;;
 	esac
 	case $verb in
-	'') options="--help --coordinator --slots --tag --name --token --trust --drain-timeout --insecure --no-insecure --log-format --verbose --no-verbose --version --no-version --completion" ;;
+	'') options="--help --coordinator --slots --tag --name --state --token --trust --drain-timeout --insecure --no-insecure --log-format --verbose --no-verbose --version --no-version --completion" ;;
 	esac
 	case $word in
 	-*) COMPREPLY=($(compgen -W "$options" -- "$word")) ;;

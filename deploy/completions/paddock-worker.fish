@@ -3,6 +3,7 @@ complete -c paddock-worker -l coordinator -x -d 'Control address of the coordina
 complete -c paddock-worker -l slots -x -d 'How many shards to run at once; the processors it may use unless given.'
 complete -c paddock-worker -l tag -x -d 'What sets this worker apart, for tests that ask for it. May be given more than once.'
 complete -c paddock-worker -l name -x -d 'What reports call this worker; the host'\''s name unless given.'
+complete -c paddock-worker -l state -x -a '(__fish_complete_directories)' -d 'Folder for results that no coordinator has acknowledged yet; they are there again when the worker is restarted. Unless given XDG_STATE_HOME/paddock, else ~/.local/state/paddock.'
 complete -c paddock-worker -l token -r -d 'File with a token of paddock token create, for first contact: a key is made and enrolled. From then on the key is enough, and the file is not used again.'
 complete -c paddock-worker -l trust -r -d 'Run only programs signed by one of the keys in this file, a signer of paddock token list on each line.'
 complete -c paddock-worker -l drain-timeout -x -d 'After the first SIGTERM or SIGINT, kill what still runs after this; it runs elsewhere. 0 waits for its own end.'

@@ -56,6 +56,7 @@ enum msg_type {
 	MSG_STOP,
 	MSG_ASK,
 	MSG_TOLD,
+	MSG_DECISION, /* stored, never sent */
 	MSG_TYPE_MAX,
 };
 
@@ -114,7 +115,26 @@ enum msg_run_kind {
 	MSG_RUN_CASE_LISTED,   /* list_only: one case with its estimate */
 	MSG_RUN_STARTUP,       /* duration_us of a process before its first case; for the history */
 	MSG_RUN_ARTIFACT, /* a piece of a file that a case left, or why there is none: message */
+	MSG_RUN_CASE_DUPLICATE, /* a verdict that came after another had counted: outcome, worker */
 	MSG_RUN_KIND_MAX,
+};
+
+/* What a coordinator journals beside a run's events, so that it can be built again. */
+enum msg_decision_kind {
+	MSG_DECISION_ASSIGNED,	  /* attempt, epoch, session, worker, program, list, cases */
+	MSG_DECISION_SEEN,	  /* attempt: its news below seq are in the journal */
+	MSG_DECISION_KEPT,	  /* attempt, program: an event that no verdict holds yet */
+	MSG_DECISION_CLOSED,	  /* attempt, busy_us */
+	MSG_DECISION_LOST,	  /* cases that lost their attempt */
+	MSG_DECISION_RELIST,	  /* program: its listing was lost */
+	MSG_DECISION_LISTED,	  /* program: the listing is whole */
+	MSG_DECISION_FILED,	  /* program, wanted: its cases are in the ledger */
+	MSG_DECISION_LIST_FAILED, /* program, exit_code */
+	MSG_DECISION_ABANDONED,	  /* program: it will not be listed any more */
+	MSG_DECISION_STOPPED,	  /* message, exit_code, immediate */
+	MSG_DECISION_REMEMBERED,  /* program, name: a found case that was red before */
+	MSG_DECISION_RAISED,	  /* exit_code is at least this */
+	MSG_DECISION_MAX,
 };
 
 enum msg_override_has {

@@ -360,6 +360,25 @@ static void test_session_is_resumed(void **state)
 	tear_down(&f);
 }
 
+/* Both lanes are told that the session is unknown, the second while the hello is on its way. */
+static void test_a_late_refusal_ends_no_worker(void **state)
+{
+	struct fixture f;
+	char text[128];
+	(void)state;
+	set_up(&f, "list", "x\n", BOX_LEVEL_OFF);
+	add_case(&f, "quick", "true");
+	fakecoord_mute(f.coord, true);
+	uint64_t attempt = fakecoord_order(f.coord, &f.assign);
+	fakecoord_serve(f.coord, 500 * CLOCK_US_PER_MS);
+	fakecoord_forget(f.coord);
+	fakecoord_mute(f.coord, false);
+	assert_closed(fakecoord_wait_closed(f.coord, attempt), MSG_CLOSE_FINE, "");
+	assert_string_equal(verdicts(&f, attempt, text, sizeof(text)), "0=pass ");
+	assert_int_equal(fakecoord_hellos(f.coord), 2);
+	tear_down(&f);
+}
+
 /* The first SIGTERM lets what runs end and be told; the second kills it. */
 static void test_drains(void **state)
 {
@@ -507,6 +526,7 @@ int main(void)
 		cmocka_unit_test(test_listing_that_hangs),
 		cmocka_unit_test(test_gtest_bare),
 		cmocka_unit_test(test_session_is_resumed),
+		cmocka_unit_test(test_a_late_refusal_ends_no_worker),
 		cmocka_unit_test(test_keeper_is_replaced),
 		cmocka_unit_test(test_drains),
 		cmocka_unit_test(test_a_full_spool_holds_the_tests_back),

@@ -43,6 +43,9 @@ struct fakecoord {
 	uint64_t session, sessions;
 	unsigned hellos;
 	bool mute;
+	struct chan_peer unread; /* the report that came while mute */
+	uint64_t unread_session, unread_seq;
+	bool refuses_late; /* ... is refused once its worker says hello again */
 	pid_t worker;
 	int status;
 	bool reaped;
@@ -116,6 +119,15 @@ static void on_hello(struct fakecoord *coord, const struct msg_hello *hello, str
 	struct msg_welcome welcome;
 	if (hello_check(hello, &err) < 0)
 		fail_msg("%s", err.text);
+	if (coord->refuses_late) { /* and the hello is only heard when it is said again */
+		struct msg_refused refused;
+		coord->refuses_late = false;
+		hello_refuse(&refused, EXIT_CODE_INCOMPLETE, coord->unread_session,
+			     coord->unread_seq, "session unknown");
+		reply(coord, DATA, &coord->unread, MSG_REFUSED, &refused);
+		chan_server_drop(coord->chans[CONTROL], peer);
+		return;
+	}
 	coord->hellos++;
 	coord->session = ++coord->sessions;
 	for (int lane = CONTROL; lane <= DATA; lane++)
@@ -174,7 +186,11 @@ static void on_report(struct fakecoord *coord, const struct msg_report *report,
 		      struct chan_peer *peer)
 {
 	if (coord->mute) {
-		chan_server_drop(coord->chans[DATA], peer);
+		if (coord->unread_seq)
+			chan_server_drop(coord->chans[DATA], &coord->unread);
+		coord->unread = *peer;
+		coord->unread_session = report->session;
+		coord->unread_seq = report->seq;
 		return;
 	}
 	if (!take(coord, DATA, report->session, report->seq, peer))
@@ -295,6 +311,7 @@ size_t fakecoord_events(const struct fakecoord *coord, const struct msg_event **
 
 void fakecoord_forget(struct fakecoord *coord)
 {
+	coord->refuses_late = coord->unread_seq != 0;
 	coord->session = ++coord->sessions;
 	if (coord->parked_seq) {
 		struct msg_refused refused;

@@ -40,7 +40,10 @@ void fakecoord_serve(struct fakecoord *coord, uint64_t for_us);
 /* The events so far, oldest first; valid until the next call that serves. Returns how many. */
 size_t fakecoord_events(const struct fakecoord *coord, const struct msg_event **ret_events);
 
-/* Forget the session: the worker's next request is refused and it has to join again. */
+/*
+ * Forget the session: the worker's next request is refused and it has to join again. A report that
+ * came while mute is refused only after that, before the hello is answered.
+ */
 void fakecoord_forget(struct fakecoord *coord);
 
 /* While mute, reports are received but neither kept nor acknowledged. */

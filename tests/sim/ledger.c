@@ -20,6 +20,7 @@ struct row {
 	const struct sim_case *of; /* NULL until it was seen in an order */
 	uint64_t holder;	   /* attempt that runs it */
 	uint32_t finals;
+	bool late; /* an attempt that does not hold it any more told its verdict */
 };
 
 /* What is known of a case of the world, over its repetitions. */
@@ -69,6 +70,7 @@ struct ledger {
 		struct post *items;
 		size_t len, cap;
 	} posts;
+	struct map given; /* attempt -> run: every order there was */
 	uint64_t hash;
 	char broken[512];
 };
@@ -172,6 +174,8 @@ static void order_case(struct ledger *ledger, struct book *book, struct live *li
 		take_lock(ledger, book, of->listed.locks[i], live->attempt);
 	row->of = of;
 	row->holder = live->attempt;
+	if (ledger->world->restart <= 0) /* else news is told before orders are seen */
+		row->late = false;
 	live->left++;
 	live->serial = live->serial || of->listed.serial;
 	live->processors = width(of);
@@ -216,7 +220,11 @@ static void on_assign(struct ledger *ledger, struct book *book, const struct cor
 		RULE(ledger, post->used <= post->slots, "%llu of %llu slots are used",
 		     (unsigned long long)post->used, (unsigned long long)post->slots);
 	}
-	if (VEC_PUSH(&ledger->lives, live) < 0)
+	char key[32];
+	snprintf(key, sizeof(key), "%llu", (unsigned long long)live.attempt);
+	RULE(ledger, !map_get(&ledger->given, str_of(key), NULL), "an attempt is given twice");
+	if (VEC_PUSH(&ledger->lives, live) < 0 ||
+	    map_put(&ledger->given, str_of(key), live.run) < 0)
 		ASSERT_NOT_REACHED();
 }
 
@@ -244,26 +252,39 @@ static void end_live(struct ledger *ledger, size_t at)
 	ledger->lives.items[at] = ledger->lives.items[--ledger->lives.len];
 }
 
+/* A verdict of an attempt that was given up: it may count when it is the first. */
+static void note_late(struct ledger *ledger, const struct msg_event *event)
+{
+	uint64_t run;
+	char key[32];
+	snprintf(key, sizeof(key), "%llu", (unsigned long long)event->attempt);
+	if (event->kind == MSG_EVENT_ENDED && map_get(&ledger->given, str_of(key), &run) &&
+	    event->index < ledger->books[run].rows.len)
+		ledger->books[run].rows.items[event->index].late = true;
+}
+
 static void on_event(void *data, uint64_t now_us, uint64_t worker, const struct msg_event *event)
 {
 	struct ledger *ledger = data;
+	(void)worker;
 	mix(ledger, now_us);
 	mix(ledger, event->kind);
 	for (size_t i = 0; i < ledger->lives.len; i++) {
 		struct live *live = &ledger->lives.items[i];
-		if (live->attempt != event->attempt || live->epoch != event->epoch ||
-		    live->worker != worker)
-			continue;
+		if (live->attempt != event->attempt || live->epoch != event->epoch)
+			continue; /* whoever tells it: the epoch is the proof */
 		struct book *book = &ledger->books[live->run];
 		if (event->kind == MSG_EVENT_ENDED &&
 		    book->rows.items[event->index].holder == live->attempt) {
 			release(book, &book->rows.items[event->index]);
+			book->rows.items[event->index].late = true;
 			live->left--;
 		} else if (event->kind == MSG_EVENT_CLOSED) {
 			end_live(ledger, i);
 		}
 		return;
 	}
+	note_late(ledger, event);
 }
 
 static void on_left(void *data, uint64_t now_us, uint64_t worker)
@@ -281,19 +302,77 @@ static void on_joined(void *data, uint64_t number, uint32_t worker)
 	struct post post = { .number = number,
 			     .slots = ledger->world->workers[worker].slots,
 			     .of = &ledger->world->workers[worker] };
+	for (size_t i = 0; i < ledger->posts.len; i++)
+		if (ledger->posts.items[i].number == number) {
+			ledger->posts.items[i] = post;
+			return;
+		}
 	if (VEC_PUSH(&ledger->posts, post) < 0)
 		ASSERT_NOT_REACHED();
 }
 
+static void on_restarted(void *data)
+{
+	struct ledger *ledger = data;
+	ledger->posts.len = 0;
+	for (size_t i = 0; i < ledger->world->n_runs; i++)
+		ledger->books[i].number = 0; /* until it is restored */
+	for (size_t i = 0; i < ledger->lives.len; i++)
+		ledger->lives.items[i].worker = 0;
+}
+
+static void on_restored(void *data, size_t run, uint64_t number)
+{
+	struct ledger *ledger = data;
+	ledger->books[run].number = number;
+}
+
+static void on_adopted(void *data, uint64_t attempt, uint64_t worker)
+{
+	struct ledger *ledger = data;
+	struct post *post = post_of(ledger, worker);
+	for (size_t i = 0; i < ledger->lives.len; i++) {
+		struct live *live = &ledger->lives.items[i];
+		if (live->attempt != attempt)
+			continue;
+		RULE(ledger, !live->worker, "an attempt is with two workers");
+		live->worker = worker;
+		post->used += live->processors;
+		return;
+	}
+	RULE(ledger, false, "a worker goes on with an attempt that is over");
+}
+
+/* The core itself says that an attempt is over. */
+static void on_decision(struct ledger *ledger, const struct msg_decision *decision)
+{
+	for (size_t i = 0; decision->kind == MSG_DECISION_CLOSED && i < ledger->lives.len; i++)
+		if (ledger->lives.items[i].attempt == decision->attempt) {
+			end_live(ledger, i);
+			return;
+		}
+}
+
 /* ---- verdicts ---- */
+
+/* Without a worker since its coordinator died: the core may give it up with its verdicts. */
+static bool is_orphan(const struct ledger *ledger, uint64_t attempt)
+{
+	for (size_t i = 0; i < ledger->lives.len; i++)
+		if (ledger->lives.items[i].attempt == attempt)
+			return !ledger->lives.items[i].worker;
+	return false;
+}
 
 static void on_verdict(struct ledger *ledger, struct book *book, const struct msg_run_event *event)
 {
 	struct row *row = row_at(ledger, book, event->index);
 	row->finals++;
 	RULE(ledger, row->finals == 1, "case %.*s has two verdicts", STR_ARG(event->name));
-	RULE(ledger, !row->holder, "case %.*s is decided while an attempt holds it",
-	     STR_ARG(event->name));
+	RULE(ledger, !row->holder || row->late || is_orphan(ledger, row->holder),
+	     "case %.*s is decided while an attempt holds it", STR_ARG(event->name));
+	if (row->holder)
+		release(book, row);
 	book->finals++;
 	book->red += outcome_is_red((enum outcome)event->outcome) && !event->quarantined;
 	book->lost += event->outcome == OUTCOME_LOST;
@@ -375,6 +454,8 @@ static void on_action(void *data, uint64_t now_us, const struct core_action *act
 	if (action->kind == CORE_ACTION_ASSIGN) {
 		mix(ledger, action->assign->attempt);
 		on_assign(ledger, book, action);
+	} else if (action->kind == CORE_ACTION_DECISION) {
+		on_decision(ledger, action->decision);
 	} else if (action->kind == CORE_ACTION_EVENT) {
 		mix(ledger, action->event->index);
 		on_run_event(ledger, book, action->event);
@@ -417,6 +498,9 @@ struct ledger *ledger_new(const struct sim_world *world)
 						  .action = on_action,
 						  .event = on_event,
 						  .left = on_left,
+						  .restarted = on_restarted,
+						  .restored = on_restored,
+						  .adopted = on_adopted,
 						  .data = ledger };
 	ledger->books = calloc(world->n_runs, sizeof(*ledger->books));
 	ASSERT(ledger->books);
@@ -436,6 +520,7 @@ void ledger_free(struct ledger *ledger)
 		free(ledger->books[i].fates);
 		free(ledger->books[i].truths);
 	}
+	map_done(&ledger->given);
 	free(ledger->books);
 	free(ledger->lives.items);
 	free(ledger->posts.items);
@@ -452,7 +537,9 @@ const char *ledger_close(struct ledger *ledger, const struct sim_result *results
 	for (size_t i = 0; i < ledger->world->n_runs; i++) {
 		RULE(ledger, results[i].ended && ledger->books[i].done, "run %zu never ends", i);
 		RULE(ledger, results[i].verdicts == ledger->books[i].finals,
-		     "run %zu: a verdict was counted twice", i);
+		     "run %zu: %llu verdicts were counted, %llu given", i,
+		     (unsigned long long)results[i].verdicts,
+		     (unsigned long long)ledger->books[i].finals);
 	}
 	return ledger->broken[0] ? ledger->broken : NULL;
 }

@@ -242,10 +242,13 @@ void scene_init(struct scene *scene, uint64_t seed)
 		.noise = once_in(&rng, 2) ? 0.3 : 0,
 		.duplicate = once_in(&rng, 4) ? 0.1 : 0,
 		.cut = once_in(&rng, 8) ? 0.02 : 0,
+		.restart = once_in(&rng, 2) ? 0.01 * (double)(1 + rng_below(&rng, 3)) : 0,
 		.handover_us = rng_below(&rng, 2000),
-		.beat_us = scene->faulty || once_in(&rng, 4) ? 1000000 : 0,
+
 		.give_up_us = UINT64_C(3600) * 1000000,
 	};
+	bool beats = scene->faulty || once_in(&rng, 4) || scene->world.restart > 0;
+	scene->world.beat_us = beats ? 1000000 : 0;
 	scene->faulty = scene->faulty || scene->world.cut > 0 || scene->world.duplicate > 0;
 }
 

@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-enum { SEEDS = 3000 };
+enum { SEEDS = 20000 };
 
 /* What the contract foretells of a case in a world without faults: NULL, or what is wrong. */
 static const char *judge_case(const struct scene *scene, const struct ledger *ledger, size_t run,
@@ -117,6 +117,7 @@ static void test_worlds(void **state)
 {
 	(void)state;
 	uint64_t only = from_environment("PADDOCK_SEED", UINT64_MAX), events = 0, broken = 0;
+	uint64_t restarts = 0;
 	uint64_t from = only == UINT64_MAX ? 1 : only;
 	uint64_t to = only == UINT64_MAX ? from_environment("PADDOCK_SEEDS", SEEDS) : only;
 	for (uint64_t seed = from; seed <= to; seed++) {
@@ -124,6 +125,7 @@ static void test_worlds(void **state)
 		uint64_t hash;
 		const char *wrong = play(seed, &hash, &cost);
 		events += cost.events;
+		restarts += cost.restarts;
 		if (!wrong)
 			continue;
 		print_error("world %llu: %s\n  replay: PADDOCK_SEED=%llu tests/sim/seeds\n",
@@ -131,8 +133,9 @@ static void test_worlds(void **state)
 		if (++broken >= 10)
 			break;
 	}
-	print_message("%llu worlds, %llu virtual events\n", (unsigned long long)(to - from + 1),
-		      (unsigned long long)events);
+	print_message("%llu worlds, %llu virtual events, %llu coordinators killed\n",
+		      (unsigned long long)(to - from + 1), (unsigned long long)events,
+		      (unsigned long long)restarts);
 	assert_int_equal(broken, 0);
 }
 

@@ -2,11 +2,11 @@
 /* test_core.c - the doors of the core: a plain run, stopping, workers that come and go. */
 #include "tests/kit/desk.h"
 
-#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -196,13 +196,88 @@ static void test_lost_worker(void **state)
 	assert_int_equal(lost.worker, one);
 	assert_int_equal(desk_count(desk, MSG_RUN_WORKER_LEFT), 1);
 	assert_int_equal(desk->orders.items[0].worker, two);
-	assert_int_equal(desk_tell(desk, &lost,
-				   (struct msg_event){ .kind = MSG_EVENT_ENDED,
-						       .index = lost.index[0],
-						       .outcome = OUTCOME_FAIL }),
-			 -EPROTO);
 	desk_run(desk, OUTCOME_PASS);
 	desk_expect_end(desk, EXIT_CODE_OK, 1);
+}
+
+/* A worker was late, not lost: its verdict is the first, so it counts, and the other is ended. */
+static void test_late_verdict_wins(void **state)
+{
+	struct desk *desk = *state;
+	struct msg_listed listed[] = { { .name = STR_LIT("x") } };
+	uint64_t one = desk_join(desk, "one", 1);
+	desk_submit(desk, (struct msg_submit){ 0 }, 1, 0);
+	desk_list(desk, listed, 1);
+	struct desk_order late = desk_next(desk);
+	core_worker_left(desk->core, desk->now_us, one, "silent");
+	desk_drain(desk);
+	desk_join(desk, "two", 1);
+	struct desk_order again = desk_next(desk);
+	desk_end(desk, &late, 0, OUTCOME_FAIL);
+	assert_string_equal(desk_last(desk, MSG_RUN_CASE_FINISHED, NULL)->worker.data, "one");
+	assert_true(desk_next(desk).cancel);
+	desk_end(desk, &again, 0, OUTCOME_PASS);
+	assert_int_equal(desk_count(desk, MSG_RUN_CASE_DUPLICATE), 1);
+	desk_close(desk, &again, MSG_CLOSE_CANCELLED);
+	desk_expect_end(desk, EXIT_CODE_FAILED, 1);
+}
+
+/* The epoch is the proof of whose attempt it is: with another nothing is merged. */
+static void test_epoch_fences(void **state)
+{
+	struct desk *desk = *state;
+	struct msg_listed listed[] = { { .name = STR_LIT("x") } };
+	desk_join(desk, "w", 1);
+	desk_submit(desk, (struct msg_submit){ 0 }, 1, 0);
+	desk_list(desk, listed, 1);
+	struct desk_order order = desk->orders.items[0];
+	order.epoch++;
+	desk_end(desk, &order, 0, OUTCOME_FAIL);
+	assert_int_equal(desk_count(desk, MSG_RUN_CASE_FINISHED), 0);
+	desk_run(desk, OUTCOME_PASS);
+	desk_expect_end(desk, EXIT_CODE_OK, 1);
+}
+
+static bool has_case(const struct desk_order *order, const char *name)
+{
+	for (size_t i = 0; i < order->n_cases; i++)
+		if (strcmp(order->names[i], name) == 0)
+			return true;
+	return false;
+}
+
+/* One case of sixteen kills whoever runs it: it ends alone, everything else passes. */
+static void test_killer_is_isolated(void **state)
+{
+	struct desk *desk = *state;
+	struct msg_listed listed[16];
+	char names[16][8];
+	unsigned losses = 0;
+	for (size_t i = 0; i < 16; i++) {
+		snprintf(names[i], sizeof(names[i]), "c%zu", i);
+		listed[i] = (struct msg_listed){ .name = str_of(names[i]) };
+	}
+	desk_join(desk, "w", 1);
+	desk_submit(desk, (struct msg_submit){ 0 }, 1, 0);
+	desk_list(desk, listed, 16);
+	while (!desk->done) {
+		if (!has_case(&desk->orders.items[0], "c11")) {
+			desk_run(desk, OUTCOME_PASS);
+			continue;
+		}
+		assert_true(++losses < 8);
+		core_worker_left(desk->core, desk->now_us, desk_next(desk).worker, "killed");
+		desk_drain(desk);
+		if (!desk->done)
+			desk_join(desk, "w", 1);
+	}
+	desk_expect_end(desk, EXIT_CODE_INCOMPLETE, 16);
+	assert_int_equal(desk_verdict(desk, "c11"), OUTCOME_LOST);
+	assert_non_null(strstr(desk_last(desk, MSG_RUN_CASE_FINISHED, "c11")->message.data,
+			       "workers were lost with it"));
+	for (size_t i = 0; i < 16; i++)
+		if (i != 11)
+			assert_int_equal(desk_verdict(desk, names[i]), OUTCOME_PASS);
 }
 
 static void test_lost_for_good(void **state)
@@ -346,6 +421,9 @@ int main(void)
 		TEST(stop_while_a_partition_waits),
 		TEST(deadline),
 		TEST(lost_worker),
+		TEST(late_verdict_wins),
+		TEST(epoch_fences),
+		TEST(killer_is_isolated),
 		TEST(lost_for_good),
 		TEST(suspect_gets_nothing),
 		TEST(who_was_given_up_has_to_join),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * test_feed.c - what is held for a client: in pieces, forgotten once it arrived, and bounded when
- * nobody fetches; and the heap of what is due.
+ * test_feed.c - what is held for a client: in pieces, forgotten once it arrived, from any number
+ * on; and the heap of what is due.
  */
 #include "coordinator/serve/dues.h"
 #include "coordinator/serve/feed.h"
@@ -23,10 +23,7 @@ static char text[OUT_BYTES];
 static void add(struct feed *feed, uint64_t number)
 {
 	struct msg_run_event event = { .index = number, .out = { text, sizeof(text) } };
-	if (feed_is_full(feed))
-		feed_count(feed, &event);
-	else
-		assert_int_equal(feed_add(feed, &event), 0);
+	assert_int_equal(feed_add(feed, &event), 0);
 }
 
 static void test_a_client_that_fetches(void **state)
@@ -34,72 +31,67 @@ static void test_a_client_that_fetches(void **state)
 	(void)state;
 	struct feed feed = { 0 };
 	struct msg_run_event events[16];
-	uint64_t from = 0;
 	for (uint64_t i = 0; i < 2000; i++) {
 		add(&feed, i);
-		size_t n = feed_fetch(&feed, from, events, 16, 1 << 20);
-		assert_int_equal(n, 1);
+		assert_int_equal(feed_fetch(&feed, i, events, 16, 1 << 20), 1);
 		assert_int_equal(events[0].index, i);
-		from++;
-		feed_forget(&feed, from);
+		feed_forget(&feed, i + 1);
+		assert_true(feed.bytes < 20 << 20); /* a segment of 64 KiB each, at most */
 	}
 	assert_int_equal(feed.end, 2000);
-	assert_int_equal(feed.held, 2000);
 	feed_done(&feed);
+	assert_int_equal(feed.bytes, 0);
 }
 
-static void test_a_client_that_does_not(void **state)
+/* Pieces are as large as asked, and what arrived is forgotten. */
+static void test_pieces(void **state)
 {
 	(void)state;
 	struct feed feed = { 0 };
 	struct msg_run_event events[16];
-	for (uint64_t i = 0; i < 2000; i++)
+	for (uint64_t i = 0; i < 600; i++)
 		add(&feed, i);
-	assert_int_equal(feed.end, 2000);
-	assert_true(feed.held < 400); /* 64 KiB each */
-	assert_true(feed.bytes < FEED_BYTES + (2 << 20));
-	uint64_t held = feed.held;
-	assert_int_equal(feed_fetch(&feed, held - 1, events, 16, 1 << 20), 1);
-	assert_int_equal(feed_fetch(&feed, held, events, 16, 1 << 20), 0); /* in the journal */
-
-	/* It has read on there, and not to the end: still nothing is held. */
-	feed_forget(&feed, held + 10);
-	assert_int_equal(feed.bytes, 0);
-	add(&feed, 2000);
-	assert_int_equal(feed.held, held + 10);
-
-	/* At the end it is served from memory again. */
-	feed_forget(&feed, 2001);
-	add(&feed, 2001);
-	assert_int_equal(feed_fetch(&feed, 2001, events, 16, 1 << 20), 1);
-	assert_int_equal(events[0].index, 2001);
-	assert_int_equal(feed.held, feed.end);
+	assert_int_equal(feed_fetch(&feed, 0, events, 16, 64 << 20), 16);
+	assert_int_equal(feed_fetch(&feed, 590, events, 16, 64 << 20), 10);
+	assert_int_equal(feed_fetch(&feed, 0, events, 16, 200 << 10), 3);
+	assert_int_equal(feed_fetch(&feed, 600, events, 16, 64 << 20), 0);
+	size_t all = feed.bytes;
+	feed_forget(&feed, 600);
+	assert_true(feed.begin > 0 && feed.begin <= 600);
+	assert_true(feed.bytes < all / 2);
 	feed_done(&feed);
 }
 
-/* Pieces of artifacts have numbers while they are in memory; the journal has only the last one. */
+/* One that fell behind, or asks another coordinator, goes on from its number. */
+static void test_a_later_start(void **state)
+{
+	(void)state;
+	struct feed feed = { 0 };
+	struct msg_run_event events[16];
+	add(&feed, 0);
+	feed_start(&feed, 70);
+	assert_int_equal(feed.bytes, 0);
+	add(&feed, 70);
+	assert_int_equal(feed_fetch(&feed, 70, events, 16, 1 << 20), 1);
+	assert_int_equal(events[0].index, 70);
+	assert_int_equal(feed.end, 71);
+	feed_done(&feed);
+}
+
+/* Files that a client does not take cost a bounded memory: then their content is left out. */
 static void test_artifacts(void **state)
 {
 	(void)state;
 	struct feed feed = { 0 };
-	struct arena arena = { 0 };
-	struct msg_run_event copy, piece = { .kind = MSG_RUN_ARTIFACT, .more = 1 },
-				   last = { .kind = MSG_RUN_ARTIFACT };
-	assert_int_equal(feed_add(&feed, &piece), 0);
-	assert_int_equal(feed_add(&feed, &last), 0);
-	assert_int_equal(feed.end, 2);
-	assert_int_equal(feed.unstored, 1);
-	for (uint64_t i = 0; !feed_is_full(&feed); i++)
-		add(&feed, i);
-	uint64_t end = feed.end;
-	feed_count(&feed, &piece);
-	assert_int_equal(feed.end, end);
-	feed_count(&feed, &last);
-	assert_int_equal(feed.end, end + 1);
-	assert_int_equal(feed.unstored, 1);
-	assert_int_equal(feed_copy(&last, &arena, &copy), 0);
-	assert_true(str_starts(copy.message, STR_LIT("not whole")));
-	arena_done(&arena);
+	struct msg_run_event events[1],
+		piece = { .kind = MSG_RUN_ARTIFACT, .out = { text, sizeof(text) }, .more = 1 };
+	for (uint64_t i = 0; i < 5000; i++)
+		assert_int_equal(feed_add(&feed, &piece), 0);
+	assert_int_equal(feed.end, 5000);
+	assert_int_equal(feed.file_bytes, 256 << 20);
+	assert_int_equal(feed_fetch(&feed, 4999, events, 1, 1 << 20), 1);
+	assert_int_equal(events[0].out.len, 0);
+	assert_true(str_starts(events[0].message, STR_LIT("not whole")));
 	feed_done(&feed);
 }
 
@@ -130,7 +122,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_client_that_fetches),
-		cmocka_unit_test(test_a_client_that_does_not),
+		cmocka_unit_test(test_pieces),
+		cmocka_unit_test(test_a_later_start),
 		cmocka_unit_test(test_artifacts),
 		cmocka_unit_test(test_dues),
 	};

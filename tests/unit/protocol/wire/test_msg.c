@@ -34,7 +34,7 @@ static void records_come_in_order_and_end(void **state)
 		n++;
 	}
 	assert_string_equal(msg_describe_nth(0)->name, "program");
-	assert_string_equal(msg_describe_nth(n - 1)->name, "told");
+	assert_string_equal(msg_describe_nth(n - 1)->name, "decision");
 	assert_int_equal(messages, MSG_TYPE_MAX - 1);
 	assert_null(msg_describe_nth(SIZE_MAX));
 }

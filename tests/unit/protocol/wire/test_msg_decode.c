@@ -202,7 +202,7 @@ static void limits_hold_when_reading_too(void **state)
 	struct buf frame;
 	void *back;
 	buf_init(&frame, LIMIT_FRAME_BYTES);
-	assert_int_equal(buf_append(&frame, "\x97p\x04\x01\x01\xcd\x04\x01\x00\x90", 10), 0);
+	assert_int_equal(buf_append(&frame, "\x98p\x04\x01\x01\xcd\x04\x01\x00\x00\x90", 11), 0);
 	assert_int_equal(decode(buf_str(&frame), &arena, &back, &err), -EPROTO);
 	assert_string_equal(err.text, "cannot decode poll: "
 				      "free_slots has the value 1025, the limit is 1024");

@@ -17,7 +17,7 @@
 static void a_frame_is_an_array_of_fields(void **state)
 {
 	(void)state;
-	static const char expected[] = "\x96p\x0a\xce\x01\x00\x00\x00\x07\xc4\x03run\xcc\xff";
+	static const char expected[] = "\x97p\x0a\xce\x01\x00\x00\x00\x07\xc4\x03run\x00\xcc\xff";
 	const struct msg_watch watch = {
 		.session = 1 << 24,
 		.seq = 7,
