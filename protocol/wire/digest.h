@@ -5,11 +5,12 @@
 
 #include "protocol/base/err.h"
 #include "protocol/base/str.h"
+#include "protocol/wire/limits.h"
 
 #include <stdint.h>
 
 enum {
-	DIGEST_BYTES = 32,
+	DIGEST_BYTES = LIMIT_ID_BYTES,
 	DIGEST_HEX_BYTES = 2 * DIGEST_BYTES + 1, /* with the NUL */
 };
 

@@ -37,9 +37,17 @@ enum {
 	/* What one process may leave below PADDOCK_ARTIFACTS. A crash dump or a video fits; the
 	 * files of a test gone wild do not, since everybody else's verdicts wait behind them. */
 	LIMIT_ARTIFACTS_BYTES = 64 << 20,
-	LIMIT_ARTIFACTS = 1024,	      /* files of one process */
-	LIMIT_ARTIFACTS_SEEN = 16384, /* names looked at, whatever they are of */
-	LIMIT_ARTIFACTS_DEPTH = 16,   /* names in a path: of 255 bytes each they are one still */
+	LIMIT_ARTIFACTS = 1024,		 /* files of one process */
+	LIMIT_ARTIFACTS_SEEN = 16384,	 /* names looked at, whatever they are of */
+	LIMIT_ARTIFACTS_DEPTH = 16,	 /* names in a path: of 255 bytes each they are one still */
+	LIMIT_ID_BYTES = 32,		 /* a digest */
+	LIMIT_CONTENT_BYTES = 512 << 10, /* a chunk: one fits in a frame beside its head */
+	LIMIT_IDS = 1024,		 /* digests in one question about contents */
+	LIMIT_CHUNKS = 128,		 /* contents in one answer or gift */
+	LIMIT_UNPACKED_BYTES = 4 << 20,	 /* ... and what they unpack to: some 10 ms of digesting */
+	LIMIT_TREE_ENTRIES = 1 << 20,	 /* files, folders and links of one tree */
+	LIMIT_TREE_BYTES = 128 << 20,	 /* of its manifest, which is held in memory */
+	LIMIT_TREE_DEPTH = 64,		 /* folders in folders */
 };
 
 #endif
