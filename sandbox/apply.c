@@ -274,7 +274,7 @@ static int find_source(const struct layout_op *op)
 	bool keeps = op->writable && op->kind != LAYOUT_OVERLAY;
 	struct open_how how = { .flags = O_PATH | O_CLOEXEC,
 				.resolve = keeps ? RESOLVE_NO_SYMLINKS : 0 };
-	int fd = (int)syscall(SYS_openat2, AT_FDCWD, op->path, &how, sizeof(how));
+	int fd = (int)syscall(SYS_openat2, AT_FDCWD, op->source ?: op->path, &how, sizeof(how));
 
 	return fd < 0 ? -errno : fd;
 }
@@ -301,7 +301,7 @@ static int open_source(struct apply *apply, int i)
 
 	if (!overlay && op->kind != LAYOUT_BIND && op->kind != LAYOUT_KEEP)
 		return 0;
-	slate_at(apply->slate, overlay ? "workspace" : "bind", op->path);
+	slate_at(apply->slate, overlay ? "workspace" : "bind", op->source ?: op->path);
 	at = find_source(op);
 	if (at < 0)
 		return at;

@@ -10,7 +10,8 @@
  *
  * Life of a handle:   box_open -> { box_spawn ... box_receive } * -> box_close
  *
- * Paths are the same inside and outside: a workspace or bind at /x/y is /x/y for the payload too.
+ * Paths are the same inside and outside: a workspace or bind at /x/y is /x/y for the payload too,
+ * but for a workspace that has a source of its own.
  */
 #ifndef PADDOCK_SANDBOX_BOX_H
 #define PADDOCK_SANDBOX_BOX_H
@@ -105,6 +106,9 @@ struct box_spec {
 	 * this one, and count as there when it starts; `work` beside it may then go. NULL: thrown
 	 * away. */
 	const char *keep;
+	/* Host folder the workspace is made of, never written to; NULL: workspace_path is. Not for
+	 * SHARED, nor for the level off. */
+	const char *workspace_source;
 	const char *cwd;  /* absolute; NULL: the workspace, else /tmp (off: the keeper's own) */
 	const char *home; /* absolute; NULL: a private writable HOME is made and exported */
 	/* NULL-terminated; argv[0] is searched in envp's PATH when it has no slash. */

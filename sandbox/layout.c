@@ -123,6 +123,8 @@ void layout_plan_base(const struct layout_host *host, bool own_network, struct l
 void layout_plan_run(const struct box_spec *spec, const struct layout_host *host,
 		     struct layout *ret_layout)
 {
+	bool overlay = spec->workspace == BOX_WORKSPACE_OVERLAY;
+
 	BOX_ASSERT(spec->level != BOX_LEVEL_OFF);
 	begin(host, ret_layout);
 	if (spec->home)
@@ -139,9 +141,8 @@ void layout_plan_run(const struct box_spec *spec, const struct layout_host *host
 						    .writable = true });
 	if (spec->workspace_path)
 		add(ret_layout,
-		    (struct layout_op){ .kind = spec->workspace == BOX_WORKSPACE_OVERLAY
-							? LAYOUT_OVERLAY
-							: LAYOUT_BIND,
+		    (struct layout_op){ .kind = overlay ? LAYOUT_OVERLAY : LAYOUT_BIND,
+					.source = spec->workspace_source,
 					.path = spec->workspace_path,
 					.writable = spec->workspace != BOX_WORKSPACE_READONLY });
 	for (size_t i = 0; i < spec->n_binds; i++)

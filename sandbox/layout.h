@@ -17,8 +17,8 @@ enum layout_kind {
 	LAYOUT_RESIZE, /* the scratch holds `bytes`, and `inodes` more files; 0: as bytes want it */
 	LAYOUT_OVERLAY, /* a copy-on-write view of host folder `path` appears there */
 	LAYOUT_KEEP,	/* right before an OVERLAY: host folder `path` is what holds its changes */
-	LAYOUT_BIND,	/* host file or folder `path` appears there, writable or not */
-	LAYOUT_SYS,	/* the devices of our own network namespace, and the host's cgroups */
+	LAYOUT_BIND, /* host file or folder `path`, or `source`, appears there, writable or not */
+	LAYOUT_SYS,  /* the devices of our own network namespace, and the host's cgroups */
 	LAYOUT_PROC,
 	LAYOUT_PTS,
 };

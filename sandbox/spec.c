@@ -57,6 +57,9 @@ static const char *validate_binds(const struct box_spec *spec)
 
 const char *spec_validate(const struct box_spec *spec)
 {
+	/* The workspace is not the host's own folder, or cannot be written. */
+	bool own_view = spec->workspace_path && spec->workspace != BOX_WORKSPACE_SHARED &&
+			spec->level != BOX_LEVEL_OFF;
 #define SPEC_NUMBER(field, type, max)                \
 	if ((uint64_t)spec->field > (uint64_t)(max)) \
 		return #field;
@@ -66,14 +69,13 @@ const char *spec_validate(const struct box_spec *spec)
 #include "sandbox/spec.def"
 	if (spec->workspace_path && !workspace_ok(spec->workspace_path))
 		return "workspace_path";
-	if (spec->keep && (!spec->workspace_path || spec->workspace != BOX_WORKSPACE_OVERLAY ||
-			   spec->level == BOX_LEVEL_OFF))
+	if (spec->keep && (!own_view || spec->workspace != BOX_WORKSPACE_OVERLAY))
 		return "keep";
+	if (spec->workspace_source && !own_view)
+		return "workspace_source";
 	if (!spec_count(spec->argv) || spec_count(spec->argv) > BOX_ARGS_MAX)
 		return "argv";
-	if (spec_count(spec->envp) > BOX_ARGS_MAX)
-		return "envp";
-	return validate_binds(spec);
+	return spec_count(spec->envp) > BOX_ARGS_MAX ? "envp" : validate_binds(spec);
 }
 
 /* What decode still has to read; the byte before `end` is NUL. After a failure `bad` stays set. */

@@ -16,7 +16,7 @@ enum {
 #define SPEC_US_MAX    (366ull * 86400 * 1000000) /* a year: sums of two never wrap */
 #define SPEC_BYTES_MAX (1ull << 50)
 
-#define SPEC_MAGIC     "pbx3"
+#define SPEC_MAGIC     "pbx4"
 
 /* A decoded spec. The strings point into the bytes it was decoded from, the arrays into `memory`.
  */

@@ -185,6 +185,30 @@ static void overlay_belongs_to_the_payload(void **state)
 	boxkit_expect(&kit, expected);
 }
 
+/* A folder that is elsewhere on the host, at a path the host does not have. */
+static void a_workspace_can_have_another_source(void **state)
+{
+	static const enum box_workspace modes[] = { BOX_WORKSPACE_OVERLAY, BOX_WORKSPACE_READONLY };
+	static const char script[] =
+		"pwd; cat sub/inner; (echo x >made) 2>/dev/null && cat made; true";
+	static const char *const expected[] = { "/tmp/far/away\ninner\nx\n",
+						"/tmp/far/away\ninner\n" };
+	const char *argv[] = { "/bin/sh", "-c", script, NULL };
+	struct box_spec spec = boxkit_spec(argv);
+
+	(void)state;
+	spec.workspace_path = "/tmp/far/away";
+	spec.workspace_source = folder;
+	for (size_t i = 0; i < 2; i++) {
+		if (modes[i] == BOX_WORKSPACE_READONLY)
+			boxkit_needs("idmap");
+		spec.workspace = modes[i];
+		boxkit_run(&kit, &spec);
+		boxkit_expect(&kit, expected[i]);
+		assert_string_equal(get("made"), "");
+	}
+}
+
 static void shared_writes_as_the_user(void **state)
 {
 	char path[300];
@@ -288,6 +312,7 @@ int main(void)
 		cmocka_unit_test(overlay_can_be_kept),
 		cmocka_unit_test(keeping_is_refused_where_it_cannot_be),
 		cmocka_unit_test(overlay_belongs_to_the_payload),
+		cmocka_unit_test(a_workspace_can_have_another_source),
 		cmocka_unit_test(shared_writes_as_the_user),
 		cmocka_unit_test(readonly_refuses),
 		cmocka_unit_test(neighbours_stay_hidden),

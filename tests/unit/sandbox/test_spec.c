@@ -170,6 +170,15 @@ static void bad_fields_are_named(void **state)
 	spec.cpu_weight = 10001;
 	assert_string_equal(spec_validate(&spec), "cpu_weight");
 	spec = sample();
+	spec.workspace_source = "/elsewhere";
+	assert_null(spec_validate(&spec));
+	spec.workspace = BOX_WORKSPACE_SHARED; /* writes would change what others are shown */
+	assert_string_equal(spec_validate(&spec), "workspace_source");
+	spec = sample();
+	spec.workspace_source = "/elsewhere";
+	spec.workspace_path = NULL;
+	assert_string_equal(spec_validate(&spec), "workspace_source");
+	spec = sample();
 	spec.slot = 1024;
 	assert_string_equal(spec_validate(&spec), "slot");
 	spec = sample();
