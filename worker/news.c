@@ -55,6 +55,7 @@ void news_output(struct news *news, uint32_t index, enum news_stream stream,
 				.stream = stream,
 				.data = { pieces[i].data, len },
 			};
+			news->output_bytes += len; /* also when it is lost: then it is missed */
 			put(news, &event);
 			pieces[i].data += len;
 			pieces[i].len -= len;
@@ -106,8 +107,11 @@ void news_ended(struct news *news, const struct shard_verdict *verdict, uint64_t
 		.exit_code = (uint64_t)verdict->exit_code & 255,
 		.signal = (uint64_t)verdict->signal & 127,
 		.dropped_bytes = dropped_bytes,
+		.output_bytes = verdict->name.len ? 0 : news->output_bytes,
 		.message = safe(verdict->message, LIMIT_TEXT_BYTES, &message),
 	};
+	if (!verdict->name.len)
+		news->output_bytes = 0;
 	put(news, &event);
 	buf_done(&name);
 	buf_done(&message);

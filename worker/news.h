@@ -20,6 +20,7 @@ struct news {
 	uint64_t attempt, epoch;
 	uint64_t seq; /* of the last event told */
 	unsigned slot;
+	uint64_t output_bytes; /* told since the last verdict */
 };
 
 /* What an attempt used, for its last event. */
@@ -54,7 +55,8 @@ struct news_artifact {
 /* Tell it; goes before the verdict of a process of one case. */
 void news_artifact(struct news *news, const struct news_artifact *artifact);
 
-/* A verdict. `dropped_bytes` of output were not kept. Text that cannot be shown is made safe. */
+/* A verdict. `dropped_bytes` of output were not kept; what was told of it is told by its length,
+ * too. Text that cannot be shown is made safe. */
 void news_ended(struct news *news, const struct shard_verdict *verdict, uint64_t dropped_bytes);
 
 /* The cases of a listing, in pieces. 0, or -EMSGSIZE with err naming the case the wire cannot

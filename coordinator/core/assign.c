@@ -237,6 +237,23 @@ static void keep_stream(struct core *core, const struct core_run *run,
 	}
 }
 
+/* ... and that there was more of it than is kept. */
+static void keep_cut(struct core *core, const struct core_run *run,
+		     const struct core_attempt *attempt, struct core_output *output)
+{
+	struct msg_event event = { .kind = MSG_EVENT_OUTPUT,
+				   .index = output->index,
+				   .stream = 1,
+				   .output_bytes = output->cut_bytes - output->kept_cut };
+	if (event.output_bytes)
+		core_decide(core, run,
+			    &(struct msg_decision){ .kind = MSG_DECISION_KEPT,
+						    .attempt = attempt->id,
+						    .events = &event,
+						    .n_events = 1 });
+	output->kept_cut = output->cut_bytes;
+}
+
 static void settle(struct core *core, struct core_attempt *attempt)
 {
 	const struct core_run *run = core_find_run(core, attempt->run);
@@ -244,6 +261,7 @@ static void settle(struct core *core, struct core_attempt *attempt)
 		struct core_output *output = &attempt->outputs.items[i];
 		keep_stream(core, run, attempt, output, 1);
 		keep_stream(core, run, attempt, output, 2);
+		keep_cut(core, run, attempt, output);
 		output->kept_out = output->out.len;
 		output->kept_err = output->err.len;
 	}

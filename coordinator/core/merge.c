@@ -11,6 +11,7 @@
 #include "protocol/wire/limits.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -262,6 +263,7 @@ static void take_verdict(struct core *core, struct core_run *run, struct core_at
 	if (output) {
 		out.out = shown(core, buf_str(&output->out), &out.dropped_bytes);
 		out.err = shown(core, buf_str(&output->err), &out.dropped_bytes);
+		out.dropped_bytes += output->cut_bytes;
 	}
 	run_emit(core, run, &out);
 	settle_found(core, run, attempt, index, !retry);
@@ -285,6 +287,7 @@ static void take_verdict(struct core *core, struct core_run *run, struct core_at
 	requeue(core, run, index);
 }
 
+/* Of a journal also that there was more, `output_bytes` of it, than was kept. */
 static int keep_output(struct core_attempt *attempt, const struct msg_event *event)
 {
 	struct core_output *output = (struct core_output *)find_output(attempt,
@@ -297,7 +300,35 @@ static int keep_output(struct core_attempt *attempt, const struct msg_event *eve
 			return -ENOMEM;
 		output = &attempt->outputs.items[attempt->outputs.len - 1];
 	}
-	return buf_put_str(event->stream == 2 ? &output->err : &output->out, event->data);
+	int r = buf_put_str(event->stream == 2 ? &output->err : &output->out, event->data);
+	output->bytes += event->data.len + event->output_bytes;
+	output->cut_bytes += (r < 0 ? event->data.len : 0) + event->output_bytes;
+	return r;
+}
+
+/* A worker says how much it sent of a case's output: what did not arrive makes the run incomplete.
+ */
+static void check_output(struct core *core, struct core_run *run,
+			 const struct core_attempt *attempt, const struct msg_event *event)
+{
+	const struct core_output *output = find_output(attempt, (uint32_t)event->index);
+	uint64_t arrived = output ? output->bytes : 0;
+	char text[160 + 256];
+	if (arrived == event->output_bytes)
+		return;
+	struct msg_run_event warning = event_of(core, run, (uint32_t)event->index, MSG_RUN_WARNING,
+						attempt);
+	snprintf(text, sizeof(text),
+		 "%" PRIu64 " bytes of the output of %.*s arrived where its worker sent %" PRIu64
+		 ": the run is incomplete",
+		 arrived, (int)(warning.name.len < 200 ? warning.name.len : 200), warning.name.data,
+		 event->output_bytes);
+	warning.message = in_arena(core, str_of(text));
+	run_emit(core, run, &warning);
+	core_decide(core, run,
+		    &(struct msg_decision){ .kind = MSG_DECISION_RAISED,
+					    .exit_code = EXIT_CODE_INCOMPLETE });
+	run_raise(run, EXIT_CODE_INCOMPLETE);
 }
 
 static void drop_output(struct core_attempt *attempt, uint32_t index)
@@ -714,6 +745,7 @@ int merge_event(struct core *core, struct core_attempt *attempt, const struct ms
 		if (keep_found(attempt, event) < 0)
 			core->out_of_memory = true;
 	} else {
+		check_output(core, run, attempt, event);
 		take_verdict(core, run, attempt, event);
 		drop_output(attempt, index);
 	}

@@ -128,6 +128,7 @@ static int restore_kept(struct core_run *run, struct core_attempt *attempt,
 	for (size_t i = 0; i < attempt->outputs.len; i++) {
 		attempt->outputs.items[i].kept_out = attempt->outputs.items[i].out.len;
 		attempt->outputs.items[i].kept_err = attempt->outputs.items[i].err.len;
+		attempt->outputs.items[i].kept_cut = attempt->outputs.items[i].cut_bytes;
 	}
 	if (r == 0 && event->kind == MSG_EVENT_ENDED)
 		attempt->found.items[attempt->found.len - 1].kept = true;

@@ -143,6 +143,9 @@ struct core_output {
 	uint32_t index;
 	struct buf out, err;
 	size_t kept_out, kept_err; /* bytes journalled */
+	uint64_t bytes;		   /* that arrived */
+	uint64_t cut_bytes;	   /* ... and were more than is kept */
+	uint64_t kept_cut;	   /* ... of those journalled */
 };
 
 /*

@@ -68,16 +68,20 @@ static struct feed_segment *room(struct feed *feed)
 	return segment;
 }
 
-/* Head and tail of a text with a line between that says what is missing. */
-static struct str shorten(struct str text, struct arena *arena)
+/* Head and tail of a text with a line between that says what is missing; it is counted as dropped.
+ */
+static struct str shorten(struct str text, struct arena *arena, uint64_t *dropped_bytes)
 {
 	static const char gap[] = "\n[... the middle of this output was left out ...]\n";
 	if (text.len <= OUTPUT_MAX)
 		return text;
 	size_t half = (OUTPUT_MAX - sizeof(gap)) / 2;
 	char *out = arena_alloc(arena, 2 * half + sizeof(gap));
-	if (!out)
+	if (!out) {
+		*dropped_bytes += text.len - OUTPUT_MAX;
 		return (struct str){ text.data, OUTPUT_MAX };
+	}
+	*dropped_bytes += text.len - 2 * half;
 	memcpy(out, text.data, half);
 	memcpy(out + half, gap, sizeof(gap) - 1);
 	memcpy(out + half + sizeof(gap) - 1, text.data + text.len - half, half);
@@ -106,8 +110,8 @@ int feed_add(struct feed *feed, const struct msg_run_event *event)
 	if (event->kind == MSG_RUN_ARTIFACT)
 		add_piece(feed, segment, &small);
 	else
-		small.out = shorten(event->out, &segment->arena);
-	small.err = shorten(event->err, &segment->arena);
+		small.out = shorten(event->out, &segment->arena, &small.dropped_bytes);
+	small.err = shorten(event->err, &segment->arena, &small.dropped_bytes);
 	int r = record_copy(&msg_record_run_event, &small, &segment->events[segment->n],
 			    &segment->arena);
 	feed->bytes += segment->arena.total_bytes - before;

@@ -200,6 +200,39 @@ static void test_leak_does_not_redden(void **state)
 
 /* ---- output ---- */
 
+/* The verdict of the order's only case, whose worker says how much output it sent. */
+static void end_with_output(struct desk *desk, const struct desk_order *order, uint64_t bytes)
+{
+	assert_int_equal(desk_tell(desk, order,
+				   (struct msg_event){ .kind = MSG_EVENT_ENDED,
+						       .index = order->index[0],
+						       .outcome = OUTCOME_FAIL,
+						       .output_bytes = bytes }),
+			 0);
+	desk_close(desk, order, MSG_CLOSE_FINE);
+}
+
+static void test_lost_output_is_told(void **state)
+{
+	struct desk *desk = *state;
+	struct msg_listed listed[] = { { .name = STR_LIT("x") } };
+	desk_join(desk, "w", 1);
+	desk_submit(desk, (struct msg_submit){ 0 }, 1, 0);
+	desk_list(desk, listed, 1);
+	struct desk_order order = desk_next(desk);
+	assert_int_equal(desk_tell(desk, &order,
+				   (struct msg_event){ .kind = MSG_EVENT_OUTPUT,
+						       .index = order.index[0],
+						       .stream = 2,
+						       .data = STR_LIT("seven..") }),
+			 0);
+	end_with_output(desk, &order, 10);
+	desk_expect_end(desk, EXIT_CODE_INCOMPLETE, 1);
+	const struct msg_run_event *event = desk_last(desk, MSG_RUN_WARNING, "x");
+	assert_true(str_find(event->message, STR_LIT("7 bytes of the output of x arrived where its "
+						     "worker sent 10")) >= 0);
+}
+
 static void test_output_fits_one_event(void **state)
 {
 	struct desk *desk = *state;
@@ -218,8 +251,8 @@ static void test_output_fits_one_event(void **state)
 							       .data = { text, sizeof(text) } }),
 				 0);
 	}
-	desk_end(desk, &order, 0, OUTCOME_FAIL);
-	desk_close(desk, &order, MSG_CLOSE_FINE);
+	end_with_output(desk, &order, 3 * LIMIT_CHUNK_BYTES);
+	desk_expect_end(desk, EXIT_CODE_FAILED, 1);
 	const struct msg_run_event *event = desk_last(desk, MSG_RUN_CASE_FINISHED, "x");
 	assert_true(event->out.len <= LIMIT_CHUNK_BYTES && event->out.len > LIMIT_CHUNK_BYTES / 2);
 	assert_int_equal(event->out.data[0], 'a');
@@ -298,6 +331,7 @@ int main(void)
 		TEST(leak_does_not_redden),
 		TEST(output_fits_one_event),
 		TEST(artifacts_pass),
+		TEST(lost_output_is_told),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
