@@ -3,14 +3,15 @@
  * attempt.c - the work of one slot.
  *
  *	IDLE --start--> LISTING --result--> IDLE
- *	     '--start--> RUNNING --result--> GATHERING (what the process left)
- *	                    ^------all told------'  --> RUNNING (next step) ... --> IDLE
+ *	     |--start--> RUNNING --result--> GATHERING (what the process left)
+ *	     |              ^------all told------'  --> RUNNING (next step) ... --> IDLE
+ *	     '--start--> STAGING --its tree is there--> LISTING or RUNNING
  *
- * Per state: IDLE has no payload, no shard, no parser. LISTING and RUNNING have exactly one payload
- * between two calls from outside, so that a result or the keeper's death always ends them.
- * GATHERING has none: the worker's own loop moves it on. The way back to IDLE is close_attempt
- * alone, which tells `closed`. Decisions about cases are shard.c's; this file moves bytes and facts
- * between the keeper, the adapter and the spool.
+ * Per state: IDLE has no payload, no shard, no parser; nor has STAGING, which waits for the tree of
+ * the program's workspace. LISTING and RUNNING have exactly one payload between two calls from
+ * outside, so that a result or the keeper's death always ends them. GATHERING has none: the
+ * worker's own loop moves it on. The way back to IDLE is close_attempt alone, which tells `closed`.
+ * Decisions about cases are shard.c's; this file moves bytes and facts.
  */
 #include "worker/attempt.h"
 
@@ -40,7 +41,7 @@ enum { OUTPUT_BYTES_MAX = 64 << 20 };
 #define LISTING_TIMEOUT_US (60 * CLOCK_US_PER_S)
 #define FULL_US		   CLOCK_US_PER_S
 
-enum state { IDLE, LISTING, RUNNING, GATHERING };
+enum state { IDLE, STAGING, LISTING, RUNNING, GATHERING };
 
 /* Why we killed the payload. */
 enum stop { STOP_NOT, STOP_TIMEOUT, STOP_CANCELLED, STOP_FLOOD };
@@ -61,6 +62,7 @@ struct attempt {
 	struct adapt_program described;
 	struct outfit outfit;
 	struct outfit_env env;
+	struct inputs_use *inputs; /* NULL: the workspace is this machine's own */
 	struct shard *shard;
 
 	struct payload payload; /* the process that runs */
@@ -112,6 +114,8 @@ static void reset(struct attempt *a)
 	a->parser = NULL;
 	shard_free(a->shard);
 	a->shard = NULL;
+	inputs_drop(a->inputs);
+	a->inputs = NULL;
 	loop_timer_stop(a->timer);
 	a->timer_us = 0;
 	buf_done(&a->listing);
@@ -230,14 +234,17 @@ static void on_listing_bytes(void *data, enum adapt_stream stream, struct str by
 /* The program's own file is its listing. */
 static void list_file(struct attempt *a)
 {
+	char place[32];
+	FD_CLEANUP int fd = -1;
+	const char *file = inputs_find(a->inputs, a->program, &fd, place);
 	struct adapt_exit how = { 0 };
 	struct buf bytes;
 	struct stat st;
 	const char *path = a->program->path.data;
-	int r = stat(path, &st) < 0 ? -errno : 0;
+	int r = stat(file, &st) < 0 ? -errno : 0;
 	buf_init(&bytes, 0);
 	if (r == 0 && S_ISREG(st.st_mode))
-		r = fd_read_file(path, LIMIT_LIST_OUTPUT_BYTES, &bytes);
+		r = fd_read_file(file, LIMIT_LIST_OUTPUT_BYTES, &bytes);
 	else if (r == 0 && !a->program->n_args)
 		r = S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
 	if (r < 0 && !a->program->n_args)
@@ -251,7 +258,10 @@ static void list_file(struct attempt *a)
 static bool list_from_cache(struct attempt *a)
 {
 	struct adapt_cases cases = { 0 };
-	a->has_key = stage_key(a->program, &a->key) == 0;
+	char place[32];
+	FD_CLEANUP int fd = -1;
+	a->has_key = stage_key(a->program, inputs_find(a->inputs, a->program, &fd, place),
+			       &a->key) == 0;
 	if (!a->has_key || stage_load(a->host->stage, &a->key, &a->arena, &cases) < 0)
 		return false;
 	publish(a, &cases);
@@ -571,23 +581,6 @@ static void start_running(struct attempt *a)
 		next_step(a);
 }
 
-static void close_unstarted(struct attempt *a, const struct box_result *result)
-{
-	if (result->cause == BOX_CAUSE_REFUSED)
-		close_attempt(a, MSG_CLOSE_SANDBOX,
-			      "the sandbox asked for cannot be enforced here: %s %s: %s; %s",
-			      result->setup_step, result->setup_object,
-			      strerror(result->setup_errno),
-			      strcmp(result->setup_step, "keep") == 0
-				      ? "workspaces cannot be kept on that file system: set "
-					"XDG_STATE_HOME to a folder on another"
-				      : "see paddock doctor, or allow less with --sandbox");
-	else
-		close_attempt(a, MSG_CLOSE_SETUP, "cannot set up the sandbox: %s %s: %s",
-			      result->setup_step, result->setup_object,
-			      strerror(result->setup_errno));
-}
-
 static enum shard_how how_of(const struct attempt *a, const struct box_result *result)
 {
 	switch (result->cause) {
@@ -604,24 +597,6 @@ static enum shard_how how_of(const struct attempt *a, const struct box_result *r
 	return SHARD_NOT_STARTED;
 }
 
-/* "CALL (N times; allow it with …), …" of what was refused, in the payload's arena. */
-static struct str refused_text(struct attempt *a, const struct box_result *result)
-{
-	struct buf buf;
-	buf_init(&buf, LIMIT_NAME_BYTES);
-	for (size_t i = 0; i < BOX_REFUSALS_MAX && result->refusals[i].count; i++) {
-		const struct box_refusal *r = &result->refusals[i];
-		buf_printf(&buf, "%s%s (%" PRIu32 " time%s; allow it with %s %s)", i ? ", " : "",
-			   r->call, r->count, r->count == 1 ? "" : "s",
-			   r->grant ? "--grant" : "--sandbox",
-			   r->grant ? box_grant_name(r->grant) : box_level_name(r->level));
-	}
-	struct str text = { .data = arena_copy(&a->payload.arena, buf_str(&buf)) };
-	text.len = text.data ? buf.len : 0;
-	buf_done(&buf);
-	return text;
-}
-
 static void end_step(struct attempt *a, const struct box_result *result)
 {
 	struct buf file;
@@ -635,7 +610,7 @@ static void end_step(struct attempt *a, const struct box_result *result)
 		.wall_us = result->wall_us,
 		.cpu_us = result->user_us + result->system_us,
 		.peak_bytes = result->peak_bytes,
-		.refused = refused_text(a, result),
+		.refused = payload_refused(&a->payload, result),
 	};
 	if (end.how != SHARD_CANCELLED)
 		a->ops->finish(a->parser, &how);
@@ -690,6 +665,35 @@ static int describe(struct attempt *a)
 	return outfit_base(&a->outfit, &a->arena, &a->env);
 }
 
+static void begin(struct attempt *a)
+{
+	a->begun_us = clock_mono_us();
+	if (a->assign.list)
+		start_listing(a);
+	else
+		start_running(a);
+}
+
+static void on_staged(void *data, const char *why)
+{
+	struct attempt *a = data;
+	ASSERT(a->state == STAGING);
+	if (why) {
+		close_attempt(a, MSG_CLOSE_SETUP, "%s", why);
+		return;
+	}
+	a->outfit.source = inputs_path(a->inputs);
+	begin(a);
+}
+
+static void stage_inputs(struct attempt *a)
+{
+	struct err err = { 0 };
+	a->state = STAGING;
+	if (inputs_take(a->host->inputs, a->program, on_staged, a, &a->inputs, &err) < 0)
+		close_attempt(a, MSG_CLOSE_SETUP, "%s", err.text);
+}
+
 void attempt_start(struct attempt *attempt, const struct msg_assign *assign)
 {
 	struct attempt *a = attempt;
@@ -717,15 +721,15 @@ void attempt_start(struct attempt *attempt, const struct msg_assign *assign)
 	else if (describe(a) < 0)
 		close_attempt(a, MSG_CLOSE_WORKER, "no memory for the environment of %.*s",
 			      STR_ARG(a->program->path));
-	else if (assign->list)
-		start_listing(a);
+	else if (a->program->tree.len)
+		stage_inputs(a);
 	else
-		start_running(a);
+		begin(a);
 }
 
 void attempt_cancel(struct attempt *attempt)
 {
-	if (attempt->state == GATHERING)
+	if (attempt->state == GATHERING || attempt->state == STAGING)
 		close_attempt(attempt, MSG_CLOSE_CANCELLED, "cancelled");
 	else if (attempt->state != IDLE && attempt->stop != STOP_CANCELLED)
 		kill_payload(attempt, STOP_CANCELLED, 0);
@@ -754,7 +758,9 @@ void attempt_result(struct attempt *attempt, const struct box_result *result)
 		refuse_step(a, reason);
 		next_step(a);
 	} else if (result->cause == BOX_CAUSE_SETUP || result->cause == BOX_CAUSE_REFUSED) {
-		close_unstarted(a, result);
+		bool refused = result->cause == BOX_CAUSE_REFUSED;
+		close_attempt(a, refused ? MSG_CLOSE_SANDBOX : MSG_CLOSE_SETUP, "%s",
+			      payload_unstarted(&a->payload, result));
 	} else if (a->state == LISTING) {
 		end_listing(a, result);
 	} else {

@@ -10,6 +10,7 @@
 #include "protocol/base/loop.h"
 #include "protocol/wire/msg.h"
 #include "sandbox/box.h"
+#include "worker/inputs.h"
 #include "worker/payload.h"
 #include "worker/spool.h"
 #include "worker/stage.h"
@@ -23,6 +24,7 @@ struct attempt_host {
 	struct payload_host payload;
 	struct spool *spool;
 	struct stage *stage;
+	struct inputs *inputs;
 	const char *worker;	/* name, for the tests' environment */
 	const char *machine_id; /* see outfit.h */
 	uint64_t closed;	/* attempts closed so far */

@@ -29,6 +29,7 @@ enum option {
 	TOKEN,
 	TRUST,
 	DRAIN_TIMEOUT,
+	CACHE_QUOTA,
 	INSECURE,
 	EMBEDDED,
 	LOG_FORMAT,
@@ -90,6 +91,13 @@ static const struct conf_option options[OPTIONS] = {
 		.group = "Cluster",
 		.help = "After the first SIGTERM or SIGINT, kill what still runs after this; it "
 			"runs elsewhere. 0 waits for its own end.",
+	},
+	[CACHE_QUOTA] = {
+		.name = "cache-quota",
+		.verbs = 1, .type = CONF_SIZE, .metavar = "SIZE", .fallback = "10G",
+		.min = 256 << 20, .group = "Cluster",
+		.help = "Most that is kept of the files that runs bring along, in paddock/cas of "
+			"the XDG cache folder; what was used last stays.",
 	},
 	[INSECURE] = {
 		.name = "insecure",
@@ -271,6 +279,7 @@ static int run(const struct conf *conf)
 		.box_program = box,
 		.drain_us = conf_u64(conf, DRAIN_TIMEOUT),
 		.state = conf_flag(conf, EMBEDDED) ? NULL : state,
+		.cache_bytes = conf_u64(conf, CACHE_QUOTA),
 		.insecure = conf_flag(conf, INSECURE),
 		.token = conf_text(conf, TOKEN),
 		.trust = conf_text(conf, TRUST),

@@ -121,7 +121,7 @@ static bool is_below(const char *path, const char *folder)
 	return strncmp(path, folder, n) == 0 && (path[n] == '\0' || path[n] == '/');
 }
 
-static bool is_hidden(const char *path)
+bool outfit_hides(const char *path)
 {
 	static const char *const hidden[] = { "/home", "/root", "/run", "/tmp", "/var" };
 	for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++)
@@ -136,7 +136,7 @@ static void add_bind(struct outfit_box *box, const char *path, bool writable)
 	if (!path || path[0] != '/')
 		return;
 	if (!writable &&
-	    (!is_hidden(path) || (spec->workspace_path && is_below(path, spec->workspace_path))))
+	    (!outfit_hides(path) || (spec->workspace_path && is_below(path, spec->workspace_path))))
 		return;
 	for (size_t i = 0; i < spec->n_binds; i++)
 		if (is_below(path, spec->binds[i].path))
@@ -182,6 +182,7 @@ int outfit_box(const struct outfit *outfit, const struct adapt_command *command,
 		.slot = outfit->slot,
 		.workspace_path = text_or_null(program->workspace),
 		.keep = outfit->keep,
+		.workspace_source = outfit->source,
 		.cwd = command->cwd ? command->cwd : text_or_null(program->cwd),
 		.argv = command->argv,
 		.envp = env->items,

@@ -12,6 +12,7 @@
 #include "sandbox/box.h"
 #include "worker/adapt/adapt.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum {
@@ -31,6 +32,7 @@ struct outfit {
 	const struct msg_program *program;
 	const char *worker;
 	const char *machine_id; /* file of this machine's id where only /var has one; NULL: none */
+	const char *source;	/* what the workspace is made of; NULL: itself */
 	const char *scratch;
 	const char *keep; /* folder for the changes to the workspace; NULL: they are thrown away */
 	unsigned slot;
@@ -68,5 +70,9 @@ int outfit_step(const struct outfit_env *base, const struct adapt_command *comma
 int outfit_box(const struct outfit *outfit, const struct adapt_command *command,
 	       const struct outfit_env *env, uint64_t limit_us, struct arena *arena,
 	       struct outfit_box *ret_box);
+
+/* Does a sandbox hide the host's folder that `path` lies in, so that it can have another one there?
+ */
+bool outfit_hides(const char *path);
 
 #endif

@@ -12,6 +12,7 @@
 #include "protocol/wire/limits.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -187,4 +188,37 @@ bool payload_is_absent(struct payload *payload, const struct box_result *result,
 				    strerror(result->setup_errno));
 	*ret_reason = text ? text : "no such executable";
 	return true;
+}
+
+struct str payload_refused(struct payload *payload, const struct box_result *result)
+{
+	struct buf buf;
+	buf_init(&buf, LIMIT_NAME_BYTES);
+	for (size_t i = 0; i < BOX_REFUSALS_MAX && result->refusals[i].count; i++) {
+		const struct box_refusal *r = &result->refusals[i];
+		buf_printf(&buf, "%s%s (%" PRIu32 " time%s; allow it with %s %s)", i ? ", " : "",
+			   r->call, r->count, r->count == 1 ? "" : "s",
+			   r->grant ? "--grant" : "--sandbox",
+			   r->grant ? box_grant_name(r->grant) : box_level_name(r->level));
+	}
+	struct str text = { .data = arena_copy(&payload->arena, buf_str(&buf)) };
+	text.len = text.data ? buf.len : 0;
+	buf_done(&buf);
+	return text;
+}
+
+const char *payload_unstarted(struct payload *payload, const struct box_result *result)
+{
+	const char *what = "cannot set up the sandbox", *cure = "";
+	if (result->cause == BOX_CAUSE_REFUSED) {
+		what = "the sandbox asked for cannot be enforced here";
+		cure = strcmp(result->setup_step, "keep") == 0
+			       ? "; workspaces cannot be kept on that file system: set "
+				 "XDG_STATE_HOME to a folder on another"
+			       : "; see paddock doctor, or allow less with --sandbox";
+	}
+	const char *text = arena_printf(&payload->arena, "%s: %s %s: %s%s", what,
+					result->setup_step, result->setup_object,
+					strerror(result->setup_errno), cure);
+	return text ? text : "no memory to say why the sandbox could not be set up";
 }

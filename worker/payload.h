@@ -95,4 +95,11 @@ struct adapt_exit payload_exit(struct payload *payload, const struct box_result 
 bool payload_is_absent(struct payload *payload, const struct box_result *result,
 		       const char **ret_reason);
 
+/* Why its sandbox could not be made, a sentence in the arena. */
+const char *payload_unstarted(struct payload *payload, const struct box_result *result);
+
+/* What the sandbox refused it, "CALL (N times; allow it with …), …", in the arena; empty: nothing.
+ */
+struct str payload_refused(struct payload *payload, const struct box_result *result);
+
 #endif

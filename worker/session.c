@@ -10,8 +10,9 @@
  * events wait.
  *
  * SERVING: a poll is outstanding on the control lane, parked by the coordinator until it has
- * orders; reports leave one at a time on the data lane, each kept in the spool until its receipt.
- * Draining is a flag of this state: polls say so.
+ * orders; reports leave one at a time on the data lane, each kept in the spool until its receipt,
+ * and between them questions for the contents that attempts wait for. Draining is a flag of this
+ * state: polls say so.
  *
  * LEAVING: nothing runs, the spool is empty, a stop is outstanding.
  *
@@ -35,6 +36,7 @@
 #include "protocol/wire/msg.h"
 #include "protocol/wire/outcome.h"
 #include "worker/disk.h"
+#include "worker/inputs.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -210,6 +212,13 @@ static void send_report(struct session *s)
 	s->closed = slots_closed(s->options.slots);
 }
 
+static void send_get(struct session *s, struct str ids)
+{
+	struct msg_get get = { .session = s->id, .ids = ids };
+	struct buf *frame = lane_client_begin(&s->data.lane, &get.seq);
+	send_message(&s->data, MSG_GET, &get, get.seq, frame, 0);
+}
+
 static void send_stop(struct session *s)
 {
 	struct msg_stop stop = { .session = s->id, .reason = str_of(s->drain_reason) };
@@ -331,6 +340,14 @@ static void on_hint(struct session *s, const struct msg_refused *refused)
 		on_refused(s, refused);
 }
 
+static void on_contents(struct session *s, const struct msg_contents *contents)
+{
+	if (contents->session != s->id || !lane_client_take(&s->data.lane, contents->seq))
+		return;
+	s->rejoins = 0;
+	inputs_answer(slots_inputs(s->options.slots), contents);
+}
+
 static void handle(struct line *line, struct str frame)
 {
 	struct session *s = line->session;
@@ -360,6 +377,8 @@ static void handle(struct line *line, struct str frame)
 		on_orders(s, message);
 	else if (type == MSG_RECEIPT)
 		on_receipt(s, line, message);
+	else if (type == MSG_CONTENTS && line == &s->data)
+		on_contents(s, message);
 	else
 		LOG_WARN("unexpected_answer", "line=%s state=%s type=%d reason=%s", line->name,
 			 state_names[s->state], type, type < 0 ? err.text : "not in this state");
@@ -457,6 +476,7 @@ static bool is_drained(const struct session *s)
 void session_step(struct session *session)
 {
 	struct session *s = session;
+	struct inputs *inputs = slots_inputs(s->options.slots);
 	if (s->state == SERVING) {
 		if (slots_are_broken(s->options.slots) && !s->draining) {
 			s->exit_code = EXIT_CODE_SETUP;
@@ -467,6 +487,8 @@ void session_step(struct session *session)
 		}
 		if (is_report_due(s))
 			send_report(s);
+		else if (!lane_client_busy(&s->data.lane) && inputs_ask(inputs).len)
+			send_get(s, inputs_ask(inputs));
 		if (is_drained(s)) {
 			set_state(s, LEAVING);
 			send_stop(s);

@@ -89,6 +89,10 @@ int slots_new(const struct slots_options *options, struct slots **ret_slots, str
 	slots->host.stage = r == 0 ? stage_new(NULL) : NULL;
 	if (r == 0 && !slots->host.stage)
 		r = err_set(err, -ENOMEM, "no memory for the listings' cache");
+	slots->host.inputs = inputs_new(&(struct inputs_options){
+		.loop = options->loop, .quota_bytes = options->cache_bytes });
+	if (r == 0 && !slots->host.inputs)
+		r = err_set(err, -ENOMEM, "no memory for the runs' files");
 	r = r ? r : scratch_new(NULL, options->n, &slots->host.payload.scratch, err);
 	for (unsigned i = 0; i < options->n && r == 0; i++)
 		if (!(slots->items[i] = attempt_new(&slots->host, i)))
@@ -112,7 +116,13 @@ void slots_free(struct slots *slots)
 	spawn_host_done(&slots->host.payload.spawn);
 	scratch_free(slots->host.payload.scratch);
 	stage_free(slots->host.stage);
+	inputs_free(slots->host.inputs);
 	free(slots);
+}
+
+struct inputs *slots_inputs(const struct slots *slots)
+{
+	return slots->host.inputs;
 }
 
 unsigned slots_count(const struct slots *slots)

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct inputs;
 struct slots;
 
 struct slots_options {
@@ -23,6 +24,7 @@ struct slots_options {
 	const char *worker;		   /* name */
 	const char *box_program;	   /* absolute path of paddock-box */
 	const struct warrant_trust *trust; /* whose programs to run; NULL: anybody's */
+	uint64_t cache_bytes;		   /* most that is kept of what runs are given */
 };
 
 /*
@@ -38,6 +40,9 @@ void slots_free(struct slots *slots);
 /* How many are idle; all are when this is slots_count. */
 unsigned slots_idle(const struct slots *slots);
 unsigned slots_count(const struct slots *slots); /* how many there are */
+
+/* The trees that its attempts need; the slots' own. */
+struct inputs *slots_inputs(const struct slots *slots);
 
 /* How many attempts have closed so far: whether a slot was freed meanwhile. */
 uint64_t slots_closed(const struct slots *slots);

@@ -91,14 +91,14 @@ static int put_key(struct buf *buf, const struct msg_program *program, const str
 	return r;
 }
 
-int stage_key(const struct msg_program *program, struct digest *ret_key)
+int stage_key(const struct msg_program *program, const char *file, struct digest *ret_key)
 {
 	struct digest content;
 	struct buf buf;
 	int kind = kind_parse(program->kind);
 	if (program->n_args || (kind != KIND_GTEST && kind != KIND_GLIB))
 		return -ENOTSUP;
-	int r = digest_file(program->path.data, &content, NULL);
+	int r = digest_file(file, &content, NULL);
 	if (r < 0)
 		return r;
 	buf_init(&buf, LIMIT_FRAME_BYTES);

@@ -24,10 +24,10 @@ void stage_free(struct stage *stage);
 
 /*
  * What the listing of a program depends on: its bytes, arguments, part of its environment, its kind
- * and this build. Reads the whole file. 0, -ENOTSUP for kinds whose listing depends on more than
- * that, -errno.
+ * and this build. `file` is where its bytes are. Reads the whole file. 0, -ENOTSUP for kinds whose
+ * listing depends on more than that, -errno.
  */
-int stage_key(const struct msg_program *program, struct digest *ret_key);
+int stage_key(const struct msg_program *program, const char *file, struct digest *ret_key);
 
 /* The cases kept under `key`, appended to *cases with their texts in the arena; -ENOENT, also for a
  * damaged file. */

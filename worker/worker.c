@@ -159,6 +159,7 @@ static int build(struct worker *worker, struct err *err)
 		.worker = options->name,
 		.box_program = options->box_program,
 		.trust = options->trust ? &worker->trust : NULL,
+		.cache_bytes = options->cache_bytes,
 	};
 	r = slots_new(&slots, &worker->slots, err);
 	if (r < 0)

@@ -19,6 +19,7 @@ struct worker_options {
 	size_t n_tags;
 	const char *box_program; /* absolute path of paddock-box */
 	const char *state;	 /* folder whose spool/ outlives the worker; NULL: nothing does */
+	uint64_t cache_bytes;	 /* most that is kept of what runs are given */
 	bool insecure;		 /* speak without keys where only this machine listens */
 	const char *token;	 /* file of a token, for first contact; NULL: none */
 	const char *trust;	 /* file of the keys whose programs are run; NULL: anybody's */

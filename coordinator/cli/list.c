@@ -8,6 +8,7 @@
 #include "coordinator/cli/place.h"
 #include "coordinator/cli/request.h"
 #include "coordinator/cli/say.h"
+#include "coordinator/cli/ship.h"
 #include "coordinator/cli/verbs.h"
 #include "coordinator/serve/remote.h"
 #include "protocol/base/buf.h"
@@ -128,7 +129,10 @@ int verbs_list(const struct verbs_call *call, struct err *err)
 	request.submit.list_only = 1;
 	request.submit.no_tests = 2; /* pass */
 	if (code == 0 && where.url && *where.url && !request.nothing) {
-		code = remote_run(&where, &options, &request.submit, err);
+		code = ship_prepare(call, where.url, &request, &options.parcel, err);
+		if (code == 0)
+			code = remote_run(&where, &options, &request.submit, err);
+		parcel_free(options.parcel);
 	} else if (code == 0 && !request.nothing) {
 		(void)place_history(call->conf, &store, NULL); /* estimates are a help, no more */
 		options.store_path = store.len ? buf_text(&store) : NULL;

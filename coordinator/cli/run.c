@@ -3,6 +3,7 @@
 #include "coordinator/cli/outputs.h"
 #include "coordinator/cli/place.h"
 #include "coordinator/cli/request.h"
+#include "coordinator/cli/ship.h"
 #include "coordinator/cli/verbs.h"
 #include "coordinator/serve/remote.h"
 #include "protocol/wire/outcome.h"
@@ -10,7 +11,7 @@
 #include <stdio.h>
 
 /* Here, or at a coordinator. */
-static int carry_out(const struct verbs_call *call, const struct msg_submit *submit,
+static int carry_out(const struct verbs_call *call, struct request *request,
 		     const struct outputs *outputs, struct err *err)
 {
 	const struct remote_options where = {
@@ -26,13 +27,18 @@ static int carry_out(const struct verbs_call *call, const struct msg_submit *sub
 		.n_reports = outputs->n,
 		.artifacts = conf_text(call->conf, OPTIONS_ARTIFACTS_DIR),
 	};
-	if (where.url && *where.url)
-		return remote_run(&where, &options, submit, err);
+	if (where.url && *where.url) {
+		int code = ship_prepare(call, where.url, request, &options.parcel, err);
+		if (code == 0)
+			code = remote_run(&where, &options, &request->submit, err);
+		parcel_free(options.parcel);
+		return code;
+	}
 	struct err no_place = { 0 };
 	if (place_history(call->conf, &store, &no_place) < 0)
 		fprintf(stderr, "paddock run: %s; going on without history\n", no_place.text);
 	options.store_path = store.len ? buf_text(&store) : NULL;
-	int code = embed_run(&options, submit, err);
+	int code = embed_run(&options, &request->submit, err);
 	buf_done(&store);
 	return code;
 }
@@ -55,7 +61,7 @@ int verbs_run(const struct verbs_call *call, struct err *err)
 				"paddock run: shuffled; the same order again with "
 				"--shuffle=%llu\n",
 				(unsigned long long)request.submit.seed);
-		code = carry_out(call, &request.submit, &outputs, err);
+		code = carry_out(call, &request, &outputs, err);
 	}
 	request_done(&request);
 	return code;

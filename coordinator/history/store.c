@@ -188,20 +188,22 @@ int store_run_decision(struct store *store, uint64_t run, struct str frame)
 	return journal_add_decision(store->journal, run, frame);
 }
 
-int store_open_runs(struct store *store, int (*each)(void *data, uint64_t run, struct str name),
+int store_open_runs(struct store *store,
+		    int (*each)(void *data, uint64_t run, struct str name, uint64_t started_us),
 		    void *data, struct err *err)
 {
-	struct db_query *rows =
-		db_query(store->db,
-			 "SELECT id, name FROM runs WHERE finished_us=0 AND EXISTS (SELECT 1 FROM"
-			 " submissions s WHERE s.id = (runs.id << 32) + 1) ORDER BY id",
-			 err);
+	struct db_query *rows = db_query(
+		store->db,
+		"SELECT id, name, started_us FROM runs WHERE finished_us=0 AND EXISTS (SELECT 1"
+		" FROM submissions s WHERE s.id = (runs.id << 32) + 1) ORDER BY id",
+		err);
 	if (!rows)
 		return -EIO;
 	int r;
 	while ((r = db_step(rows, err)) == 1) {
 		uint64_t run = db_get_u64(rows);
-		r = each(data, run, db_get_text(rows));
+		struct str name = db_get_text(rows);
+		r = each(data, run, name, db_get_u64(rows));
 		if (r < 0)
 			break;
 	}

@@ -75,8 +75,9 @@ int store_run_refuse(struct store *store, uint64_t run, struct err *err);
 /* A decision of the coordinator about a run, in order with its events; as store_run_event. */
 int store_run_decision(struct store *store, uint64_t run, struct str frame);
 
-/* The runs that were accepted and are not finished, oldest first. */
-int store_open_runs(struct store *store, int (*each)(void *data, uint64_t run, struct str name),
+/* The runs that were accepted and are not finished, oldest first, and when they began (wall). */
+int store_open_runs(struct store *store,
+		    int (*each)(void *data, uint64_t run, struct str name, uint64_t started_us),
 		    void *data, struct err *err);
 
 /* The pieces of its submission. A negative return of `each` stops and is returned. */

@@ -35,6 +35,7 @@ struct service {
 	struct store *store;
 	struct audit *audit;
 	struct door *door;
+	struct cas *cas;
 	struct loop_signal *signals[3];
 	const struct daemon_options *options;
 	int lock;
@@ -176,6 +177,12 @@ static int start(struct service *service, const struct daemon_options *options, 
 	snprintf(path, sizeof(path), "%s/history.db", folder);
 	if (r == 0)
 		r = store_open(path, &service->store, err);
+	snprintf(path, sizeof(path), "%s/cas", folder);
+	if (r == 0)
+		r = cas_new(&(struct cas_options){ .folder = path,
+						   .quota_bytes = options->contents_bytes,
+						   .durable = true },
+			    &service->cas, err);
 	if (r == 0)
 		r = loop_new(&service->loop);
 	if (r == 0)
@@ -192,7 +199,8 @@ static int start(struct service *service, const struct daemon_options *options, 
 			       &(struct server_options){ .store = service->store,
 							 .door = service->door,
 							 .audit = service->audit,
-							 .must_store = true },
+							 .must_store = true,
+							 .cas = service->cas },
 			       &service->server, err);
 	if (r == 0)
 		apply(service, &options->settings);
@@ -225,6 +233,7 @@ int daemon_run(const struct daemon_options *options, struct err *err)
 	if (service.audit && audit_add(service.audit, NULL, "end", "code=%d", -r) < 0)
 		LOG_ERROR("not_audited", "the end of this coordinator");
 	audit_free(service.audit);
+	cas_free(service.cas);
 	fd_close(&service.lock);
 	return r < 0 ? EXIT_CODE_SETUP : EXIT_CODE_OK;
 }

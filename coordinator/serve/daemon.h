@@ -23,8 +23,9 @@ struct daemon_settings {
 struct daemon_options {
 	const char *const *urls; /* control addresses to listen on, at least one */
 	size_t n_urls;
-	const char *state; /* folder of the store; NULL: $XDG_STATE_HOME/paddock */
-	bool insecure;	   /* without keys: on this machine's own addresses only */
+	const char *state;	 /* folder of the store; NULL: $XDG_STATE_HOME/paddock */
+	uint64_t contents_bytes; /* most that is kept of what clients sent for their runs */
+	bool insecure;		 /* without keys: on this machine's own addresses only */
 	bool json_log;
 	struct daemon_settings settings;
 	/*

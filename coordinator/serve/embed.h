@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct parcel;
+
 /* A report wanted of the run. */
 struct embed_report {
 	const struct report_ops *ops;
@@ -27,6 +29,7 @@ struct embed_options {
 	size_t n_reports;
 	const char
 		*artifacts; /* folder for the files of tests; NULL: in the state folder; "none" */
+	struct parcel *parcel; /* what a coordinator elsewhere is sent with it; NULL: nothing */
 };
 
 /*

@@ -262,6 +262,10 @@ static int start_run(struct server *server, struct session *session,
 	session->programs.len = session->pieces.len = 0;
 	if (!run)
 		return -EINVAL;
+	if (run->number && !run->lease) { /* its contents stay as long as it does */
+		run->lease = session->lease;
+		session->lease = 0;
+	}
 	memcpy(name, run->name, STORE_NAME_BYTES);
 	runs_watch(server, run, session);
 	session->owns = true;
@@ -280,6 +284,8 @@ static int take_submission(struct server *server, struct session *session,
 			"the coordinator cannot write its journal, so it takes no runs: free "
 			"space on its disk (its log says more)");
 	int r = keep_piece(server, session, submit, err);
+	if (r == 0 && !submit->more)
+		r = depot_check(server, session->programs.items, session->programs.len, err);
 	return r < 0 || submit->more ? r : start_run(server, session, submit, name, err);
 }
 
@@ -356,6 +362,20 @@ static void stop_run(struct server *server, struct session *session, const struc
 		      EXIT_CODE_OK, true);
 }
 
+static void on_contents(struct server *server, int type, const void *message,
+			struct chan_peer *peer)
+{
+	const struct msg_have *head = message; /* all three begin alike */
+	struct session *session = take_request(server, SESSION_DATA, head->session, head->seq,
+					       peer);
+	if (session && type == MSG_HAVE)
+		depot_have(server, session, message);
+	else if (session && type == MSG_PUT)
+		depot_put(server, session, message);
+	else if (session)
+		depot_get(server, session, message);
+}
+
 static void on_stop(struct server *server, const struct msg_stop *stop, struct chan_peer *peer)
 {
 	struct session *session = take_request(server, SESSION_CONTROL, stop->session, stop->seq,
@@ -420,6 +440,8 @@ static void dispatch(struct server *server, int lane, int type, const void *mess
 		on_report(server, message, peer);
 	else if (lane == SESSION_DATA && type == MSG_WATCH)
 		on_watch(server, message, peer);
+	else if (lane == SESSION_DATA && (type == MSG_HAVE || type == MSG_PUT || type == MSG_GET))
+		on_contents(server, type, message, peer);
 	else
 		outbox_refuse(server, &(struct request){ lane, peer, 0, 0 }, EXIT_CODE_INCOMPLETE,
 			      "this message is not served at this endpoint");

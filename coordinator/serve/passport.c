@@ -37,6 +37,7 @@ bool passport_allows(enum keyring_role role, int type)
 	static const unsigned allowed[MSG_TYPE_MAX] = {
 		[MSG_POLL] = WORKER,   [MSG_REPORT] = WORKER, [MSG_STOP] = WORKER | SUBMIT,
 		[MSG_SUBMIT] = SUBMIT, [MSG_WATCH] = READ,    [MSG_ASK] = READ,
+		[MSG_HAVE] = SUBMIT,   [MSG_PUT] = SUBMIT,    [MSG_GET] = WORKER,
 	};
 	unsigned who = type > 0 && type < MSG_TYPE_MAX && allowed[type] ? allowed[type] : OPERATE;
 	return who >> role & 1;

@@ -16,8 +16,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/*
+ * What a run uses was put or asked for before it began, by a client that took so long at most. An
+ * hour too much protects more than need be, one too little ends a run that lacks contents.
+ */
+#define SHIPPED_BEFORE_US (UINT64_C(3600) * CLOCK_US_PER_S)
+
 struct open_run {
-	uint64_t stored;
+	uint64_t stored, started_us;
 	char name[STORE_NAME_BYTES];
 };
 
@@ -38,10 +44,10 @@ struct recall {
 	struct err *err;
 };
 
-static int note_open(void *data, uint64_t stored, struct str name)
+static int note_open(void *data, uint64_t stored, struct str name, uint64_t started_us)
 {
 	struct recall *recall = data;
-	struct open_run run = { .stored = stored };
+	struct open_run run = { .stored = stored, .started_us = started_us };
 	snprintf(run.name, sizeof(run.name), "%.*s", STR_ARG(name));
 	return VEC_PUSH(&recall->open, run);
 }
@@ -114,6 +120,19 @@ static int build(struct recall *recall, const struct open_run *open, int *ret_ex
 					ret_exit_code, recall->err);
 }
 
+/* Its contents stay as long as it does, again. */
+static void lease(struct server *server, struct served_run *run, const struct open_run *open)
+{
+	uint64_t from_us = open->started_us > SHIPPED_BEFORE_US
+				   ? open->started_us - SHIPPED_BEFORE_US
+				   : 0;
+	if (!server->options.cas)
+		return;
+	run->lease = cas_lease(server->options.cas, from_us);
+	if (!run->lease)
+		LOG_WARN("contents_not_kept", "run=%s reason=no memory for a lease", open->name);
+}
+
 /* Serve what was built; or close it in the store, when it was over or makes no sense. */
 static int restore(struct recall *recall, const struct open_run *open)
 {
@@ -129,6 +148,7 @@ static int restore(struct recall *recall, const struct open_run *open)
 	run->events = recall->events;
 	if (r == 0) {
 		run->number = recall->number;
+		lease(server, run, open);
 		LOG_INFO("run_goes_on", "run=%s events=%" PRIu64, open->name, run->events);
 		return 0;
 	}

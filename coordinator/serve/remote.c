@@ -9,6 +9,7 @@
 #include "coordinator/serve/remote.h"
 
 #include "coordinator/serve/reports.h"
+#include "coordinator/serve/shipment.h"
 #include "protocol/base/clock.h"
 #include "protocol/base/log.h"
 #include "protocol/base/loop.h"
@@ -35,9 +36,10 @@ enum {
 
 enum { CONTROL, DATA, LANES };
 
-enum remote_state { SAYING_HELLO, SUBMITTING, WATCHING, OVER };
+enum remote_state { SAYING_HELLO, SHIPPING, SUBMITTING, WATCHING, OVER };
 
 struct remote {
+	const struct embed_options *options;
 	const struct msg_submit *submit;
 	uint64_t token; /* of the submission, by chance */
 	char run[64];	/* its name, once it was accepted */
@@ -51,6 +53,7 @@ struct remote {
 	struct loop_timer *tick;
 	struct loop_signal *signals[3];
 	struct reports *reports;
+	struct shipment *shipment; /* NULL: nothing is sent along */
 	struct arena arena;
 	enum remote_state state;
 	uint64_t session, next_event, heard_us, poll_us;
@@ -155,6 +158,47 @@ static void submit_piece(struct remote *remote)
 	send_message(remote, CONTROL, MSG_SUBMIT, &piece, seq, frame);
 }
 
+/* Once the inputs are there: how much they are, and how much of it had to travel. */
+static void tell_inputs(struct remote *remote)
+{
+	struct parcel_counts parcel = parcel_counts(remote->options->parcel);
+	struct shipment_counts sent = shipment_counts(remote->shipment);
+	char all[24], travelled[24];
+	fprintf(stderr, "paddock: inputs: %llu files, %s in %llu chunks; %llu chunks sent (%s)\n",
+		(unsigned long long)parcel.files, str_format_size(all, sizeof(all), parcel.bytes),
+		(unsigned long long)parcel.chunks, (unsigned long long)sent.chunks,
+		str_format_size(travelled, sizeof(travelled), sent.packed_bytes));
+}
+
+/* The next question or gift about inputs; after the last one the run is submitted. */
+static void ship(struct remote *remote)
+{
+	uint64_t seq;
+	struct buf *frame = lane_client_begin(&remote->lanes[DATA], &seq);
+	const void *message;
+	int r = shipment_next(remote->shipment, remote->session, seq, &message, remote->err);
+	if (r > 0) {
+		send_message(remote, DATA, (enum msg_type)r, message, seq, frame);
+		return;
+	}
+	if (r < 0) {
+		transmit(remote, DATA, r, 0);
+		return;
+	}
+	if (!remote->rejoins)
+		tell_inputs(remote);
+	remote->state = SUBMITTING;
+	submit_piece(remote);
+}
+
+static void on_shipped(struct remote *remote, int type, const void *message)
+{
+	if (shipment_take(remote->shipment, type, message, remote->err) < 0)
+		finish(remote, EXIT_CODE_INCOMPLETE);
+	else
+		ship(remote);
+}
+
 static void watch(struct remote *remote)
 {
 	uint64_t seq;
@@ -195,9 +239,14 @@ static void on_welcome(struct remote *remote, const struct msg_welcome *welcome)
 			say_stop(remote);
 		return;
 	}
-	remote->state = SUBMITTING;
 	remote->submitted = 0;
-	submit_piece(remote);
+	remote->state = remote->shipment ? SHIPPING : SUBMITTING;
+	if (remote->shipment) {
+		shipment_begin(remote->shipment);
+		ship(remote);
+	} else {
+		submit_piece(remote);
+	}
 }
 
 static void on_accepted(struct remote *remote, const struct msg_accepted *accepted)
@@ -213,6 +262,13 @@ static void on_accepted(struct remote *remote, const struct msg_accepted *accept
 
 static void on_news(struct remote *remote, const struct msg_news *news)
 {
+	if (news->next != remote->next_event + news->n_events) {
+		err_set(remote->err, -EPROTO,
+			"the coordinator's news have a gap: %llu events are missing",
+			(unsigned long long)(news->next - remote->next_event - news->n_events));
+		finish(remote, EXIT_CODE_INCOMPLETE);
+		return;
+	}
 	for (size_t i = 0; i < news->n_events; i++) {
 		reports_event(remote->reports, &news->events[i]);
 		remote->told_end |= news->events[i].kind == MSG_RUN_FINISHED;
@@ -306,6 +362,8 @@ static void on_frame(struct remote *remote, int lane, struct str frame)
 		on_accepted(remote, message);
 	else if (type == MSG_NEWS && remote->state == WATCHING)
 		on_news(remote, message);
+	else if ((type == MSG_MISSING || type == MSG_RECEIPT) && remote->state == SHIPPING)
+		on_shipped(remote, type, message);
 	else if (type == MSG_REFUSED)
 		on_refused(remote, message, remote->guard.identity && trust == GUARD_TRUSTED);
 }
@@ -381,6 +439,9 @@ static int dial(struct remote *remote, const char *url)
 static int set_up(struct remote *remote, const char *url)
 {
 	int r = loop_new(&remote->loop);
+	if (r == 0 && remote->options->parcel &&
+	    !(remote->shipment = shipment_new(remote->options->parcel)))
+		r = -ENOMEM;
 	if (r == 0)
 		r = loop_signal_new(remote->loop, SIGINT, on_interrupt, remote,
 				    &remote->signals[0]);
@@ -412,6 +473,7 @@ static void tear_down(struct remote *remote)
 	loop_free(remote->loop);
 	guard_done(&remote->guard);
 	identity_done(&remote->identity);
+	shipment_free(remote->shipment);
 	arena_done(&remote->arena);
 }
 
@@ -438,7 +500,8 @@ int remote_run(const struct remote_options *where, const struct embed_options *o
 	       const struct msg_submit *submit, struct err *err)
 {
 	struct err own = { 0 };
-	struct remote remote = { .submit = submit,
+	struct remote remote = { .options = options,
+				 .submit = submit,
 				 .token = random_token(),
 				 .err = err ? err : &own,
 				 .heard_us = clock_mono_us() };

@@ -379,6 +379,7 @@ void runs_finish(struct server *server, const struct core_action *action)
 		run->exit_code = outcome_worse_exit(run->exit_code, EXIT_CODE_REPORT);
 	if (run->mine)
 		server->options.on_done(server->options.data, run->exit_code);
+	depot_release(server, &run->lease);
 	core_run_forget(server->core, run->number);
 	run->number = 0;
 	release(server, run);

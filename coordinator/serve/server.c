@@ -41,6 +41,7 @@ static void drop_session(struct server *server, struct session *session)
 	if (session->receipt_due)
 		server->receipts_due--;
 	door_forget(server, session);
+	depot_release(server, &session->lease);
 	session_free(&server->sessions, session);
 }
 

@@ -11,6 +11,7 @@
 #include "coordinator/history/store.h"
 #include "protocol/base/err.h"
 #include "protocol/base/loop.h"
+#include "protocol/wire/cas.h"
 #include "protocol/wire/msg.h"
 
 #include <stdbool.h>
@@ -27,6 +28,7 @@ struct server_options {
 	struct audit *audit; /* borrowed; NULL: nobody asks who submitted what */
 	bool must_store; /* acknowledge results only once durable; else go on without the store when
 			    it fails */
+	struct cas *cas; /* borrowed; NULL: contents are not taken */
 	void *data;
 	/* Both for who calls server_submit; else NULL. An event of that run, valid during the call.
 	 */

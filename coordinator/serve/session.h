@@ -64,6 +64,7 @@ struct session {
 	enum keyring_role access;  /* what it may do */
 	struct passport *passport; /* its keys; NULL: it speaks in the clear */
 	uint64_t watch_from;
+	uint64_t lease;	  /* of the contents it asked for; its run's, once that began */
 	uint64_t run;	  /* a client's, the key of a served run; 0: none */
 	bool owns;	  /* it submitted that run, or knows its token */
 	struct feed feed; /* its events: from watch_from on, as far as they were fetched */

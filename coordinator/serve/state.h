@@ -43,6 +43,7 @@ struct served_run {
 		size_t len, cap;
 	} watchers;	       /* sessions */
 	uint64_t unwatched_us; /* since when nobody watches */
+	uint64_t lease;	       /* of the contents it uses; 0: none */
 };
 
 struct server {
@@ -123,6 +124,20 @@ void operate_ask(struct server *server, struct session *session, const struct ms
 /* Take every request that waits at an endpoint. `data` is the server. */
 void inbox_control(void *data);
 void inbox_data(void *data); /* as inbox_control */
+
+/* ---- depot.c ---- */
+
+/* What a peer says about contents, on the data lane: answered at once. */
+void depot_have(struct server *server, struct session *session, const struct msg_have *have);
+void depot_put(struct server *server, struct session *session, const struct msg_put *put);
+void depot_get(struct server *server, struct session *session, const struct msg_get *get);
+
+/* Are the trees of these programs here? 0, or -ENOENT with err. */
+int depot_check(struct server *server, const struct msg_program *programs, size_t n,
+		struct err *err);
+
+/* End a lease and forget it; 0 is none. */
+void depot_release(struct server *server, uint64_t *lease_number);
 
 /* ---- door.c: the one place where frames are opened and sealed ---- */
 

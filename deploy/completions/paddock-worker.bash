@@ -39,6 +39,10 @@ _paddock_worker()
 		:
 		return
 		;;
+	--cache-quota)
+		:
+		return
+		;;
 	--log-format)
 		COMPREPLY=($(compgen -W "text json" -- "$word"))
 		return
@@ -49,7 +53,7 @@ _paddock_worker()
 		;;
 	esac
 	case $verb in
-	'') options="--help --coordinator --slots --tag --name --state --token --trust --drain-timeout --insecure --no-insecure --log-format --verbose --no-verbose --version --no-version --completion" ;;
+	'') options="--help --coordinator --slots --tag --name --state --token --trust --drain-timeout --cache-quota --insecure --no-insecure --log-format --verbose --no-verbose --version --no-version --completion" ;;
 	esac
 	case $word in
 	-*) COMPREPLY=($(compgen -W "$options" -- "$word")) ;;

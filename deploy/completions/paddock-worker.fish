@@ -7,6 +7,7 @@ complete -c paddock-worker -l state -x -a '(__fish_complete_directories)' -d 'Fo
 complete -c paddock-worker -l token -r -d 'File with a token of paddock token create, for first contact: a key is made and enrolled. From then on the key is enough, and the file is not used again.'
 complete -c paddock-worker -l trust -r -d 'Run only programs signed by one of the keys in this file, a signer of paddock token list on each line.'
 complete -c paddock-worker -l drain-timeout -x -d 'After the first SIGTERM or SIGINT, kill what still runs after this; it runs elsewhere. 0 waits for its own end.'
+complete -c paddock-worker -l cache-quota -x -d 'Most that is kept of the files that runs bring along, in paddock/cas of the XDG cache folder; what was used last stays.'
 complete -c paddock-worker -l insecure -d 'Speak without keys and encryption; allowed on loopback and ipc addresses only.'
 complete -c paddock-worker -l log-format -x -a 'text json' -d 'How lines of the log look.'
 complete -c paddock-worker -l verbose -s v -d 'Log every step of the session and every attempt that closes badly.'

@@ -57,6 +57,11 @@ enum msg_type {
 	MSG_ASK,
 	MSG_TOLD,
 	MSG_DECISION, /* stored, never sent */
+	MSG_HAVE = 20,
+	MSG_MISSING,
+	MSG_PUT,
+	MSG_GET,
+	MSG_CONTENTS,
 	MSG_TYPE_MAX,
 };
 
@@ -208,6 +213,6 @@ size_t msg_size(const struct msg_record *describe, const void *record);
 /* Descriptors of records that others pack by size. */
 extern const struct msg_record msg_record_event, msg_record_run_event, msg_record_assign,
 	msg_record_program, msg_record_listed, msg_record_worker_state, msg_record_run_state,
-	msg_record_reason;
+	msg_record_reason, msg_record_chunk;
 
 #endif

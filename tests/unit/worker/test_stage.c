@@ -57,7 +57,7 @@ static int tear_down(void **state)
 static struct digest key_of(const struct fixture *f)
 {
 	struct digest key;
-	assert_int_equal(stage_key(&f->described, &key), 0);
+	assert_int_equal(stage_key(&f->described, f->described.path.data, &key), 0);
 	return key;
 }
 
@@ -87,12 +87,12 @@ static void test_some_kinds_are_not_kept(void **state)
 	struct fixture *f = *state;
 	struct digest key;
 	f->described.kind = STR_LIT("pytest");
-	assert_int_equal(stage_key(&f->described, &key), -ENOTSUP);
+	assert_int_equal(stage_key(&f->described, f->described.path.data, &key), -ENOTSUP);
 	f->described.kind = STR_LIT("ctest");
-	assert_int_equal(stage_key(&f->described, &key), -ENOTSUP);
+	assert_int_equal(stage_key(&f->described, f->described.path.data, &key), -ENOTSUP);
 	f->described.kind = STR_LIT("gtest");
 	f->described.path = STR_LIT("/nonexistent");
-	assert_int_equal(stage_key(&f->described, &key), -ENOENT);
+	assert_int_equal(stage_key(&f->described, f->described.path.data, &key), -ENOENT);
 }
 
 static void test_cases_come_back(void **state)

@@ -78,8 +78,9 @@ static int note_frame(void *data, struct str frame)
 	return 0;
 }
 
-static int note_run(void *data, uint64_t run, struct str name)
+static int note_run(void *data, uint64_t run, struct str name, uint64_t started_us)
 {
+	assert_int_equal(started_us, 1000);
 	(void)name;
 	*(uint64_t *)data = run;
 	return 0;

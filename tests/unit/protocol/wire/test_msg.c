@@ -15,8 +15,8 @@ static void every_number_has_its_message(void **state)
 	(void)state;
 	for (unsigned type = MSG_HELLO; type < MSG_TYPE_MAX; type++) {
 		const struct msg_record *record = msg_describe(type);
-		assert_non_null(record);
-		assert_int_equal(record->number, type);
+		assert_int_equal(record != NULL, type <= MSG_DECISION || type >= MSG_HAVE);
+		assert_true(!record || record->number == type);
 	}
 	assert_null(msg_describe(0));
 	assert_null(msg_describe(MSG_TYPE_MAX));
@@ -34,8 +34,8 @@ static void records_come_in_order_and_end(void **state)
 		n++;
 	}
 	assert_string_equal(msg_describe_nth(0)->name, "program");
-	assert_string_equal(msg_describe_nth(n - 1)->name, "decision");
-	assert_int_equal(messages, MSG_TYPE_MAX - 1);
+	assert_string_equal(msg_describe_nth(n - 1)->name, "contents");
+	assert_int_equal(messages, MSG_DECISION + MSG_TYPE_MAX - MSG_HAVE);
 	assert_null(msg_describe_nth(SIZE_MAX));
 }
 

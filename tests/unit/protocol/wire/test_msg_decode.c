@@ -53,6 +53,8 @@ static void what_was_encoded_comes_back(void **state)
 	rng_seed(&rng, 1);
 	for (unsigned round = 0; round < 60; round++)
 		for (unsigned type = MSG_HELLO; type < MSG_TYPE_MAX; type++) {
+			if (!msg_describe(type))
+				continue; /* a number that is not given */
 			struct arena arena = { 0 }, decoded = { 0 };
 			struct buf frame, again;
 			struct err err = { 0 };
@@ -77,6 +79,8 @@ static void every_cut_is_noticed(void **state)
 	struct rng rng;
 	rng_seed(&rng, 2);
 	for (unsigned type = MSG_HELLO; type < MSG_TYPE_MAX; type++) {
+		if (!msg_describe(type))
+			continue;
 		struct arena arena = { 0 };
 		struct buf frame;
 		sampled(&rng, type, &arena, 2000, &frame);
@@ -113,6 +117,8 @@ static void changed_bytes_never_hurt(void **state)
 		void *back;
 		struct err err = { 0 };
 		unsigned type = 1 + (unsigned)rng_below(&rng, MSG_TYPE_MAX - 1);
+		if (!msg_describe(type))
+			continue;
 		sampled(&rng, type, &arena, 1500, &frame);
 		for (uint64_t changes = 1 + rng_below(&rng, 4); changes; changes--)
 			frame.data[rng_below(&rng, frame.len)] = (char)rng_next(&rng);

@@ -40,6 +40,8 @@ static void size_is_what_encoding_gives(void **state)
 	for (unsigned round = 0; round < 40; round++)
 		for (unsigned type = MSG_HELLO; type < MSG_TYPE_MAX; type++) {
 			const struct msg_record *record = msg_describe(type);
+			if (!record)
+				continue; /* a number that is not given */
 			struct arena arena = { 0 };
 			struct buf frame;
 			struct err err = { 0 };
@@ -104,6 +106,8 @@ static void every_limit_of_every_message_is_kept(void **state)
 	unsigned checked = 0;
 	for (unsigned type = MSG_HELLO; type < MSG_TYPE_MAX; type++) {
 		const struct msg_record *record = msg_describe(type);
+		if (!record)
+			continue; /* a number that is not given */
 		for (size_t i = 0; i < record->n_fields; i++) {
 			const struct msg_field *field = &record->fields[i];
 			bool list = field->type == MSG_FIELD_LIST;

@@ -56,6 +56,10 @@ static void what_is_covered(void **state)
 	changed = program;
 	changed.n_args = 2;
 	assert_int_equal(warrant_check(&changed, &err), -EACCES);
+	/* Thereby every file that was sent along. */
+	changed = program;
+	changed.tree = STR_LIT("0123456789abcdef0123456789abcdef");
+	assert_int_equal(warrant_check(&changed, &err), -EACCES);
 	/* The coordinator applies overrides. */
 	changed = program;
 	changed.memory_bytes = 1 << 20;
