@@ -76,6 +76,7 @@ struct lease {
 struct cas {
 	struct cas_options options;
 	struct shelf shelves[CAS_SHELVES];
+	bool uneven; /* a shelf holds more than its share */
 	int tmp_fd;
 	int dirty_fd; /* of a shelf that was written to since the last sync; -1: none */
 	unsigned next_number;
@@ -213,19 +214,16 @@ static int look_through(struct shelf *shelf, struct objects *objects)
 	return r;
 }
 
-/* Make room for `more` bytes. 0, -ENOSPC when leases protect too much, -errno. */
-static int make_room(struct cas *cas, struct shelf *shelf, uint64_t more)
+/* Look through a shelf, and evict what no lease protects until it holds no more than `keep`. */
+static int evict(struct cas *cas, struct shelf *shelf, uint64_t keep)
 {
-	uint64_t share = cas->options.quota_bytes / CAS_SHELVES;
 	struct objects objects = { 0 };
-	if (shelf->counted && shelf->bytes + more <= share)
-		return 0;
 	int r = look_through(shelf, &objects);
-	if (r == 0 && shelf->bytes + more > share) {
-		uint64_t keep = share / 100 * KEEP_PERCENT, from = protected_from(cas);
+	if (r == 0 && shelf->bytes > keep) {
+		uint64_t from = protected_from(cas);
 		qsort(objects.items, objects.len, sizeof(*objects.items), by_use);
-		for (size_t i = 0; i < objects.len && shelf->bytes + more > keep &&
-				   objects.items[i].used_us < from;
+		for (size_t i = 0;
+		     i < objects.len && shelf->bytes > keep && objects.items[i].used_us < from;
 		     i++) {
 			if (unlinkat(shelf->fd, objects.items[i].name, 0) < 0)
 				continue;
@@ -235,7 +233,45 @@ static int make_room(struct cas *cas, struct shelf *shelf, uint64_t more)
 		}
 	}
 	free(objects.items);
-	return r == 0 && shelf->bytes + more > share ? -ENOSPC : r;
+	return r;
+}
+
+/* Some shelf holds more than its share: what all hold counts. As make_room. */
+static int make_room_of_all(struct cas *cas, uint64_t more)
+{
+	uint64_t quota = cas->options.quota_bytes, bytes = more;
+	int r = 0;
+	cas->uneven = false;
+	for (size_t i = 0; r == 0 && i < CAS_SHELVES; i++) {
+		struct shelf *shelf = &cas->shelves[i];
+		r = shelf->counted ? 0 : evict(cas, shelf, UINT64_MAX);
+		bytes += shelf->bytes;
+		cas->uneven = cas->uneven || shelf->bytes + more > quota / CAS_SHELVES;
+	}
+	for (size_t i = 0; r == 0 && i < CAS_SHELVES && bytes > quota; i++) {
+		struct shelf *shelf = &cas->shelves[i];
+		uint64_t before = shelf->bytes, over = bytes - quota;
+		r = evict(cas, shelf, before > over ? before - over : 0);
+		bytes = bytes - before + shelf->bytes;
+	}
+	return r == 0 && bytes > quota ? -ENOSPC : r;
+}
+
+/*
+ * Make room for `more` bytes. Few objects spread less evenly than many, so a shelf whose objects
+ * are all protected may take what the others leave of theirs. 0, -ENOSPC when leases protect too
+ * much, -errno.
+ */
+static int make_room(struct cas *cas, struct shelf *shelf, uint64_t more)
+{
+	uint64_t share = cas->options.quota_bytes / CAS_SHELVES,
+		 keep = share / 100 * KEEP_PERCENT - more;
+	int r = shelf->counted ? 0 : evict(cas, shelf, UINT64_MAX);
+	if (r == 0 && shelf->bytes + more > share)
+		r = evict(cas, shelf, keep);
+	if (r == 0 && (cas->uneven || shelf->bytes + more > share))
+		r = make_room_of_all(cas, more);
+	return r;
 }
 
 /* ---- putting ---- */

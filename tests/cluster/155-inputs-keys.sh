@@ -103,5 +103,6 @@ expect_not_in "does not trust" "$work/w2/log"
 # Over, it is in nobody's way; and whom w2 does not trust runs nothing there, whatever was sent along.
 age
 XDG_STATE_HOME=$work/state.other expect_exit 105 "$paddock" run --coordinator "$url" --token "$work/other.token" --progress none one
+expect_not_in "is full of what runs" "$work/err"
 expect_in "does not trust" "$work/w2/log"
 expect_exit 0 "$paddock" audit verify --state "$work/serve"
