@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const worker_states[] = { "healthy", "draining", "suspect" };
+static const char *const worker_states[] = { "healthy", "draining", "suspect", "quarantined" };
 static const char *const run_phases[MSG_RUN_PHASE_MAX] = { "running", "waiting", "stopped",
 							   "over" };
 static const char *const reasons[] = { "running", "listing", "no_worker", "workers", "busy",

@@ -18,6 +18,7 @@ static struct daemon_settings settings_of(const struct conf *conf)
 	return (struct daemon_settings){
 		.lease_us = conf_u64(conf, OPTIONS_LEASE),
 		.client_slots = conf_u64(conf, OPTIONS_CLIENT_SLOTS),
+		.quarantine = conf_flag(conf, OPTIONS_WORKER_QUARANTINE),
 		.verbose = conf_flag(conf, OPTIONS_VERBOSE),
 	};
 }
@@ -58,7 +59,8 @@ static bool same(const struct conf *a, const struct conf *b, size_t option)
 static void name_fixed(const struct conf *before, const struct conf *after)
 {
 	for (size_t i = 0; i < OPTIONS_MAX; i++) {
-		bool may = i == OPTIONS_LEASE || i == OPTIONS_CLIENT_SLOTS || i == OPTIONS_VERBOSE;
+		bool may = i == OPTIONS_LEASE || i == OPTIONS_CLIENT_SLOTS ||
+			   i == OPTIONS_WORKER_QUARANTINE || i == OPTIONS_VERBOSE;
 		if (!may && conf_takes(&options_table, OPTIONS_VERB_SERVE, i) &&
 		    !same(before, after, i))
 			LOG_WARN("needs_restart",

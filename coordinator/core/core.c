@@ -189,6 +189,7 @@ void core_configure(struct core *core, uint64_t now_us, const struct core_option
 	if (options->lease_us)
 		core->options.lease_us = options->lease_us;
 	core->options.client_slots = options->client_slots;
+	core->options.quarantine = options->quarantine;
 	core->work_changed = true;
 }
 
@@ -212,6 +213,7 @@ void core_run_forget(struct core *core, uint64_t number)
 		for (size_t j = 0; !run->finished && j < core->attempts.len; j++)
 			if (core->attempts.items[j].id && core->attempts.items[j].run == number)
 				assign_release(core, &core->attempts.items[j]);
+		trust_run_over(core, run);
 		memmove(core->runs.items + i, core->runs.items + i + 1,
 			(core->runs.len - i - 1) * sizeof(struct core_run *));
 		core->runs.len--;

@@ -33,6 +33,7 @@ struct core_options {
 	/* slots the runs of one client take before those of others come first; 0: no quota */
 	uint64_t client_slots;
 	uint64_t serial; /* numbers are above it: tell cores apart that follow each other */
+	bool quarantine; /* workers that fail more than chance explains get no more work */
 	bool journal;	 /* DECISION actions are wanted: somebody may go on after us */
 };
 
@@ -47,11 +48,12 @@ struct core_worker_spec {
 };
 
 enum core_action_kind {
-	CORE_ACTION_ASSIGN,   /* worker, assign: start it there */
-	CORE_ACTION_CANCEL,   /* worker, cancel */
-	CORE_ACTION_EVENT,    /* run, event: report, journal, tell watchers */
-	CORE_ACTION_DECISION, /* run, decision: journal, in order with the events */
-	CORE_ACTION_RUN_DONE, /* run, exit_code: after its last event */
+	CORE_ACTION_ASSIGN,	/* worker, assign: start it there */
+	CORE_ACTION_CANCEL,	/* worker, cancel */
+	CORE_ACTION_EVENT,	/* run, event: report, journal, tell watchers */
+	CORE_ACTION_DECISION,	/* run, decision: journal, in order with the events */
+	CORE_ACTION_QUARANTINE, /* worker, why: it is out, until core_worker_quarantine */
+	CORE_ACTION_RUN_DONE,	/* run, exit_code: after its last event */
 };
 
 struct core_action {
@@ -62,6 +64,7 @@ struct core_action {
 	const struct msg_cancel *cancel;
 	const struct msg_run_event *event;
 	const struct msg_decision *decision;
+	const char *why;
 	int exit_code;
 };
 
@@ -114,7 +117,16 @@ void core_worker_drain(struct core *core, uint64_t now_us, uint64_t number, bool
 /* What it still runs at `at_us` is cancelled and runs elsewhere, and nobody is blamed for it. */
 void core_worker_evict(struct core *core, uint64_t now_us, uint64_t number, uint64_t at_us);
 
-/* Leases and quotas from now on; the seed stays. A lease or suspicion of 0 stays as it is. */
+/*
+ * Take it out as one that fails more than chance explains, or trust it again: what it did until now
+ * is forgotten.
+ */
+void core_worker_quarantine(struct core *core, uint64_t now_us, uint64_t worker, bool quarantined);
+
+/*
+ * Leases, quotas and quarantine from now on; the seed stays. A lease or suspicion of 0 stays as it
+ * is.
+ */
 void core_configure(struct core *core, uint64_t now_us, const struct core_options *options);
 
 /*
@@ -196,8 +208,9 @@ uint64_t core_run_at(const struct core *core, size_t place);
 /* What a worker is about, the worst first where several are true. */
 enum core_worker_state {
 	CORE_WORKER_HEALTHY,
-	CORE_WORKER_DRAINING, /* it takes no more work */
-	CORE_WORKER_SUSPECT,  /* not heard for a while: it gets none */
+	CORE_WORKER_DRAINING,	 /* it takes no more work */
+	CORE_WORKER_SUSPECT,	 /* not heard for a while: it gets none */
+	CORE_WORKER_QUARANTINED, /* it failed more than chance explains: it gets none */
 	CORE_WORKER_STATE_MAX,
 };
 

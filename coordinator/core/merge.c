@@ -266,12 +266,16 @@ static void take_verdict(struct core *core, struct core_run *run, struct core_at
 		out.dropped_bytes += output->cut_bytes;
 	}
 	run_emit(core, run, &out);
+	attempt->red = attempt->red || (outcome_is_red(outcome) && !item->quarantined);
 	settle_found(core, run, attempt, index, !retry);
 	(void)VEC_PUSH(
 		&run->durations,
 		event->duration_us); /* a lower bound that lacks one is still a lower bound */
 	program->done_us += event->duration_us;
 	program->done_n++;
+	struct core_worker *doubted = core_find_worker(core, item->avoid_worker);
+	if (doubted && !outcome_is_red(outcome) && item->avoid_worker != attempt->worker)
+		trust_look(core, doubted);
 	if (!retry) {
 		item->decided = attempt->id;
 		close_case(core, run, index, outcome);
@@ -534,9 +538,9 @@ static void close_attempt(struct core *core, struct core_attempt *attempt,
 {
 	struct core_run *run = core_find_run(core, attempt->run);
 	uint32_t program = attempt->program;
-	const struct core_worker *worker = core_find_worker(core, attempt->worker);
+	struct core_worker *worker = core_find_worker(core, attempt->worker);
 	bool list = attempt->list;
-	attempt->moved = attempt->moved || (worker && worker->draining);
+	attempt->moved = attempt->moved || (worker && (worker->draining || worker->quarantined));
 	bool moved = attempt->moved;
 	struct str message = in_arena(core, event->message);
 	if (event->startup_us) {
@@ -556,10 +560,15 @@ static void close_attempt(struct core *core, struct core_attempt *attempt,
 	}
 	if (!list)
 		settle_rest(core, run, attempt, event->cause, message);
+	bool judged = core->options.quarantine && worker && !list && !attempt->cancelled &&
+		      !is_loss(event->cause);
+	bool red = attempt->red || event->cause != MSG_CLOSE_FINE;
 	if (attempt->late)
 		assign_keep_late(core, attempt);
 	else
 		assign_release(core, attempt);
+	if (judged)
+		trust_judge(core, run, program, worker, red);
 	if (list)
 		close_listing(core, run, program, event, moved);
 	if (event->cause == MSG_CLOSE_SANDBOX)

@@ -208,7 +208,8 @@ static void count_in_class(struct core *core, struct core_class *class, int pres
 
 void roster_refresh(struct core *core, struct core_worker *worker)
 {
-	bool present = worker->number && !worker->draining, healthy = present && !worker->suspect;
+	bool present = worker->number && !worker->draining && !worker->quarantined,
+	     healthy = present && !worker->suspect;
 	int more = present - worker->present, better = healthy - worker->healthy;
 	if (more || better) {
 		core->pools.items[worker->pool].present += (size_t)more;
@@ -258,6 +259,7 @@ static void free_worker(struct core_worker *worker)
 		free((char *)worker->tags[i].data);
 	free(worker->tags);
 	free(worker->attempts.items);
+	free(worker->trust.cells.items);
 	*worker = (struct core_worker){ 0 };
 }
 
@@ -467,14 +469,41 @@ void core_worker_evict(struct core *core, uint64_t now_us, uint64_t number, uint
 }
 
 /* What it runs is to run elsewhere, by no fault of anybody. */
-static void evict(struct core *core, struct core_worker *worker)
+static void evict(struct core *core, struct core_worker *worker, const char *why)
 {
 	worker->evict_us = UINT64_MAX;
 	for (size_t i = 0; i < worker->attempts.len; i++) {
 		struct core_attempt *attempt = &core->attempts.items[worker->attempts.items[i]];
 		attempt->moved = attempt->moved || !attempt->cancelled;
-		assign_cancel(core, attempt, "its worker is drained, and its time is over");
+		assign_cancel(core, attempt, why);
 	}
+}
+
+void roster_quarantine(struct core *core, struct core_worker *worker, const char *why)
+{
+	struct str text = { core_action_alloc(core, strlen(why) + 1), strlen(why) };
+	worker->quarantined = true;
+	evict(core, worker, "its worker is quarantined");
+	roster_refresh(core, worker);
+	if (!text.data)
+		return;
+	memcpy((char *)text.data, why, text.len + 1);
+	tell_runs(core, &(struct msg_run_event){ .kind = MSG_RUN_WARNING, .message = text });
+	core_push(core, &(struct core_action){ .kind = CORE_ACTION_QUARANTINE,
+					       .worker = worker->number,
+					       .why = text.data });
+}
+
+void core_worker_quarantine(struct core *core, uint64_t now_us, uint64_t number, bool quarantined)
+{
+	core_enter(core, now_us);
+	struct core_worker *worker = core_find_worker(core, number);
+	if (!worker)
+		return;
+	worker->quarantined = quarantined;
+	worker->trust.n = worker->trust.red = worker->trust.expected = 0;
+	worker->trust.cells.len = 0;
+	roster_refresh(core, worker);
 }
 
 static void evict_due(struct core *core)
@@ -485,7 +514,7 @@ static void evict_due(struct core *core)
 	for (size_t i = 0; i < core->workers.len; i++) {
 		struct core_worker *worker = &core->workers.items[i];
 		if (worker->number && worker->evict_us <= core->now_us)
-			evict(core, worker);
+			evict(core, worker, "its worker is drained, and its time is over");
 		else if (worker->number && worker->evict_us < core->evict_us)
 			core->evict_us = worker->evict_us;
 	}

@@ -109,6 +109,29 @@ struct core_heap {
 	size_t len, cap;
 };
 
+/* Shards that ran to their end, and those among them with a red case. */
+struct core_tally {
+	uint64_t n, red;
+};
+
+/* A worker's own part of what it is compared with, see trust.c. */
+struct core_cell {
+	uint64_t run;
+	uint32_t program;
+	struct core_tally tally;
+	bool first_red; /* its first shard was */
+};
+
+/* What a worker's shards came to; the numbers are of programs that have no cell any more. */
+struct core_trust {
+	double n, red, expected;
+	struct {
+		struct core_cell *items;
+		size_t len, cap;
+	} cells;
+	size_t next_cell; /* replaced next once there are enough */
+};
+
 struct core_program {
 	struct msg_program spec; /* deep copy in the run's arena */
 	enum program_state state;
@@ -117,6 +140,7 @@ struct core_program {
 	bool filed;		/* its cases are in the ledger */
 	uint64_t startup_us;
 	uint64_t done_us, done_n; /* this run's own experience, for estimates of the unseen */
+	struct core_tally tried;
 	struct {
 		uint32_t *items;
 		size_t len, cap;
@@ -162,6 +186,7 @@ struct core_attempt {
 	uint32_t program;
 	bool list;
 	bool cancelled;
+	bool red;   /* one of its cases was */
 	bool moved; /* when it is cancelled, its worker is to be empty: it runs elsewhere, no loss
 		     */
 	uint64_t slot;
@@ -194,7 +219,8 @@ struct core_worker {
 	uint64_t slots, used;
 	uint64_t heard_us, joined_us;
 	uint64_t evict_us; /* what it runs then is to run elsewhere; UINT64_MAX never */
-	bool draining;
+	bool draining, quarantined;
+	struct core_trust trust;
 	bool suspect;		/* in the list of suspects, else in that of the heard */
 	bool present;		/* counted: takes work, or will when it is heard again */
 	bool healthy;		/* counted: takes work */
@@ -282,10 +308,11 @@ struct core_run {
 	struct {
 		struct core_class *items;
 		size_t len, cap;
-	} classes;	      /* at least one, once it has programs */
-	uint32_t client;      /* index into core->clients, CORE_NOBODY none */
-	size_t listed;	      /* programs in state LISTED or FAILED */
-	size_t selected;      /* cases that filters and partition let through */
+	} classes;		       /* at least one, once it has programs */
+	uint32_t client;	       /* index into core->clients, CORE_NOBODY none */
+	struct core_tally first_tried; /* first shards of a program at each worker */
+	size_t listed;		       /* programs in state LISTED or FAILED */
+	size_t selected;	       /* cases that filters and partition let through */
 	size_t abandoned;     /* programs that were never listed because the run was stopped */
 	size_t done, running; /* cases */
 	struct {
@@ -439,6 +466,21 @@ void roster_done(struct core *core);
 
 /* The place in core->clients of a name, made when new; CORE_NOBODY on no memory. */
 uint32_t roster_client(struct core *core, struct str name);
+
+/* It fails more than chance explains: no more work for it, and what it runs runs elsewhere. */
+void roster_quarantine(struct core *core, struct core_worker *worker, const char *why);
+
+/* ---- trust.c ---- */
+
+/* A shard of this program ran to its end there. May quarantine the worker. */
+void trust_judge(struct core *core, struct core_run *run, uint32_t program,
+		 struct core_worker *worker, bool red);
+
+/* Others have done better than this worker with something: look whether chance explains that. */
+void trust_look(struct core *core, struct core_worker *worker);
+
+/* A run is about to be forgotten: keep what its shards came to. */
+void trust_run_over(struct core *core, const struct core_run *run);
 
 /* ---- class.c: what a run requires ---- */
 

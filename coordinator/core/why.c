@@ -65,9 +65,10 @@ static void fill_status(const struct core *core, uint64_t now_us, const struct c
 		.used = worker->used,
 		.attempts = worker->attempts.len,
 		.heard_us = now_us - worker->heard_us,
-		.state = worker->suspect    ? CORE_WORKER_SUSPECT
-			 : worker->draining ? CORE_WORKER_DRAINING
-					    : CORE_WORKER_HEALTHY,
+		.state = worker->quarantined ? CORE_WORKER_QUARANTINED
+			 : worker->suspect   ? CORE_WORKER_SUSPECT
+			 : worker->draining  ? CORE_WORKER_DRAINING
+					     : CORE_WORKER_HEALTHY,
 	};
 }
 
@@ -192,6 +193,11 @@ static void tell_no_worker(struct telling *t, size_t at)
 /* Workers that get nothing. */
 static void tell_workers(struct telling *t)
 {
+	static const char *const states[CORE_WORKER_STATE_MAX] = {
+		[CORE_WORKER_DRAINING] = " drains",
+		[CORE_WORKER_SUSPECT] = " is silent for ",
+		[CORE_WORKER_QUARANTINED] = " is quarantined",
+	};
 	uint64_t n[CORE_WORKER_STATE_MAX] = { 0 };
 	struct core_worker_status status;
 	char text[32];
@@ -207,7 +213,7 @@ static void tell_workers(struct telling *t)
 			if ((int)status.state != state || named++ >= NAMES_MAX)
 				continue;
 			say(t, "%s%.200s%s", named > 1 ? ", " : "", status.name.data,
-			    state == CORE_WORKER_DRAINING ? " drains" : " is silent for ");
+			    states[state]);
 			if (state == CORE_WORKER_SUSPECT)
 				say(t, "%s", duration(text, status.heard_us));
 		}

@@ -47,7 +47,8 @@ static void apply(struct service *service, const struct daemon_settings *setting
 		  service->options->json_log);
 	server_configure(service->server,
 			 &(struct server_limits){ .lease_us = settings->lease_us,
-						  .client_slots = settings->client_slots });
+						  .client_slots = settings->client_slots,
+						  .quarantine = settings->quarantine });
 }
 
 static void on_reload(void *data, int signum)
@@ -63,8 +64,10 @@ static void on_reload(void *data, int signum)
 		return;
 	}
 	apply(service, &settings);
-	LOG_INFO("reloaded", "lease=%" PRIu64 " ms client_slots=%" PRIu64 " verbose=%d",
-		 settings.lease_us / 1000, settings.client_slots, settings.verbose);
+	LOG_INFO("reloaded",
+		 "lease=%" PRIu64 " ms client_slots=%" PRIu64 " quarantine=%d verbose=%d",
+		 settings.lease_us / 1000, settings.client_slots, settings.quarantine,
+		 settings.verbose);
 }
 
 static void on_signal(void *data, int signum)

@@ -12,7 +12,7 @@
 /* What may change while it serves. */
 struct daemon_settings {
 	uint64_t lease_us, client_slots; /* of server_limits */
-	bool verbose;
+	bool quarantine, verbose;
 };
 
 /* Files of the state folder that others read, too. */

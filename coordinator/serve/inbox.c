@@ -132,6 +132,8 @@ static void join(struct server *server, struct session *session, const struct ms
 	for (size_t i = 0; i < poll->n_running; i++)
 		core_worker_adopt(server->core, clock_mono_us(), session->worker,
 				  poll->running[i].attempt, poll->running[i].epoch);
+	if (session->quarantined)
+		core_worker_quarantine(server->core, clock_mono_us(), session->worker, true);
 	if (session->leaves)
 		core_worker_drain(server->core, clock_mono_us(), session->worker, true);
 	if (session->leaves && session->evict_us != UINT64_MAX)

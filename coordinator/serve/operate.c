@@ -138,6 +138,10 @@ static void drain(struct answer *answer, struct session *session)
 	session->evict_us = drains && within_us ? now_us + within_us : UINT64_MAX;
 	LOG_INFO(drains ? "drained" : "undrained", "worker=%s", session->name);
 	core_worker_drain(server->core, now_us, session->worker, drains || session->draining);
+	if (!drains && session->quarantined) {
+		session->quarantined = false;
+		core_worker_quarantine(server->core, now_us, session->worker, false);
+	}
 	if (session->evict_us != UINT64_MAX)
 		core_worker_evict(server->core, now_us, session->worker, session->evict_us);
 	server_look(server, session);

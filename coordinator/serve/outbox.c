@@ -72,6 +72,21 @@ void outbox_order(struct session *session, const struct msg_assign *assign,
 		LOG_ERROR("out_of_memory", "keeping an order");
 }
 
+static void note_quarantine(struct server *server, const struct core_action *action)
+{
+	char words[512];
+	struct err err = { 0 };
+	struct session *session = session_find(&server->sessions, action->owner);
+	if (!session || session->worker != action->worker)
+		return;
+	session->quarantined = true;
+	LOG_WARN("quarantined", "worker=%s %s", session->name, action->why);
+	if (server->options.audit &&
+	    audit_add(server->options.audit, &err, "quarantine", "worker=%s",
+		      audit_word(str_of(session->name), words, sizeof(words))) < 0)
+		LOG_ERROR("not_audited", "%s", err.text); /* it is kept from work all the same */
+}
+
 void outbox_drain(struct server *server)
 {
 	struct core_action action;
@@ -86,6 +101,7 @@ void outbox_drain(struct server *server)
 			outbox_order(session, action.assign, action.cancel);
 			server_look(server, session);
 			break;
+		case CORE_ACTION_QUARANTINE: note_quarantine(server, &action); break;
 		case CORE_ACTION_EVENT: runs_event(server, &action); break;
 		case CORE_ACTION_DECISION: runs_decision(server, &action); break;
 		case CORE_ACTION_RUN_DONE: runs_finish(server, &action); break;

@@ -57,6 +57,7 @@ void server_take_over(struct server *server, struct session *before, struct sess
 {
 	LOG_DEBUG("session_replaced", "name=%s", before->name);
 	session->leaves = before->leaves;
+	session->quarantined = before->quarantined;
 	session->evict_us = before->evict_us;
 	if (before->worker)
 		core_worker_away(server->core, clock_mono_us(), before->worker,
@@ -279,7 +280,8 @@ void server_configure(struct server *server, const struct server_limits *limits)
 	core_configure(server->core, clock_mono_us(),
 		       &(struct core_options){ .suspect_us = limits->lease_us / 3,
 					       .lease_us = limits->lease_us,
-					       .client_slots = limits->client_slots });
+					       .client_slots = limits->client_slots,
+					       .quarantine = limits->quarantine });
 }
 
 void server_stop_run(struct server *server, const char *why, int exit_code, bool immediate)

@@ -41,6 +41,7 @@ struct server_options {
 struct server_limits {
 	uint64_t lease_us;     /* of a worker's attempts; a third of it silent, it is suspect */
 	uint64_t client_slots; /* of core_options */
+	bool quarantine;       /* as client_slots */
 };
 
 /*

@@ -41,6 +41,7 @@ struct session {
 	bool receipt_due;   /* answer the data lane after the commit */
 	bool drain_told, draining;
 	bool leaves;	   /* an operator drained it: it is told to leave once it is empty */
+	bool quarantined;  /* it failed more than chance explains */
 	uint64_t evict_us; /* ... and emptied then; UINT64_MAX: never */
 	bool looked_at;	   /* in the server's list of those with something to do */
 	bool strays_told;  /* it was told to end what it ran before it joined */

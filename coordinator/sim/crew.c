@@ -141,7 +141,10 @@ static bool end_case(struct sim *sim, uint32_t place)
 	struct sim_shard *shard = &sim->shards.items[place];
 	struct sim_truth *truth = &sim->truths[shard->cases.items[shard->at].truth];
 	struct msg_event event = event_of(sim, shard, MSG_EVENT_ENDED);
-	event.outcome = truth->attempts++ < truth->of->spoiled ? truth->of->outcome : OUTCOME_PASS;
+	double ruins = spec_of(sim, shard->worker)->ruins;
+	event.outcome = truth->attempts++ < truth->of->spoiled ? truth->of->outcome
+			: ruins > 0 && chance(sim, ruins)      ? OUTCOME_FAIL
+							       : OUTCOME_PASS;
 	event.duration_us = shard->duration_us;
 	shard->at++;
 	sim->results[shard->run].work_us += shard->duration_us;

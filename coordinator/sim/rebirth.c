@@ -104,6 +104,7 @@ static int die(struct sim *sim, struct err *err)
 	sim->core = core_new(&(struct core_options){ .seed = sim->world->seed + sim->restarts,
 						     .serial = sim->restarts << 20,
 						     .lease_us = SIM_LEASE_US,
+						     .quarantine = sim->world->quarantine,
 						     .journal = true });
 	if (!sim->core)
 		return err_set(err, -ENOMEM, "no memory for a simulated coordinator");

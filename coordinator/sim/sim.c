@@ -162,6 +162,7 @@ void sim_perform(struct sim *sim, const struct sim_pending *item, bool deliver)
 			observer->left(observer->data, sim->now_us, item->left);
 		note_event(&sim->results[item->run], action->event);
 		break;
+	case CORE_ACTION_QUARANTINE:
 	case CORE_ACTION_DECISION: break;
 	case CORE_ACTION_RUN_DONE:
 		sim->results[item->run].ended = true;
@@ -177,6 +178,9 @@ static int drain(struct sim *sim, struct err *err)
 	struct sim_pending item = { 0 };
 	while (core_next_action(sim->core, &item.action)) {
 		const struct msg_run_event *event = item.action.event;
+		sim->quarantined += item.action.kind == CORE_ACTION_QUARANTINE;
+		if (item.action.kind == CORE_ACTION_QUARANTINE)
+			continue;
 		bool left = item.action.kind == CORE_ACTION_EVENT &&
 			    event->kind == MSG_RUN_WORKER_LEFT;
 		item.run = sim_find_run(sim, item.action.run);
@@ -258,6 +262,7 @@ int sim_world_run(const struct sim_world *world, struct sim_result *ret_results,
 	struct sim sim = { .world = world, .results = ret_results };
 	struct core_options options = { .seed = world->seed,
 					.lease_us = SIM_LEASE_US,
+					.quarantine = world->quarantine,
 					.journal = world->restart > 0 };
 	if (!world->beat_us)
 		options.suspect_us = options.lease_us = UINT64_MAX / 4;
@@ -274,7 +279,8 @@ int sim_world_run(const struct sim_world *world, struct sim_result *ret_results,
 	if (ret_cost)
 		*ret_cost = (struct sim_cost){ .events = sim.events,
 					       .steps = sim.agenda.steps,
-					       .restarts = sim.restarts };
+					       .restarts = sim.restarts,
+					       .quarantined = sim.quarantined };
 	core_free(sim.core);
 	crew_done(&sim);
 	rebirth_done(&sim);

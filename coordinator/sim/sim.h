@@ -55,6 +55,7 @@ struct sim_worker {
 	bool proven; /* the coordinator is told at once that it is gone, and back is a new hello */
 	uint64_t drain_us; /* it takes no more from here on; 0: never */
 	uint64_t evict_us; /* with that: what it still runs then runs elsewhere; 0: never */
+	double ruins; /* probability that a case is red for no other reason than running here */
 	const struct str *tags;
 	size_t n_tags;
 };
@@ -98,6 +99,7 @@ struct sim_world {
 	uint64_t
 		/* what each case costs beside its own duration: sandbox, reading, reporting */
 		case_us;
+	bool quarantine;  /* of core_options */
 	uint64_t beat_us; /* a worker is heard so often; 0: leases never run out */
 	uint64_t
 		/* virtual time after which a run that has not ended never will; 0: a year */
@@ -123,6 +125,7 @@ struct sim_cost {
 	uint64_t events; /* virtual things that happened */
 	uint64_t steps;	 /* comparisons of the agenda */
 	uint64_t restarts;
+	uint64_t quarantined; /* workers */
 };
 
 /*

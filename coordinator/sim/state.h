@@ -127,7 +127,7 @@ struct sim {
 		size_t len, cap;
 	} journal;
 	struct msg_submit *submissions; /* as accepted, by run */
-	uint64_t restarts, sessions;
+	uint64_t restarts, sessions, quarantined;
 	bool out_of_memory;
 };
 

@@ -251,7 +251,7 @@ _paddock()
 	report) options="--help --color --failure-output --durations --verbose --no-verbose --junit --events --tap --html --trace --github --no-github --history --config --profile" ;;
 	merge) options="--help --color --failure-output --durations --verbose --no-verbose --junit --events --tap --html --trace --github --no-github --config" ;;
 	explain) options="--help --coordinator --insecure --no-insecure --token --verbose --no-verbose --history --json --no-json --config" ;;
-	serve) options="--help --insecure --no-insecure --verbose --no-verbose --log-format --listen --lease --client-slots --state --content-quota --config --profile" ;;
+	serve) options="--help --insecure --no-insecure --verbose --no-verbose --log-format --listen --lease --client-slots --worker-quarantine --no-worker-quarantine --state --content-quota --config --profile" ;;
 	token) options="--help --state --role --uses --ttl --pool --max-slots" ;;
 	audit) options="--help --state" ;;
 	workers) options="--help --coordinator --insecure --no-insecure --token --json --no-json --config --profile" ;;
