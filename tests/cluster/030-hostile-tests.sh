@@ -27,7 +27,7 @@ odd code error
 END
 for sandbox in off default; do
 	begun=$SECONDS
-	expect_exit 100 "$paddock" run --sandbox "$sandbox" --jobs 2 --timeout 2s --progress none --events "$work/events" \
+	expect_exit 100 "$paddock" run --sandbox "$sandbox" --jobs 2 --timeout 5s --progress none --events "$work/events" \
 		--junit "$work/junit.xml" "$work/hostile.list"
 	verdicts "$work/events" >"$work/got"
 	diff -u "$work/want" "$work/got" || fail "verdicts with --sandbox $sandbox"

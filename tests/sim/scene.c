@@ -219,6 +219,10 @@ static void draw_worker(struct scene *scene, struct rng *rng, size_t at)
 		worker->drain_us = worker->join_us + 1 + rng_below(rng, 1000000);
 		if (once_in(rng, 2))
 			worker->evict_us = worker->drain_us + 1 + rng_below(rng, 300000);
+	} else if (once_in(rng, 5)) {
+		worker->ruins = 1;
+		worker->slowness = 0.05;
+		scene->faulty = true;
 	}
 }
 
@@ -244,7 +248,7 @@ void scene_init(struct scene *scene, uint64_t seed)
 		.cut = once_in(&rng, 8) ? 0.02 : 0,
 		.restart = once_in(&rng, 2) ? 0.01 * (double)(1 + rng_below(&rng, 3)) : 0,
 		.handover_us = rng_below(&rng, 2000),
-
+		.quarantine = true,
 		.give_up_us = UINT64_C(3600) * 1000000,
 	};
 	bool beats = scene->faulty || once_in(&rng, 4) || scene->world.restart > 0;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * test_seeds.c - the core in thousands of random worlds, each checked against the rules of the
- * contract by an independent ledger. PADDOCK_SEEDS=N tries N worlds, PADDOCK_SEED=N only that
- * one, with what it is made of.
+ * contract by an independent ledger. PADDOCK_SEEDS=N tries N worlds from PADDOCK_SEEDS_FROM
+ * on, PADDOCK_SEED=N only that one.
  *
  * ctest: timeout=120
  */
@@ -117,15 +117,17 @@ static void test_worlds(void **state)
 {
 	(void)state;
 	uint64_t only = from_environment("PADDOCK_SEED", UINT64_MAX), events = 0, broken = 0;
-	uint64_t restarts = 0;
-	uint64_t from = only == UINT64_MAX ? 1 : only;
-	uint64_t to = only == UINT64_MAX ? from_environment("PADDOCK_SEEDS", SEEDS) : only;
+	uint64_t restarts = 0, quarantined = 0;
+	uint64_t from = only == UINT64_MAX ? from_environment("PADDOCK_SEEDS_FROM", 1) : only;
+	uint64_t to = only == UINT64_MAX ? from - 1 + from_environment("PADDOCK_SEEDS", SEEDS)
+					 : only;
 	for (uint64_t seed = from; seed <= to; seed++) {
 		struct sim_cost cost = { 0 };
 		uint64_t hash;
 		const char *wrong = play(seed, &hash, &cost);
 		events += cost.events;
 		restarts += cost.restarts;
+		quarantined += cost.quarantined;
 		if (!wrong)
 			continue;
 		print_error("world %llu: %s\n  replay: PADDOCK_SEED=%llu tests/sim/seeds\n",
@@ -133,9 +135,10 @@ static void test_worlds(void **state)
 		if (++broken >= 10)
 			break;
 	}
-	print_message("%llu worlds, %llu virtual events, %llu coordinators killed\n",
+	print_message("%llu worlds, %llu virtual events, %llu coordinators killed, %llu workers "
+		      "quarantined\n",
 		      (unsigned long long)(to - from + 1), (unsigned long long)events,
-		      (unsigned long long)restarts);
+		      (unsigned long long)restarts, (unsigned long long)quarantined);
 	assert_int_equal(broken, 0);
 }
 
