@@ -381,6 +381,7 @@ int request_make(const struct verbs_call *call, struct request *ret_request, str
 	submit->repeat = conf_u64(call->conf, OPTIONS_REPEAT);
 	submit->priority = conf_u64(call->conf, OPTIONS_PRIORITY);
 	submit->wait_us = conf_u64(call->conf, OPTIONS_WAIT);
+	submit->slow_us = conf_u64(call->conf, OPTIONS_SLOW_TIMEOUT);
 	int code = limit_failures(call->conf, submit, err);
 	code = code ? code : select_cases(call, request, err);
 	code = code ? code : take_overrides(call, request, err);

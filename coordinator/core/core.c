@@ -239,13 +239,16 @@ void core_tick(struct core *core, uint64_t now_us)
 				      EXIT_CODE_DEADLINE, true);
 		}
 	}
+	slow_tick(core);
 	class_tick(core);
 }
 
 uint64_t core_deadline_us(const struct core *core)
 {
-	uint64_t deadline = roster_deadline_us(core), due = class_deadline_us(core);
+	uint64_t deadline = roster_deadline_us(core), due = class_deadline_us(core),
+		 slow = slow_deadline_us(core);
 	deadline = due < deadline ? due : deadline;
+	deadline = slow < deadline ? slow : deadline;
 	for (size_t i = 0; i < core->runs.len; i++)
 		if (!core->runs.items[i]->finished && core->runs.items[i]->deadline_us < deadline)
 			deadline = core->runs.items[i]->deadline_us;

@@ -120,6 +120,8 @@ static void leave_attempt(struct core *core, struct core_run *run, uint32_t inde
 	if (item->state == CASE_RUNNING) {
 		ASSERT(run->running > 0);
 		run->running--;
+		if (item->started)
+			slow_end(run, index);
 		if (item->n_locks)
 			queue_drop_locks(core, run, index);
 		core->work_changed = true;
@@ -142,6 +144,16 @@ static void close_case(struct core *core, struct core_run *run, uint32_t index,
 		core->out_of_memory = true;
 	count_verdict(core, run, outcome, run->cases.items[index].quarantined);
 	queue_tell_dependents(core, run);
+}
+
+void merge_tell_slow(struct core *core, struct core_run *run, uint32_t index)
+{
+	struct core_case *item = &run->cases.items[index];
+	struct msg_run_event event = event_of(core, run, index, MSG_RUN_CASE_SLOW,
+					      assign_find(core, item->attempt));
+	event.count = ++item->slow_told;
+	event.duration_us = core->now_us - item->began_us;
+	run_emit(core, run, &event);
 }
 
 void merge_conclude(struct core *core, struct core_run *run, uint32_t index, enum outcome outcome,
@@ -744,9 +756,10 @@ int merge_event(struct core *core, struct core_attempt *attempt, const struct ms
 	if (event->kind == MSG_EVENT_STARTED) {
 		struct msg_run_event started = event_of(core, run, index, MSG_RUN_CASE_STARTED,
 							attempt);
-		if (!run->cases.items[index].started)
-			run_emit(core, run, &started);
-		run->cases.items[index].started = true;
+		if (run->cases.items[index].started)
+			return 0;
+		run_emit(core, run, &started);
+		slow_begin(core, run, index, core->now_us);
 	} else if (event->kind == MSG_EVENT_OUTPUT) {
 		if (keep_output(attempt, event) == -ENOMEM)
 			core->out_of_memory = true;

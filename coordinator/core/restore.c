@@ -107,6 +107,7 @@ static int restore_assigned(struct core *core, struct core_run *run,
 			return contradiction(run, "an order for a case that is none", index, err);
 		attempt->cases.items[attempt->cases.len++] = index;
 		run->cases.items[index].attempt = attempt->id;
+		run->cases.items[index].started = false;
 		if (run->cases.items[index].tries + 1 > attempt->retry)
 			attempt->retry = run->cases.items[index].tries + 1;
 	}
@@ -327,6 +328,21 @@ static int restore_retried(struct core_run *run, const struct msg_run_event *eve
 	return 0;
 }
 
+/* A case began, or was told as slow. */
+static int restore_begun(struct core_run *run, const struct msg_run_event *event, struct err *err)
+{
+	if (event->index >= run->cases.len || run->cases.items[event->index].state == CASE_DONE)
+		return contradiction(run, "a case ran after its end", event->index, err);
+	struct core_case *item = &run->cases.items[event->index];
+	if (event->kind == MSG_RUN_CASE_SLOW) {
+		item->slow_told = (uint32_t)event->count;
+		return 0;
+	}
+	item->started = true;
+	item->began_us = event->at_us;
+	return 0;
+}
+
 int core_restore_event(struct core *core, uint64_t number, const struct msg_run_event *event,
 		       struct err *err)
 {
@@ -339,6 +355,8 @@ int core_restore_event(struct core *core, uint64_t number, const struct msg_run_
 		run->announced = true;
 		run->slots_max = event->slots;
 		return 0;
+	case MSG_RUN_CASE_STARTED:
+	case MSG_RUN_CASE_SLOW: return restore_begun(run, event, err);
 	case MSG_RUN_CASE_FINISHED: return restore_verdict(run, event, err);
 	case MSG_RUN_CASE_RETRIED: return restore_retried(run, event, err);
 	case MSG_RUN_FINISHED:
@@ -380,7 +398,8 @@ static int hold_cases(struct core *core, struct core_run *run, const struct core
 		if (item->waiting_for || !queue_take_locks(core, run, index))
 			return contradiction(run, "a case ran that had to wait", index, err);
 		item->state = CASE_RUNNING;
-		item->started = true;
+		if (item->started)
+			slow_begin(core, run, index, run->began_us + item->began_us);
 		run->running++;
 		run->serial_running = run->serial_running || item->serial;
 	}

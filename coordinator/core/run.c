@@ -75,12 +75,15 @@ struct core_run *run_new(struct core *core, const struct msg_submit *submit, con
 	}
 	run->number = ++core->serial;
 	run->client = CORE_NOBODY;
+	run->begun = (struct core_list){ CORE_NOBODY, CORE_NOBODY };
 	if (history) {
 		run->history = *history;
 		*history = (struct estimate_table){ 0 };
 	}
 	run->began_us = core->now_us;
 	run->deadline_us = submit->deadline_us ? core->now_us + submit->deadline_us : UINT64_MAX;
+	run->slow_us = submit->slow_us && submit->slow_us < CORE_SLOW_US_MIN ? CORE_SLOW_US_MIN
+									     : submit->slow_us;
 	run->name = arena_copy(&run->arena, str_of(name));
 	rng_seed(&run->rng, submit->seed);
 	if (!run->name ||

@@ -42,6 +42,8 @@ enum {
 	/* different sets of requirements in one run */
 	CORE_CLASSES_MAX = 256,
 	CORE_NOBODY = UINT32_MAX, /* no place in a table */
+	/* slow cases are told no more often, so that no client floods the journal */
+	CORE_SLOW_US_MIN = 100000,
 };
 
 /* A lock by name: cases hold it exclusively; those that found it taken wait in order. */
@@ -75,16 +77,20 @@ struct core_case {
 	uint32_t repeat;      /* which repetition, from 1; 0 when not repeated */
 	uint16_t processors;
 	bool disabled;	   /* the suite says so: skipped without running */
-	bool started;	   /* this attempt at it was announced */
+	bool started;	   /* this attempt at it was announced: it is in run->begun */
 	bool alone;	   /* a shard of its own */
 	bool serial;	   /* nothing of its run beside it */
 	bool constrained;  /* holds locks or more than one slot */
 	bool needs_failed; /* something it needs did not pass */
 	bool was_red;	   /* an earlier attempt was: a pass now is flaky */
 	bool quarantined;
-	uint64_t avoid_worker; /* where the last attempt failed; 0 none */
-	uint64_t decided;      /* the attempt whose verdict counted; 0 none */
-	uint32_t bunch;	       /* runs with exactly these others (run->bunches), from 1; 0 none */
+	uint64_t began_us;	/* when that was; while restoring, since the run began */
+	uint64_t slow_us;	/* when it is to be told as slow */
+	uint32_t before, after; /* neighbours in run->begun */
+	uint32_t slow_told;	/* how often it was, in all attempts */
+	uint64_t avoid_worker;	/* where the last attempt failed; 0 none */
+	uint64_t decided;	/* the attempt whose verdict counted; 0 none */
+	uint32_t bunch;		/* runs with exactly these others (run->bunches), from 1; 0 none */
 	const struct str *locks;
 	size_t n_locks;
 	struct {
@@ -231,7 +237,7 @@ struct core_worker {
 	} attempts; /* indices into core->attempts */
 };
 
-/* Workers in the order in which they were last heard. */
+/* Things of a table in an order, linked by their `before` and `after`. */
 struct core_list {
 	uint32_t first, last; /* CORE_NOBODY: empty */
 };
@@ -313,8 +319,10 @@ struct core_run {
 	struct core_tally first_tried; /* first shards of a program at each worker */
 	size_t listed;		       /* programs in state LISTED or FAILED */
 	size_t selected;	       /* cases that filters and partition let through */
-	size_t abandoned;     /* programs that were never listed because the run was stopped */
-	size_t done, running; /* cases */
+	size_t abandoned;	/* programs that were never listed because the run was stopped */
+	size_t done, running;	/* cases */
+	struct core_list begun; /* running cases, see slow.c */
+	uint64_t slow_us;	/* what is slow; 0 nothing */
 	struct {
 		uint32_t *items;
 		size_t len, cap;
@@ -362,7 +370,7 @@ struct core {
 		struct core_worker *items;
 		size_t len, cap;
 	} workers;
-	struct core_list heard, suspects;
+	struct core_list heard, suspects; /* in the order in which they were last heard */
 	struct {
 		uint64_t *items;
 		size_t len, cap;
@@ -503,6 +511,20 @@ void class_tick(struct core *core);
 /* When class_tick is next needed. */
 uint64_t class_deadline_us(const struct core *core);
 
+/* ---- slow.c: what runs for long ---- */
+
+/* A running case began. */
+void slow_begin(const struct core *core, struct core_run *run, uint32_t index, uint64_t began_us);
+
+/* A case that began runs no longer. */
+void slow_end(struct core_run *run, uint32_t index);
+
+/* Time passed: tell the runs which of their cases are slow. */
+void slow_tick(struct core *core);
+
+/* When slow_tick is next needed. */
+uint64_t slow_deadline_us(const struct core *core);
+
 /* ---- queue.c: order and readiness ---- */
 
 /* Does `a` come out before `b`? Counts as a step of the run. */
@@ -635,6 +657,9 @@ void merge_split(struct core *core, struct core_run *run, const uint32_t *cases,
 
 /* Count a verdict, final or not, in the run's numbers; true when --max-fail is reached. */
 bool merge_count(struct core_run *run, enum outcome outcome, bool quarantined);
+
+/* Emit that a running case is slow. */
+void merge_tell_slow(struct core *core, struct core_run *run, uint32_t index);
 
 /* Give a case its final verdict without an attempt (notrun, error, skip). */
 void merge_conclude(struct core *core, struct core_run *run, uint32_t index, enum outcome outcome,

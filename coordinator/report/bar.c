@@ -163,6 +163,10 @@ static void bar_event(struct report *report, const struct msg_run_event *event)
 	case MSG_RUN_CASE_STARTED: started(report, event); break;
 	case MSG_RUN_CASE_RETRIED:
 	case MSG_RUN_CASE_FINISHED: ended(report, event); break;
+	case MSG_RUN_CASE_SLOW:
+		out_note(&report->out,
+			 show_verdict(&report->pending, event, report->options.color));
+		break;
 	case MSG_RUN_WARNING:
 		out_note(&report->out, show_note(&report->pending, event, report->options.color));
 		break;

@@ -38,6 +38,7 @@ static const char *const names[MSG_RUN_KIND_MAX] = {
 	[MSG_RUN_CASE_LISTED] = "case_listed",
 	[MSG_RUN_ARTIFACT] = "artifact",
 	[MSG_RUN_CASE_DUPLICATE] = "case_duplicate",
+	[MSG_RUN_CASE_SLOW] = "case_slow",
 };
 
 static int jsonl_open(const struct report_options *options, struct report **ret_report,
@@ -99,6 +100,15 @@ static void put_case(struct out *out, const struct msg_run_event *event)
 	put_number(out, "index", event->index);
 }
 
+static void put_start(struct out *out, const struct msg_run_event *event)
+{
+	put_case(out, event);
+	put_number(out, "attempt", event->attempt);
+	put_number(out, "estimate_us", event->estimate_us);
+	put_text(out, "worker", event->worker);
+	put_number(out, "slot", event->slot);
+}
+
 static void put_verdict(struct out *out, const struct msg_run_event *event)
 {
 	char name[24];
@@ -151,6 +161,7 @@ static void put_finished(struct out *out, const struct tally *tally,
 	put_number(out, "flaky", tally->flaky);
 	put_number(out, "quarantined", tally->quarantined);
 	put_number(out, "found", tally->found);
+	put_number(out, "slow", tally->slow);
 	put_number(out, "list_failed", tally->list_failed);
 	put_number(out, "exit_code", event->exit_code);
 	put_number(out, "makespan_us", event->makespan_us);
@@ -181,12 +192,11 @@ static void put_fields(struct report *report, const struct msg_run_event *event)
 		put_case(out, event);
 		put_number(out, "estimate_us", event->estimate_us);
 		break;
-	case MSG_RUN_CASE_STARTED:
-		put_case(out, event);
-		put_number(out, "attempt", event->attempt);
-		put_number(out, "estimate_us", event->estimate_us);
-		put_text(out, "worker", event->worker);
-		put_number(out, "slot", event->slot);
+	case MSG_RUN_CASE_STARTED: put_start(out, event); break;
+	case MSG_RUN_CASE_SLOW:
+		put_start(out, event);
+		put_number(out, "duration_us", event->duration_us);
+		put_number(out, "times", event->count);
 		break;
 	case MSG_RUN_CASE_RETRIED:
 	case MSG_RUN_CASE_DUPLICATE:

@@ -39,6 +39,7 @@ static const struct {
 	{ "case_listed", MSG_RUN_CASE_LISTED },
 	{ "artifact", MSG_RUN_ARTIFACT },
 	{ "case_duplicate", MSG_RUN_CASE_DUPLICATE },
+	{ "case_slow", MSG_RUN_CASE_SLOW },
 };
 
 static void wrong(struct line *line, const char *key, const char *what)
@@ -120,6 +121,13 @@ static void read_case(struct line *line, struct msg_run_event *event)
 	event->slot = number(line, "slot", LIMIT_SLOTS);
 }
 
+static void read_slow(struct line *line, struct msg_run_event *event)
+{
+	read_case(line, event);
+	event->duration_us = number(line, "duration_us", INT64_MAX);
+	event->count = number(line, "times", INT64_MAX);
+}
+
 static void read_verdict(struct line *line, struct msg_run_event *event)
 {
 	read_case(line, event);
@@ -182,6 +190,7 @@ static void read_fields(struct line *line, struct msg_run_event *event)
 	case MSG_RUN_LISTED: event->count = number(line, "cases", INT64_MAX); break;
 	case MSG_RUN_CASE_STARTED:
 	case MSG_RUN_CASE_LISTED: read_case(line, event); break;
+	case MSG_RUN_CASE_SLOW: read_slow(line, event); break;
 	case MSG_RUN_CASE_RETRIED:
 	case MSG_RUN_CASE_FINISHED: read_verdict(line, event); break;
 	case MSG_RUN_ARTIFACT: read_artifact(line, event); break;

@@ -82,6 +82,7 @@ static void lines_event(struct report *report, const struct msg_run_event *event
 		report->running -= report->running && !event->found;
 		put_verdict(report, event);
 		break;
+	case MSG_RUN_CASE_SLOW: put_verdict(report, event); break;
 	case MSG_RUN_WARNING:
 		out_note(out, show_note(&out->buf, event, report->options.color));
 		break;

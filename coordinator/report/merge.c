@@ -295,7 +295,7 @@ static void add_run(struct emission *emission, const struct msg_run_event *event
 static bool is_case(const struct msg_run_event *event)
 {
 	return event->kind == MSG_RUN_CASE_FINISHED || event->kind == MSG_RUN_CASE_RETRIED ||
-	       event->kind == MSG_RUN_ARTIFACT;
+	       event->kind == MSG_RUN_ARTIFACT || event->kind == MSG_RUN_CASE_SLOW;
 }
 
 static void emit_case(struct emission *emission, const struct entry *items, size_t first,

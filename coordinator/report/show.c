@@ -94,7 +94,7 @@ static int put_remarks(struct buf *buf, const struct msg_run_event *event)
 bool show_matters(const struct msg_run_event *event)
 {
 	enum outcome outcome = (enum outcome)event->outcome;
-	return event->flaky || outcome == OUTCOME_LEAK ||
+	return event->kind == MSG_RUN_CASE_SLOW || event->flaky || outcome == OUTCOME_LEAK ||
 	       (outcome_is_red(outcome) && outcome != OUTCOME_NOTRUN);
 }
 
@@ -102,12 +102,13 @@ int show_verdict(struct buf *buf, const struct msg_run_event *event, bool color)
 {
 	char took[24], word[16];
 	enum outcome outcome = (enum outcome)event->outcome;
-	enum show_style style = event->quarantined ? SHOW_YELLOW : show_style_of(outcome);
+	bool slow = event->kind == MSG_RUN_CASE_SLOW;
+	enum show_style style = slow || event->quarantined ? SHOW_YELLOW : show_style_of(outcome);
 	str_format_duration(took, sizeof(took), event->duration_us);
-	snprintf(word, sizeof(word), "%-7s", show_word(outcome));
+	snprintf(word, sizeof(word), "%-7s", slow ? "SLOW" : show_word(outcome));
 	int r = show_text(buf, style, str_of(word), color);
 	if (r == 0)
-		r = buf_printf(buf, " %9s  ", took);
+		r = buf_printf(buf, "%c%9s  ", slow ? '>' : ' ', took);
 	if (r == 0)
 		r = show_id(buf, event, color);
 	if (r == 0)

@@ -30,12 +30,16 @@ enum show_style show_style_of(enum outcome outcome); /* the style of show_word *
 int show_id(struct buf *buf, const struct msg_run_event *event, bool color);
 
 /*
- * Is a verdict worth a line of its own while the run goes on? Red, flaky and leaking ones are;
- * those of cases that did not run are told at the end, since thousands can come at once.
+ * Is a verdict worth a line of its own while the run goes on? Red, flaky and leaking ones are, and
+ * slow cases; those of cases that did not run are told at the end, since thousands can come at
+ * once.
  */
 bool show_matters(const struct msg_run_event *event);
 
-/* Append "FAIL     1.20 s  suite::program::case: reason\n". As buf_append. */
+/*
+ * Append "FAIL     1.20 s  suite::program::case: reason\n", or of a slow case "SLOW   > 1.20 s
+ * ...". As buf_append.
+ */
 int show_verdict(struct buf *buf, const struct msg_run_event *event, bool color);
 
 /*

@@ -270,6 +270,7 @@ static int print_extras(const struct tally *tally, struct buf *buf)
 	} extras[] = {
 		{ tally->flaky, "flaky" },
 		{ tally->quarantined, "quarantined" },
+		{ tally->slow, "slow" },
 		{ tally->found, "found while running" },
 		{ tally->retried, tally->retried == 1 ? "attempt repeated" : "attempts repeated" },
 		{ tally->list_failed,

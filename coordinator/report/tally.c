@@ -32,6 +32,7 @@ void tally_add(struct tally *tally, const struct msg_run_event *event)
 		tally->listed++; /* the case that tells it */
 		break;
 	case MSG_RUN_CASE_RETRIED: tally->retried++; break;
+	case MSG_RUN_CASE_SLOW: tally->slow += event->count == 1; break;
 	case MSG_RUN_CASE_FINISHED: add_verdict(tally, event); break;
 	case MSG_RUN_FINISHED: tally->finished = true; break;
 	default: break;

@@ -16,6 +16,7 @@ struct tally {
 	uint64_t verdicts;
 	uint64_t listed; /* cases that listings named */
 	uint64_t flaky, quarantined, found, retried;
+	uint64_t slow;	      /* cases that were told as slow, however often */
 	uint64_t list_failed; /* programs */
 	bool finished;	      /* the run ended in order */
 };

@@ -238,7 +238,7 @@ static int loop(struct sim *sim, struct err *err)
 	for (size_t i = 0; i < world->n_workers; i++)
 		timed = timed || world->workers[i].evict_us;
 	for (size_t i = 0; i < world->n_runs; i++)
-		timed = timed || world->runs[i].submit.deadline_us;
+		timed = timed || world->runs[i].submit.deadline_us || world->runs[i].submit.slow_us;
 	while (sim->ended < world->n_runs && sim->now_us < end && !sim->out_of_memory) {
 		struct agenda_item item;
 		if (!timed || !tick(sim)) {

@@ -14,6 +14,7 @@ complete -c paddock -n '__fish_seen_subcommand_from run' -l retries -x -d 'Give 
 complete -c paddock -n '__fish_seen_subcommand_from run' -l max-fail -x -d 'Stop after N red cases, or N percent of them; immediate kills what still runs.'
 complete -c paddock -n '__fish_seen_subcommand_from run' -l fail-fast -d 'Stop after the first red case, as --max-fail 1; --no-fail-fast takes that and --max-fail back.'
 complete -c paddock -n '__fish_seen_subcommand_from run' -l timeout -x -d 'How long one case may run; 0 is for ever. Limits of a suite or of a framework come first.'
+complete -c paddock -n '__fish_seen_subcommand_from run' -l slow-timeout -x -d 'Say that a case is slow when it has run for this long, and again each time that passes, at most every 100ms; 0 is never. It goes on: --timeout ends cases.'
 complete -c paddock -n '__fish_seen_subcommand_from run' -l grace -x -d 'Time between the request to end and the kill of a case that ran out of time.'
 complete -c paddock -n '__fish_seen_subcommand_from run' -l global-timeout -x -d 'How long the whole run may take; 0 is for ever. Ends with exit code 112.'
 complete -c paddock -n '__fish_seen_subcommand_from run' -l repeat -x -d 'Run every case N times.'

@@ -121,6 +121,7 @@ enum msg_run_kind {
 	MSG_RUN_STARTUP,       /* duration_us of a process before its first case; for the history */
 	MSG_RUN_ARTIFACT, /* a piece of a file that a case left, or why there is none: message */
 	MSG_RUN_CASE_DUPLICATE, /* a verdict that came after another had counted: outcome, worker */
+	MSG_RUN_CASE_SLOW,	/* it still runs, for duration_us; told `count` times by now */
 	MSG_RUN_KIND_MAX,
 };
 

@@ -56,7 +56,8 @@ void draw_init(struct draw *draw, const struct draw_options *options)
 					      .startup_us = options->startup_us };
 	draw->run = (struct sim_run){ .programs = &draw->program,
 				      .n_programs = 1,
-				      .history = &draw->history };
+				      .history = &draw->history,
+				      .submit.slow_us = options->slow_us };
 	draw->world = (struct sim_world){ .runs = &draw->run,
 					  .n_runs = 1,
 					  .workers = draw->workers,

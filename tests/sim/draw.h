@@ -21,6 +21,7 @@ struct draw_options {
 		/* of a process; 0: a process per case, its start-up within its duration */
 		startup_us;
 	uint64_t slots, workers; /* slots of each */
+	uint64_t slow_us;	 /* of the run: longer cases are told */
 	double slow;		 /* part of the workers that take twice as long */
 };
 

@@ -20,7 +20,9 @@ struct row {
 	const struct sim_case *of; /* NULL until it was seen in an order */
 	uint64_t holder;	   /* attempt that runs it */
 	uint32_t finals;
-	bool late; /* an attempt that does not hold it any more told its verdict */
+	uint64_t begun; /* attempt that told of its start */
+	uint64_t slow;	/* how often it was told as slow */
+	bool late;	/* an attempt that does not hold it any more told its verdict */
 };
 
 /* What is known of a case of the world, over its repetitions. */
@@ -274,6 +276,8 @@ static void on_event(void *data, uint64_t now_us, uint64_t worker, const struct 
 		if (live->attempt != event->attempt || live->epoch != event->epoch)
 			continue; /* whoever tells it: the epoch is the proof */
 		struct book *book = &ledger->books[live->run];
+		if (event->kind == MSG_EVENT_STARTED)
+			row_at(ledger, book, event->index)->begun = live->attempt;
 		if (event->kind == MSG_EVENT_ENDED &&
 		    book->rows.items[event->index].holder == live->attempt) {
 			release(book, &book->rows.items[event->index]);
@@ -407,6 +411,25 @@ static void on_finished(struct ledger *ledger, struct book *book, const struct m
 		     i);
 }
 
+/*
+ * Only of what runs. Where coordinators die, what they say takes effect later, and workers are
+ * ahead.
+ */
+static void on_slow(struct ledger *ledger, struct book *book, const struct msg_run_event *event)
+{
+	const struct sim_run *run = &ledger->world->runs[book - ledger->books];
+	struct row *row = row_at(ledger, book, event->index);
+	RULE(ledger, run->submit.slow_us && event->duration_us >= run->submit.slow_us,
+	     "case %.*s is told as slow after %llu us", STR_ARG(event->name),
+	     (unsigned long long)event->duration_us);
+	RULE(ledger, !row->finals, "case %.*s is told as slow after its verdict",
+	     STR_ARG(event->name));
+	RULE(ledger, ledger->world->restart > 0 || (row->holder && row->begun == row->holder),
+	     "case %.*s is told as slow and does not run", STR_ARG(event->name));
+	RULE(ledger, event->count == ++row->slow, "case %.*s is told as slow %llu times, not %llu",
+	     STR_ARG(event->name), (unsigned long long)row->slow, (unsigned long long)event->count);
+}
+
 static void on_run_event(struct ledger *ledger, struct book *book,
 			 const struct msg_run_event *event)
 {
@@ -415,6 +438,8 @@ static void on_run_event(struct ledger *ledger, struct book *book,
 		book->listed += event->count;
 	else if (event->kind == MSG_RUN_LIST_FAILED)
 		book->failed_listings++;
+	else if (event->kind == MSG_RUN_CASE_SLOW)
+		on_slow(ledger, book, event);
 	else if (event->kind == MSG_RUN_CASE_FINISHED && !event->found)
 		on_verdict(ledger, book, event);
 	else if (event->kind == MSG_RUN_FINISHED)

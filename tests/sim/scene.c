@@ -186,6 +186,8 @@ static void draw_run(struct scene *scene, struct rng *rng, size_t at)
 		run->stop_code = once_in(rng, 2) ? EXIT_CODE_INCOMPLETE : EXIT_CODE_OK;
 		run->stop_immediate = once_in(rng, 2);
 	}
+	if (once_in(rng, 3))
+		run->submit.slow_us = 1 + rng_below(rng, 300000);
 	if (once_in(rng, 8))
 		run->submit.partition = STR_LIT("time:1/2");
 	scene->stopped[at] = run->stop_us || run->submit.deadline_us || run->submit.max_fail ||

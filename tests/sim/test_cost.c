@@ -104,11 +104,24 @@ static void test_one_by_one(void **state)
 		.seed = 2, .median_us = 50000, .deviation = 1.2, .slots = 4, .workers = 4 });
 }
 
+/* Half of the cases are told as slow, some of them often. */
+static void test_slow(void **state)
+{
+	(void)state;
+	flat((struct draw_options){ .seed = 3,
+				    .median_us = 500000,
+				    .deviation = 1.2,
+				    .slots = 64,
+				    .workers = 16,
+				    .slow_us = 500000 });
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_batches),
 		cmocka_unit_test(test_one_by_one),
+		cmocka_unit_test(test_slow),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -125,6 +125,7 @@ static void test_every_option_arrives(void **state)
 	assert_int_equal(submit->max_fail, 5);
 	assert_int_equal(submit->fail_immediate, 1);
 	assert_int_equal(submit->deadline_us, 60000000);
+	assert_int_equal(submit->slow_us, 60000000); /* the default */
 	assert_int_equal(submit->repeat, 4);
 	assert_int_equal(submit->shuffle, 1);
 	assert_int_equal(submit->seed, 7);

@@ -27,7 +27,7 @@ struct entry {
 
 struct fixture {
 	struct core *core;
-	uint64_t run, worker, attempt, epoch;
+	uint64_t run, worker, attempt, epoch, n_cases;
 	struct arena arena;
 	struct {
 		struct entry *items;
@@ -62,6 +62,7 @@ static void drain(struct fixture *f)
 		if (action.kind == CORE_ACTION_ASSIGN) {
 			f->attempt = action.assign->attempt;
 			f->epoch = action.assign->epoch;
+			f->n_cases = action.assign->n_cases;
 		} else if (action.kind == CORE_ACTION_EVENT) {
 			take_event(f, action.event);
 		} else if (action.kind == CORE_ACTION_DECISION) {
@@ -96,15 +97,17 @@ static const struct msg_submit *submission(void)
 	static struct msg_program program = {
 		.suite = { "s", 1 }, .name = { "p", 1 }, .kind = { "gtest", 5 }, .path = { "/p", 2 }
 	};
-	static const struct msg_submit submit = { .programs = &program, .n_programs = 1 };
+	static const struct msg_submit submit = { .programs = &program,
+						  .n_programs = 1,
+						  .slow_us = 10000000 };
 	return &submit;
 }
 
-/* A case is running and has said more than a core keeps. */
-static void begin(struct fixture *f)
+/* The first of n cases of one shard is running and has said more than a core keeps. */
+static void begin(struct fixture *f, size_t n)
 {
 	static char text[LIMIT_CHUNK_BYTES];
-	struct msg_listed listed = { .name = STR_LIT("x") };
+	struct msg_listed listed[] = { { .name = STR_LIT("x") }, { .name = STR_LIT("y") } };
 	struct err err = { 0 };
 	*f = (struct fixture){ .exit_code = -1 };
 	memset(text, 'o', sizeof(text));
@@ -113,8 +116,8 @@ static void begin(struct fixture *f)
 	join(f);
 	assert_true(core_worker_ready(f->core, 1000, f->worker));
 	drain(f);
-	tell(f, (struct msg_event){ .kind = MSG_EVENT_LISTED, .listed = &listed, .n_listed = 1 });
-	tell(f, (struct msg_event){ .kind = MSG_EVENT_CLOSED });
+	tell(f, (struct msg_event){ .kind = MSG_EVENT_LISTED, .listed = listed, .n_listed = n });
+	tell(f, (struct msg_event){ .kind = MSG_EVENT_CLOSED, .startup_us = 1000000 });
 	assert_true(core_worker_ready(f->core, 1000, f->worker));
 	drain(f);
 	tell(f, (struct msg_event){ .kind = MSG_EVENT_STARTED });
@@ -174,7 +177,7 @@ static void output_is_counted_across_restarts(void **state)
 	(void)state;
 	for (int restarts = 0; restarts < 3; restarts++) {
 		struct fixture f;
-		begin(&f);
+		begin(&f, 1);
 		for (int i = 0; i < restarts; i++)
 			restart(&f);
 		end(&f, all_bytes);
@@ -191,11 +194,41 @@ static void lost_output_is_told_after_a_restart(void **state)
 {
 	(void)state;
 	struct fixture f;
-	begin(&f);
+	begin(&f, 1);
 	restart(&f);
 	end(&f, all_bytes + 1);
 	assert_int_equal(f.exit_code, EXIT_CODE_INCOMPLETE);
 	assert_int_equal(f.warnings, 1);
+	done(&f);
+}
+
+static const struct msg_run_event *last_event(const struct fixture *f)
+{
+	size_t i = f->journal.len - 1;
+	while (!f->journal.items[i].event)
+		i--;
+	return f->journal.items[i].event;
+}
+
+/* What of a shard runs is told as slow, as old as it is; what waits behind it is not. */
+static void slow_cases_are_told_after_a_restart(void **state)
+{
+	(void)state;
+	struct fixture f;
+	begin(&f, 2);
+	assert_int_equal(f.n_cases, 2);
+	for (unsigned times = 1; times < 4; times++) {
+		core_tick(f.core, 1000 + 9999999);
+		drain(&f);
+		assert_int_not_equal(last_event(&f)->kind, MSG_RUN_CASE_SLOW);
+		core_tick(f.core, 1000 + 10000000);
+		drain(&f);
+		assert_int_equal(last_event(&f)->kind, MSG_RUN_CASE_SLOW);
+		assert_int_equal(last_event(&f)->index, 0);
+		assert_int_equal(last_event(&f)->count, times);
+		assert_int_equal(last_event(&f)->duration_us, times * 10000000);
+		restart(&f);
+	}
 	done(&f);
 }
 
@@ -204,6 +237,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(output_is_counted_across_restarts),
 		cmocka_unit_test(lost_output_is_told_after_a_restart),
+		cmocka_unit_test(slow_cases_are_told_after_a_restart),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

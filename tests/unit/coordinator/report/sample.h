@@ -24,6 +24,8 @@
 #define SAMPLE_AGAIN(p, n, o, us)   SAMPLE_ATTEMPT(MSG_RUN_CASE_FINISHED, p, n, o, us)
 #define SAMPLE_RETRIED(p, n, o, us) SAMPLE_ATTEMPT(MSG_RUN_CASE_RETRIED, p, n, o, us), .attempt = 1
 
+#define SAMPLE_SLOW(p, n, us)	    SAMPLE_ATTEMPT(MSG_RUN_CASE_SLOW, p, n, 0, us), .attempt = 1
+
 #define SAMPLE_FILE(p, n, f)                                                       \
 	.kind = MSG_RUN_ARTIFACT, .suite = STR_LIT("unit"), .program = STR_LIT(p), \
 	.name = STR_LIT(n), .worker = STR_LIT("local"), .count = 1, .path = STR_LIT(f)
@@ -71,6 +73,8 @@ static const struct msg_run_event sample_events[] = {
 	  .message = STR_LIT("no network") },
 	{ SAMPLE_CASE("alpha", "A.crashes", OUTCOME_CRASH, 5000), .at_us = 1310000, .index = 3,
 	  .signal = 11, .quarantined = 0, .dropped_bytes = 77 },
+	{ SAMPLE_SLOW("alpha", "A.hangs", 1000000), .at_us = 2310000, .index = 4, .count = 1 },
+	{ SAMPLE_SLOW("alpha", "A.hangs", 1900000), .at_us = 3210000, .index = 4, .count = 2 },
 	{ SAMPLE_CASE("alpha", "A.hangs", OUTCOME_TIMEOUT, 2000000), .at_us = 3310000, .index = 4,
 	  .message = STR_LIT("killed after 2 s") },
 	{ SAMPLE_RETRIED("alpha", "A.flaky", OUTCOME_FAIL, 7000), .at_us = 3320000, .index = 5,
