@@ -35,7 +35,7 @@ expect_eq 200 "$(verdicts "$work/loud.events" | sort -u | wc -l)" "its cases"
 # Read again: what may change does, what may not is named, what is wrong changes nothing.
 printf 'options: { lease: 9s, client-slots: 3, verbose: true, log-format: json }\n' >paddock.yaml
 kill -HUP "$serve"
-wait_for 10 grep -q 'reloaded: lease=9000 ms client_slots=3 verbose=1' "$work/serve.log"
+wait_for 10 grep -q 'reloaded: lease=9000 ms client_slots=3 quarantine=1 verbose=1' "$work/serve.log"
 expect_in "needs_restart: option=log-format" "$work/serve.log"
 printf 'options: { leese: 9s }\n' >paddock.yaml
 kill -HUP "$serve"
