@@ -37,7 +37,7 @@ trap 'exit 143' TERM
 # End the test: it failed, with the line of the test that noticed.
 fail() { # WORDS...
 	local level=0
-	while [ "${BASH_SOURCE[level]}" = "${BASH_SOURCE[0]}" ] && [ "$level" -lt $((${#BASH_SOURCE[@]} - 1)) ]; do
+	while [[ ${BASH_SOURCE[level]} = */kit/* ]] && [ "$level" -lt $((${#BASH_SOURCE[@]} - 1)) ]; do
 		level=$((level + 1))
 	done
 	echo "FAILED at ${BASH_SOURCE[level]##*/}:${BASH_LINENO[level - 1]}: $*" >&2
