@@ -10,7 +10,7 @@
 needs ip unshare nsenter python3
 unshare --net true 2>/dev/null || skip "this host makes no network namespaces"
 
-declare -A lab_holders pids
+declare -A lab_holders=() lab_numbers=() pids=()
 lab_net=10.77.0
 url=tcp://$lab_net.1:7200
 with=() # a command in front of each program that is started
@@ -41,18 +41,18 @@ start() { # NAME HOST COMMAND...
 
 # The hosts, with addresses from $lab_net.1 on, plugged into one bridge.
 lab_begin() { # HOST...
-	local host number=0
+	local host
 	lab_new bridge
 	on bridge ip link add bridge type bridge && on bridge ip link set bridge up || skip "no bridge can be made here"
 	for host in "$@"; do
-		number=$((number + 1))
 		lab_new "$host"
 		on bridge ip link add "$host" type veth peer name eth0 netns "${lab_holders[$host]}" || fail "no cable to $host"
-		lab_plug "$host" "$number"
+		lab_numbers[$host]=$((${#lab_numbers[@]} + 1))
+		lab_plug "$host"
 	done
 }
-lab_plug() { # HOST NUMBER
-	on bridge ip link set "$1" master bridge up && on "$1" ip address add "$lab_net.$2/24" dev eth0 &&
+lab_plug() { # HOST
+	on bridge ip link set "$1" master bridge up && on "$1" ip address add "$lab_net.${lab_numbers[$1]}/24" dev eth0 &&
 		on "$1" ip link set eth0 up || fail "no network on $1"
 }
 
@@ -64,10 +64,20 @@ lab_mend() { # HOST
 	on bridge ip link set "$1" master bridge || fail "the cable of $1 stays out"
 }
 
+# Replace a host's cable by a bad one, see badwire.py.
+lab_spoil() { # HOST SEED DELAY_MS JITTER_MS LOSS REPEAT
+	[ -e /dev/net/tun ] || skip "there is no /dev/net/tun for a bad wire"
+	on bridge ip link delete "$1" || fail "the good cable of $1 stays"
+	start "wire-$1" bridge python3 "$PADDOCK_SOURCE/tests/kit/badwire.py" "$1" far "${@:2}"
+	wait_for 10 grep -qs ready "$work/wire-$1.log"
+	on bridge ip link set far netns "${lab_holders[$1]}" name eth0 || fail "no bad cable to $1"
+	lab_plug "$1"
+}
+
 # A process dies without a word.
 strike() { # NAME
 	kill -KILL "${pids[$1]}"
-	wait "${pids[$1]}" 2>/dev/null
+	wait "${pids[$1]}" 2>/dev/null || :
 }
 
 # ---- programs ----
