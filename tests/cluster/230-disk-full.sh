@@ -3,25 +3,16 @@
 # ctest: timeout=120
 # A full disk, at the coordinator, then at the worker: it is said, nothing is taken that could not be kept, nothing is lost,
 # and with room again all goes on.
+if [ "${PADDOCK_INNER:-}" != 1 ] && unshare --mount true 2>/dev/null; then
+	PADDOCK_INNER=1 exec unshare --mount --propagation private "$BASH" "$0"
+fi
 # shellcheck source=tests/kit/kit.sh
 . "$(dirname "$0")/../kit/kit.sh"
+[ "${PADDOCK_INNER:-}" = 1 ] || skip "mount namespaces need privilege here"
 
-if [ "${PADDOCK_INNER:-}" != 1 ]; then
-	needs unshare mount
-	unshare -m true 2>/dev/null || skip "mount namespaces need privilege here"
-	PADDOCK_INNER=1 exec unshare -m --propagation private bash "$0"
-fi
 url=ipc://$work/socket
-mkdir "$work/small" "$work/tiny"
-mount -t tmpfs -o size=6m none "$work/small" || skip "tmpfs cannot be mounted here"
-mount -t tmpfs -o size=1m none "$work/tiny" || skip "tmpfs cannot be mounted here"
-kit_umount() {
-	local pid
-	for pid in $(jobs -p); do kill -KILL "$pid" 2>/dev/null; done
-	umount -l "$work/small" "$work/tiny"
-	kit_end
-}
-trap kit_umount EXIT
+small_disk "$work/small" 6m
+small_disk "$work/tiny" 1m
 for i in $(seq 120); do printf 't%s\techo t%s >>%s/ended; head -c 4000 /dev/urandom | base64; sleep 0.02; exit %s\n' "$i" "$i" "$work" $((i % 2)); done >"$work/t.list"
 for i in $(seq 120); do echo "t$i $([ $((i % 2)) = 1 ] && echo fail || echo pass)"; done | sort >"$work/want"
 
@@ -34,7 +25,7 @@ wait_for 10 grep -q joined "$work/w.log"
 "$paddock" run --coordinator "$url" --insecure --sandbox off --progress none --events "$work/events" "$work/t.list" >"$work/out" 2>&1 &
 run=$!
 wait_for 20 test -s "$work/ended"
-dd if=/dev/zero of="$work/small/filler" bs=64k 2>/dev/null
+fill "$work/small"
 wait_for 30 grep -q not_durable "$work/serve.log"
 expect_exit 2 "$paddock" run --coordinator "$url" --insecure --sandbox off --progress none "$work/t.list"
 expect_in "free space on its disk" "$work/err"
@@ -47,7 +38,7 @@ expect_in durable_again "$work/serve.log"
 
 # The worker's.
 rm "$work/ended"
-dd if=/dev/zero of="$work/tiny/filler" bs=4k 2>/dev/null
+fill "$work/tiny"
 "$paddock" run --coordinator "$url" --insecure --sandbox off --progress none --events "$work/events" "$work/t.list" >"$work/out" 2>&1 &
 run=$!
 wait_for 30 grep -q spool_not_written "$work/w.log"

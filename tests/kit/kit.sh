@@ -18,14 +18,16 @@ export XDG_STATE_HOME=$work/state XDG_CACHE_HOME=$work/cache XDG_CONFIG_HOME=$wo
 export PADDOCK_SOURCE PADDOCK_BUILD PADDOCK_BIN PADDOCK_FIXTURES
 mkdir "$XDG_RUNTIME_DIR" && chmod 700 "$XDG_RUNTIME_DIR"
 unset CI NO_COLOR GITHUB_ACTIONS
+kit_disks=()
 
 kit_end() {
-	local status=$? pid
+	local status=$? pid disk
 	trap - EXIT
 	for pid in $(jobs -p); do
 		kill -KILL "$pid" 2>/dev/null
 		wait "$pid" 2>/dev/null
 	done
+	for disk in "${kit_disks[@]}"; do umount -l "$disk"; done
 	rm -rf "$work"
 	exit "$status"
 }
@@ -106,6 +108,15 @@ wait_for() { # SECONDS COMMAND...
 		[ "$SECONDS" -lt "$end" ] || fail "waited too long for: $*"
 		read -r -t 0.02 <> <(:) || :
 	done
+}
+
+# A folder of $work that is a small disk, and filling what is free of it. Wants a mount namespace of the test's own.
+small_disk() { # FOLDER SIZE
+	mkdir -p "$1" && mount -t tmpfs -o "size=$2,mode=700" none "$1" || skip "tmpfs cannot be mounted here"
+	kit_disks+=("$1")
+}
+fill() { # FOLDER
+	cat /dev/zero >>"$1/filler" 2>/dev/null || :
 }
 
 # The verdicts of an events file, one "case outcome" a line, sorted.
