@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * cluster_bench.c - workers and a client that only speak the protocol, to measure what a
- *coordinator alone can do. Driven by cluster.sh.
+ * coordinator alone can do. Driven by cluster.sh.
  *
- *	cluster_bench URL rate CASES WORKERS SLOTS   every order is answered at once, as one report;
- *						     prints verdicts per second
- *	cluster_bench URL idle CASES                 one slot, a case an order: from the report that
- *						     frees the slot to the next order; prints p50
- *p99 cluster_bench URL hold CASES WORKERS SLOTS   orders are taken and never ended; prints "held
- *N", and "again N" when a restarted coordinator has taken all back
+ *	cluster_bench URL rate CASES WORKERS SLOTS [TOKENS]
+ *		every order is answered at once, as one report; prints verdicts per second
+ *	cluster_bench URL idle CASES
+ *		one slot, a case an order: from the report that frees the slot to the next order;
+ *		prints p50 and p99
+ *	cluster_bench URL hold CASES WORKERS SLOTS [TOKENS]
+ *		orders are taken and never ended; prints "held N", and "again N" when a restarted
+ *		coordinator has taken all back
+ *
+ * TOKENS are two files, a worker's token and a client's: all goes with keys then.
  */
 #include "protocol/base/arena.h"
 #include "protocol/base/assert.h"
@@ -16,15 +20,18 @@
 #include "protocol/base/loop.h"
 #include "protocol/base/vec.h"
 #include "protocol/wire/chan.h"
+#include "protocol/wire/guard.h"
 #include "protocol/wire/hello.h"
 #include "protocol/wire/lane.h"
 #include "protocol/wire/outcome.h"
+#include "protocol/wire/warrant.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { CONTROL, DATA, LANES };
 enum mode { RATE, IDLE, HOLD };
@@ -44,6 +51,8 @@ struct peer {
 	unsigned number;
 	uint64_t session, freed_us;
 	struct line lines[LANES];
+	struct identity identity;
+	struct guard guard;
 	struct {
 		struct msg_running *items;
 		size_t len, cap;
@@ -57,6 +66,7 @@ struct peer {
 struct bench {
 	enum mode mode;
 	const char *url;
+	const char *tokens[2]; /* files: a worker's and a client's; NULL: no keys */
 	struct loop *loop;
 	struct loop_timer *tick;
 	struct arena arena;
@@ -72,23 +82,32 @@ struct bench {
 	} gaps_us;
 };
 
-static void send_message(struct line *line, enum msg_type type, const void *message,
+static void transmit(struct line *line, int encoded, const struct err *err)
+{
+	if (encoded < 0) {
+		fprintf(stderr, "cluster_bench: %s\n", err->text);
+		exit(1);
+	}
+	int r = chan_client_send(line->chan, buf_str(&line->lane.frame));
+	ASSERT(r == 0);
+	lane_client_sent(&line->lane, clock_mono_us(), 0);
+}
+
+static void send_message(struct line *line, enum msg_type type, const void *message, uint64_t seq,
 			 struct buf *frame)
 {
 	struct err err = { 0 };
-	if (msg_encode(type, message, frame, &err) < 0) {
-		fprintf(stderr, "cluster_bench: %s\n", err.text);
-		exit(1);
-	}
-	int r = chan_client_send(line->chan, buf_str(frame));
-	ASSERT(r == 0);
-	lane_client_sent(&line->lane, clock_mono_us(), 0);
+	struct peer *peer = line->peer;
+	const struct guard_number number = { (unsigned)(line - peer->lines), peer->session, seq,
+					     clock_mono_us() };
+	transmit(line, guard_request(&peer->guard, &number, type, message, frame, &err), &err);
 }
 
 static void say_hello(struct peer *peer)
 {
 	char name[32];
 	struct msg_hello hello;
+	struct err err = { 0 };
 	uint64_t seq;
 	struct line *line = &peer->lines[CONTROL];
 	struct buf *frame = lane_client_begin(&line->lane, &seq);
@@ -96,7 +115,7 @@ static void say_hello(struct peer *peer)
 	hello_fill(&hello, peer->client ? HELLO_CLIENT : HELLO_WORKER, name);
 	hello.slots = peer->client ? 0 : peer->bench->slots;
 	hello.resume = peer->session;
-	send_message(line, MSG_HELLO, &hello, frame);
+	transmit(line, guard_hello(&peer->guard, &hello, frame, &err), &err);
 }
 
 static void poll(struct peer *peer)
@@ -108,7 +127,7 @@ static void poll(struct peer *peer)
 				    .running = peer->running.items,
 				    .n_running = peer->running.len };
 	struct buf *frame = lane_client_begin(&line->lane, &message.seq);
-	send_message(line, MSG_POLL, &message, frame);
+	send_message(line, MSG_POLL, &message, message.seq, frame);
 }
 
 static void report(struct peer *peer)
@@ -130,7 +149,7 @@ static void report(struct peer *peer)
 	}
 	message.n_events = n;
 	struct buf *frame = lane_client_begin(&line->lane, &message.seq);
-	send_message(line, MSG_REPORT, &message, frame);
+	send_message(line, MSG_REPORT, &message, message.seq, frame);
 	peer->freed_us = clock_mono_us();
 	memmove(peer->events.items, peer->events.items + n,
 		(peer->events.len - n) * sizeof(*peer->events.items));
@@ -149,8 +168,11 @@ static void submit(struct peer *peer)
 				      .name = STR_LIT("bench"),
 				      .programs = &program,
 				      .n_programs = 1 };
+	uint8_t signature[CIPHER_SIGNATURE_BYTES];
+	int r = warrant_sign(&program, peer->identity.seed, peer->identity.signer, signature);
+	ASSERT(r == 0);
 	struct buf *frame = lane_client_begin(&line->lane, &message.seq);
-	send_message(line, MSG_SUBMIT, &message, frame);
+	send_message(line, MSG_SUBMIT, &message, message.seq, frame);
 }
 
 static void watch(struct peer *peer)
@@ -160,7 +182,7 @@ static void watch(struct peer *peer)
 				     .run = str_of(peer->bench->run),
 				     .from = peer->bench->next_event };
 	struct buf *frame = lane_client_begin(&line->lane, &message.seq);
-	send_message(line, MSG_WATCH, &message, frame);
+	send_message(line, MSG_WATCH, &message, message.seq, frame);
 }
 
 static void put(struct peer *peer, struct msg_event event)
@@ -294,7 +316,12 @@ static void on_frame(struct line *line, struct str frame)
 	struct err err = { 0 };
 	void *message;
 	arena_clear(&bench->arena);
-	int type = msg_decode(frame, &bench->arena, &message, &err);
+	enum guard_trust trust = guard_open(&peer->guard, (unsigned)(line - peer->lines), frame,
+					    clock_mono_us(), &frame);
+	int type = trust == GUARD_FORGED ? -EBADMSG
+					 : msg_decode(frame, &bench->arena, &message, &err);
+	if (trust != GUARD_TRUSTED && type != MSG_REFUSED)
+		return; /* an answer to what is over */
 	(void)lane_client_take(&line->lane, line->lane.seq);
 	if (type == MSG_WELCOME) {
 		on_welcome(peer, message);
@@ -348,6 +375,12 @@ static void dial(struct bench *bench, unsigned number)
 	*peer = (struct peer){ .bench = bench,
 			       .number = number,
 			       .client = number == bench->n_workers };
+	const char *token = bench->tokens[peer->client];
+	char who[64];
+	snprintf(who, sizeof(who), "bench-%d-%u", (int)getpid(), number);
+	if (r == 0 && token)
+		r = identity_open(who, bench->url, token, &peer->identity, &err);
+	guard_init(&peer->guard, token ? &peer->identity : NULL);
 	for (int lane = 0; r == 0 && lane < LANES; lane++) {
 		struct line *line = &peer->lines[lane];
 		struct loop_fd *fd;
@@ -389,6 +422,8 @@ int main(int argc, char **argv)
 		bench.n_workers = (unsigned)number(argc > 4 ? argv[4] : NULL);
 		bench.slots = number(argc > 5 ? argv[5] : NULL);
 	}
+	for (int i = 0; argc > 7 && i < 2; i++)
+		bench.tokens[i] = argv[6 + i];
 	bench.peers = calloc(bench.n_workers + 1, sizeof(*bench.peers));
 	if (!bench.peers || loop_new(&bench.loop) < 0 ||
 	    loop_timer_new(bench.loop, on_tick, &bench, &bench.tick) < 0)
