@@ -14,7 +14,7 @@ declare -A lab_holders=() lab_numbers=() pids=()
 lab_net=10.77.0
 url=tcp://$lab_net.1:7200
 alike='' # a sed script: verdicts that are taken for the same
-with=()  # a command in front of each program that is started
+with=() # a command in front of each program that is started
 served=0
 
 # ---- hosts ----
