@@ -11,19 +11,22 @@ bench_begin 1000 3 "$@"
 port=$(python3 "$(dirname "$0")/../kit/ports.py")
 export PADDOCK_COORDINATOR=tcp://127.0.0.1:$port
 programs=()
-trap 'kill -KILL "${programs[@]}" 2>/dev/null || :; rm -rf "$work"' EXIT
+trap '{ kill -KILL "${programs[@]}" || :; wait; } 2>/dev/null; rm -rf "$work"' EXIT
 
 until_there() { # FILE PATTERN
-	until grep -qs "$2" "$1"; do read -r -t 0.02 <> <(:) || :; done
+	until grep -qs "$2" "$1"; do
+		kill -0 "${programs[-1]}" 2>/dev/null || { cat "$1" >&2; exit 1; }
+		read -r -t 0.02 <> <(:) || :
+	done
 }
 serve() {
 	"$paddock" serve --listen "$PADDOCK_COORDINATOR" --state "$work/serve" >>"$work/serve.log" 2>&1 &
 	programs+=($!)
 	until_there "$work/serve.log" listening
 }
-worker() { # NAME SLOTS
+worker() { # NAME SLOTS OPTION...
 	XDG_STATE_HOME=$work/$1 "${paddock}-worker" --coordinator "$PADDOCK_COORDINATOR" --name "$1" --slots "$2" \
-		--token "$work/worker.token" >"$work/$1.log" 2>&1 &
+		--token "$work/worker.token" "${@:3}" >"$work/$1.log" 2>&1 &
 	worker=$!
 	programs+=("$worker")
 	until_there "$work/$1.log" joined
@@ -49,8 +52,8 @@ with open(sys.argv[3], "w", encoding="utf-8") as out:
         out.write(f"t{i}\tsleep 30\n")
 PY
 serve
-"$paddock" token create --state "$work/serve" --uses 9 >"$work/worker.token"
-"$paddock" token create --state "$work/serve" --role operate >"$work/client.token"
+"$paddock" token create --state "$work/serve" --uses 9 2>"$work/token.log" >"$work/worker.token"
+"$paddock" token create --state "$work/serve" --role operate 2>"$work/token.log" >"$work/client.token"
 for i in 1 2 3 4 5; do worker "w$i" 5; done
 for sandbox in off default; do
 	for ((i = 0; i <= rounds; i++)); do # the first gives the history
@@ -59,17 +62,21 @@ for sandbox in off default; do
 	done >"$work/$sandbox"
 done
 
-# A worker's death: its case starts again elsewhere.
+# A worker's death: its case starts again at the other one of its pool.
+"$paddock" token create --state "$work/serve" --uses 9 --pool pool=deadly 2>"$work/token.log" >"$work/worker.token"
+worker other 4 --tag pool=deadly
 death() { # AGAIN: is it started again
 	: >"$work/events"
-	worker victim 1
-	"$paddock" run --sandbox off --ship never --progress none --events "$work/events" "$work/long.list" >"$work/run.out" 2>&1 &
+	worker victim 1 --tag pool=deadly
+	"$paddock" run --sandbox off --ship never --require pool=deadly --isolate --progress none --events "$work/events" \
+		"$work/long.list" >"$work/run.out" 2>&1 &
 	local run=$! begin
 	programs+=("$run")
 	until grep -s '"event":"case_started"' "$work/events" | grep -q '"worker":"victim"'; do read -r -t 0.02 <> <(:) || :; done
 	kill -KILL "$worker"
+	disown "$worker" 2>/dev/null || :
 	begin=$(now_ms)
-	[ -z "$1" ] || worker victim 1
+	[ -z "$1" ] || worker victim 1 --tag pool=deadly
 	until [ "$(grep -c '"event":"case_started"' "$work/events")" -gt 4 ]; do read -r -t 0.02 <> <(:) || :; done
 	echo $(($(now_ms) - begin))
 	"$paddock" cancel all >/dev/null
