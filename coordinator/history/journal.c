@@ -6,7 +6,14 @@
  * appears in. The map from names to row numbers is a cache; after a rollback it may name rows that
  * do not exist, so it is dropped.
  *
- * Invariants: next_seq of a run is above every stored seq of it; pending is in arrival order.
+ * A flush goes over what is pending three times, for programs, for cases, for rows, so that each
+ * time all that a server must answer is asked at once.
+ *
+ * A commit may fail and have been written all the same, when a server's answer to it was lost. So
+ * the first row of a flush is looked for before its items are written again.
+ *
+ * Invariants: next_seq of a run is above every stored seq of it; pending is in arrival order, and
+ * its first `done` items are durable.
  */
 #include "coordinator/history/journal.h"
 
@@ -22,6 +29,8 @@
 enum {
 	KEY_BYTES_MAX = 4 * LIMIT_NAME_BYTES + 64,
 	CACHE_ENTRIES_MAX = 1 << 20, /* then it starts anew: the tables know */
+	PAGE_EVENTS = 256,	     /* read at a time, where reading may end early */
+	PLACES_MAX = 256,	     /* runs whose next numbers are known; likewise */
 	FLAG_FLAKY = 1,
 	FLAG_QUARANTINED = 2,
 	FLAG_FOUND = 4,
@@ -31,7 +40,19 @@ enum {
 struct pending {
 	uint64_t run;
 	struct msg_run_event event;
-	struct str decision; /* a frame; empty: it is an event */
+	struct str decision;	   /* a frame; empty: it is an event */
+	uint64_t program, case_id; /* rows, while it is flushed; 0: it has none */
+};
+
+/* Where a run goes on. */
+struct place {
+	uint64_t run, next_seq, next_decision;
+};
+
+/* Rows that were asked for: those of a map's entries from here on, in order. */
+struct naming {
+	struct map *map;
+	size_t next;
 };
 
 struct journal {
@@ -43,9 +64,14 @@ struct journal {
 	} pending;
 	struct map programs, cases; /* names -> row */
 	struct buf key;
-	uint64_t seq_run, next_seq; /* the run written last, and its next number */
-	uint64_t next_decision;	    /* ... of its decisions */
-	uint64_t sweeps;	    /* of the names, as far as known */
+	struct {
+		struct place *items;
+		size_t len, cap;
+	} places;
+	uint64_t sweeps; /* of the names, as far as known */
+	size_t done;	 /* items of pending that are durable */
+	size_t tried;	 /* so many would be, if the last flush was committed */
+	uint64_t tried_event, tried_decision; /* the first row of each that it wrote; 0: none */
 };
 
 struct journal *journal_new(size_t cap_bytes)
@@ -62,7 +88,7 @@ static void forget_rows(struct journal *journal)
 {
 	map_done(&journal->programs);
 	map_done(&journal->cases);
-	journal->seq_run = 0;
+	journal->places.len = 0;
 }
 
 void journal_free(struct journal *journal)
@@ -72,6 +98,7 @@ void journal_free(struct journal *journal)
 	forget_rows(journal);
 	arena_done(&journal->texts);
 	VEC_DONE(&journal->pending);
+	VEC_DONE(&journal->places);
 	buf_done(&journal->key);
 	free(journal);
 }
@@ -167,104 +194,142 @@ static struct str key_of(struct journal *journal, const struct str *parts, size_
 	return buf_str(&journal->key);
 }
 
-static int remember(struct map *map, struct str key, uint64_t row)
+static int no_memory(const struct db *db, struct err *err)
 {
-	if (map->len >= CACHE_ENTRIES_MAX)
-		map_done(map);
-	return map_put(map, key, row) < 0 ? -ENOMEM : 0;
+	return err_errno(err, -ENOMEM, "writing the history %s", db_path(db));
 }
 
-static int program_row(struct journal *journal, struct db *db, const struct msg_run_event *event,
-		       uint64_t *ret_row, struct err *err)
+static void note_row(void *data, struct db_query *query)
 {
-	const struct str parts[] = { event->suite, event->program, event->adapter, event->file };
-	struct str key = key_of(journal, parts, 4);
-	if (!key.len)
-		return err_errno(err, -ENOMEM, "writing the history %s", db_path(db));
-	if (map_get(&journal->programs, key, ret_row))
-		return 0;
-	struct db_query *find = db_query(
-		db, "SELECT id FROM programs WHERE suite=? AND name=? AND adapter=? AND file=?",
-		err);
-	struct db_query *add = db_query(
-		db, "INSERT INTO programs (suite, name, adapter, file) VALUES (?, ?, ?, ?)", err);
-	if (!find || !add)
+	struct naming *naming = data;
+	ASSERT(naming->next < naming->map->len);
+	naming->map->entries[naming->next++].value = db_get_u64(query);
+}
+
+#define PROGRAM_ROW "FROM programs WHERE suite=?1 AND name=?2 AND adapter=?3 AND file=?4"
+
+static int ask_program(struct db *db, const struct str parts[4], struct naming *naming,
+		       struct err *err)
+{
+	struct db_query *add =
+		db_query(db,
+			 "INSERT INTO programs (suite, name, adapter, file) SELECT ?1, ?2, ?3, ?4"
+			 " WHERE NOT EXISTS (SELECT 1 " PROGRAM_ROW ")",
+			 err);
+	struct db_query *find = db_query(db, "SELECT id " PROGRAM_ROW, err);
+	if (!add || !find)
 		return -EIO;
-	for (size_t i = 0; i < 4; i++)
+	for (size_t i = 0; i < 4; i++) {
+		db_put_text(add, parts[i]);
 		db_put_text(find, parts[i]);
-	int r = db_step(find, err);
-	if (r < 0)
-		return r;
-	uint64_t row = r ? db_get_u64(find) : 0;
-	db_reset(find);
-	if (!row) {
-		for (size_t i = 0; i < 4; i++)
-			db_put_text(add, parts[i]);
-		r = db_run(add, err);
-		if (r < 0)
-			return r;
-		row = db_last_row(db);
 	}
-	*ret_row = row;
-	return remember(&journal->programs, key, row);
+	int r = db_queue(add, NULL, NULL, err);
+	return r < 0 ? r : db_queue(find, note_row, naming, err);
 }
 
-static int find_or_add_case(struct db *db, uint64_t program, struct str name, uint64_t *ret_row,
-			    struct err *err)
+/* The beginning of the name is what PostgreSQL has an index of. */
+#define CASE_ROW                                  \
+	"FROM cases WHERE program=?1 AND name=?2" \
+	" AND substr(name, 1, 1024) = substr(?2, 1, 1024)"
+
+static int ask_case(struct db *db, uint64_t program, struct str name, struct naming *naming,
+		    struct err *err)
 {
-	struct db_query *find = db_query(db, "SELECT id FROM cases WHERE program=? AND name=?",
-					 err);
-	struct db_query *add = db_query(db, "INSERT INTO cases (program, name) VALUES (?, ?)", err);
-	if (!find || !add)
+	struct db_query *add = db_query(db,
+					"INSERT INTO cases (program, name) SELECT ?1, ?2"
+					" WHERE NOT EXISTS (SELECT 1 " CASE_ROW ")",
+					err);
+	struct db_query *find = db_query(db, "SELECT id " CASE_ROW, err);
+	if (!add || !find)
 		return -EIO;
-	db_put_u64(find, program);
-	db_put_text(find, name);
-	int r = db_step(find, err);
-	if (r < 0)
-		return r;
-	if (r == 1) {
-		*ret_row = db_get_u64(find);
-		db_reset(find);
-		return 0;
-	}
 	db_put_u64(add, program);
 	db_put_text(add, name);
-	r = db_run(add, err);
-	if (r == 0)
-		*ret_row = db_last_row(db);
-	return r;
+	db_put_u64(find, program);
+	db_put_text(find, name);
+	int r = db_queue(add, NULL, NULL, err);
+	return r < 0 ? r : db_queue(find, note_row, naming, err);
 }
 
-/* The row of an event's case; 0 for an event that belongs to no program. */
-static int case_row(struct journal *journal, struct db *db, const struct msg_run_event *event,
-		    uint64_t *ret_row, struct err *err)
+static struct str program_key(struct journal *journal, const struct msg_run_event *event)
 {
-	uint64_t program = 0, row = 0;
-	if (!event->suite.len && !event->program.len) {
-		*ret_row = 0;
-		return 0;
-	}
-	int r = program_row(journal, db, event, &program, err);
-	if (r < 0)
-		return r;
-	const struct str parts[] = { { (const char *)&program, sizeof(program) }, event->name };
-	struct str key = key_of(journal, parts, 2);
+	const struct str parts[] = { event->suite, event->program, event->adapter, event->file };
+	return key_of(journal, parts, 4);
+}
+
+static struct str case_key(struct journal *journal, const struct pending *item)
+{
+	const struct str parts[] = { { (const char *)&item->program, sizeof(item->program) },
+				     item->event.name };
+	return key_of(journal, parts, 2);
+}
+
+/* An event that belongs to no program has no case either, and no decision has one. */
+static bool is_named(const struct pending *item)
+{
+	return !item->decision.len && (item->event.suite.len || item->event.program.len);
+}
+
+/* The row of the key, if it is known; else ask for it, once. 1: it was asked for. */
+static int look_up(struct map *map, struct str key, uint64_t *ret_row)
+{
+	*ret_row = 0;
 	if (!key.len)
-		return err_errno(err, -ENOMEM, "writing the history %s", db_path(db));
-	if (map_get(&journal->cases, key, ret_row))
+		return -ENOMEM;
+	if (map_get(map, key, ret_row))
 		return 0;
-	r = find_or_add_case(db, program, event->name, &row, err);
-	if (r < 0)
-		return r;
-	*ret_row = row;
-	return remember(&journal->cases, key, row);
+	return map_put(map, key, 0) < 0 ? -ENOMEM : 1;
 }
 
-/* Make next_seq and next_decision those of this run. */
-static int find_place(struct journal *journal, struct db *db, uint64_t run, struct err *err)
+static int name_programs(struct journal *journal, struct db *db, struct err *err)
 {
-	if (journal->seq_run == run)
-		return 0;
+	struct naming naming = { &journal->programs, journal->programs.len };
+	int r = 0;
+	for (size_t i = journal->done; r >= 0 && i < journal->pending.len; i++) {
+		struct pending *item = &journal->pending.items[i];
+		const struct msg_run_event *event = &item->event;
+		const struct str parts[] = { event->suite, event->program, event->adapter,
+					     event->file };
+		if (!is_named(item))
+			continue;
+		r = look_up(naming.map, program_key(journal, event), &item->program);
+		if (r < 0)
+			return no_memory(db, err);
+		if (r == 1)
+			r = ask_program(db, parts, &naming, err);
+	}
+	return r < 0 ? r : db_flush(db, err);
+}
+
+static int name_cases(struct journal *journal, struct db *db, struct err *err)
+{
+	struct naming naming = { &journal->cases, journal->cases.len };
+	int r = 0;
+	for (size_t i = journal->done; r >= 0 && i < journal->pending.len; i++) {
+		struct pending *item = &journal->pending.items[i];
+		if (!is_named(item))
+			continue;
+		if (!item->program) /* it was asked for */
+			map_get(&journal->programs, program_key(journal, &item->event),
+				&item->program);
+		ASSERT(item->program);
+		r = look_up(naming.map, case_key(journal, item), &item->case_id);
+		if (r < 0)
+			return no_memory(db, err);
+		if (r == 1)
+			r = ask_case(db, item->program, item->event.name, &naming, err);
+	}
+	return r < 0 ? r : db_flush(db, err);
+}
+
+/* Where its run goes on. */
+static int find_place(struct journal *journal, struct db *db, uint64_t run,
+		      struct place **ret_place, struct err *err)
+{
+	for (size_t i = 0; i < journal->places.len; i++)
+		if (journal->places.items[i].run == run) {
+			*ret_place = &journal->places.items[i];
+			return 0;
+		}
 	struct db_query *last =
 		db_query(db,
 			 "SELECT (SELECT max(id) FROM events WHERE " JOURNAL_OF_RUN "),"
@@ -277,45 +342,40 @@ static int find_place(struct journal *journal, struct db *db, uint64_t run, stru
 	int r = db_step(last, err);
 	if (r < 0)
 		return r;
-	journal->next_seq = (r ? db_get_u64(last) & UINT32_MAX : 0) + 1;
-	journal->next_decision = (r ? db_get_u64(last) & UINT32_MAX : 0) + 1;
-	journal->seq_run = run;
+	ASSERT(r == 1);
+	struct place place = { .run = run };
+	place.next_seq = (db_get_u64(last) & UINT32_MAX) + 1;
+	place.next_decision = (db_get_u64(last) & UINT32_MAX) + 1;
 	db_reset(last);
+	if (journal->places.len >= PLACES_MAX)
+		journal->places.len = 0;
+	if (VEC_PUSH(&journal->places, place) < 0)
+		return no_memory(db, err);
+	*ret_place = &journal->places.items[journal->places.len - 1];
 	return 0;
 }
 
-static int next_seq(struct journal *journal, struct db *db, uint64_t run, uint64_t *ret_seq,
-		    struct err *err)
-{
-	int r = find_place(journal, db, run, err);
-	if (r < 0)
-		return r;
-	if (journal->next_seq > UINT32_MAX)
-		return err_set(err, -EFBIG, "writing the history %s: a run has too many events",
-			       db_path(db));
-	*ret_seq = journal->next_seq++;
-	return 0;
-}
-
-static int insert_decision(struct journal *journal, struct db *db, const struct pending *item,
-			   struct err *err)
+static int insert_decision(struct journal *journal, struct db *db, struct place *place,
+			   const struct pending *item, struct err *err)
 {
 	struct db_query *add = db_query(db, "INSERT INTO decisions VALUES (?, ?, ?)", err);
-	int r = add ? find_place(journal, db, item->run, err) : -EIO;
-	if (r < 0)
-		return r;
-	if (journal->next_decision > UINT32_MAX)
+	if (!add)
+		return -EIO;
+	if (place->next_decision > UINT32_MAX)
 		return err_set(err, -EFBIG, "writing the history %s: a run has too many decisions",
 			       db_path(db));
-	db_put_u64(add, item->run << 32 | journal->next_decision++);
-	db_put_u64(add, journal->next_seq - 1);
+	uint64_t id = item->run << 32 | place->next_decision++;
+	if (!journal->tried_decision)
+		journal->tried_decision = id;
+	db_put_u64(add, id);
+	db_put_u64(add, place->next_seq - 1);
 	db_put_blob(add, item->decision);
-	return db_run(add, err);
+	return db_queue(add, NULL, NULL, err);
 }
 
 /* The order of the values is that of the columns in schema.c and in journal_replay. */
-static int insert(struct db *db, uint64_t run, uint64_t seq, uint64_t case_id,
-		  const struct msg_run_event *event, struct err *err)
+static int insert(struct db *db, uint64_t id, uint64_t case_id, const struct msg_run_event *event,
+		  struct err *err)
 {
 	struct db_query *add = db_query(
 		db,
@@ -327,7 +387,7 @@ static int insert(struct db *db, uint64_t run, uint64_t seq, uint64_t case_id,
 		return -EIO;
 	if (case_id)
 		name = (struct str){ 0 };
-	db_put_u64(add, run << 32 | seq);
+	db_put_u64(add, id);
 	db_put_u64(add, event->kind);
 	db_put_u64(add, event->at_us);
 	db_put_u64(add, case_id);
@@ -355,7 +415,7 @@ static int insert(struct db *db, uint64_t run, uint64_t seq, uint64_t case_id,
 	db_put_u64(add, event->bound_us);
 	db_put_u64(add, event->slots);
 	db_put_u64(add, event->busy_us);
-	return db_run(add, err);
+	return db_queue(add, NULL, NULL, err);
 }
 
 /* What the list of runs shows of a run comes from its last event. */
@@ -376,7 +436,7 @@ static int note_finished(struct db *db, uint64_t run, const struct msg_run_event
 	db_put_u64(set, event->slots);
 	db_put_text(set, event->message);
 	db_put_u64(set, run);
-	return db_run(set, err);
+	return db_queue(set, NULL, NULL, err);
 }
 
 /* Another process deleted names that are not used any more: the numbers known here may be among
@@ -395,31 +455,70 @@ static int heed_sweeps(struct journal *journal, struct db *db, struct err *err)
 	return 0;
 }
 
+/* An earlier flush whose commit failed may have been written. Its writer is gone by now: this
+ * transaction is the only one that writes. */
+static int heed_lost_answer(struct journal *journal, struct db *db, struct err *err)
+{
+	uint64_t written = 0;
+	if (!journal->tried)
+		return 0;
+	struct db_query *row = db_query(db,
+					"SELECT (SELECT count(*) FROM events WHERE id=?)"
+					" + (SELECT count(*) FROM decisions WHERE id=?)",
+					err);
+	if (!row)
+		return -EIO;
+	db_put_u64(row, journal->tried_event);
+	db_put_u64(row, journal->tried_decision);
+	int r = db_run_for(row, &written, err);
+	if (r < 0)
+		return r;
+	if (written)
+		journal->done = journal->tried;
+	journal->tried = 0;
+	return 0;
+}
+
+static int write_item(struct journal *journal, struct db *db, struct pending *item, struct err *err)
+{
+	struct place *place = NULL;
+	int r = find_place(journal, db, item->run, &place, err);
+	if (r < 0)
+		return r;
+	if (item->decision.len)
+		return insert_decision(journal, db, place, item, err);
+	if (!item->case_id && is_named(item)) /* it was asked for */
+		map_get(&journal->cases, case_key(journal, item), &item->case_id);
+	ASSERT(!is_named(item) == !item->case_id);
+	if (place->next_seq > UINT32_MAX)
+		return err_set(err, -EFBIG, "writing the history %s: a run has too many events",
+			       db_path(db));
+	uint64_t id = item->run << 32 | place->next_seq++;
+	if (!journal->tried_event)
+		journal->tried_event = id;
+	r = insert(db, id, item->case_id, &item->event, err);
+	if (r == 0 && item->event.kind == MSG_RUN_FINISHED)
+		r = note_finished(db, item->run, &item->event, err);
+	return r;
+}
+
 int journal_flush(struct journal *journal, struct db *db, struct err *err)
 {
 	int r = heed_sweeps(journal, db, err);
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < journal->pending.len; i++) {
-		const struct pending *item = &journal->pending.items[i];
-		uint64_t case_id = 0, seq = 0;
-		if (item->decision.len) {
-			r = insert_decision(journal, db, item, err);
-			if (r < 0)
-				return r;
-			continue;
-		}
-		r = case_row(journal, db, &item->event, &case_id, err);
-		if (r == 0)
-			r = next_seq(journal, db, item->run, &seq, err);
-		if (r == 0)
-			r = insert(db, item->run, seq, case_id, &item->event, err);
-		if (r == 0 && item->event.kind == MSG_RUN_FINISHED)
-			r = note_finished(db, item->run, &item->event, err);
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	if (r == 0)
+		r = heed_lost_answer(journal, db, err);
+	if (journal->programs.len >= CACHE_ENTRIES_MAX || journal->cases.len >= CACHE_ENTRIES_MAX)
+		forget_rows(journal);
+	if (r == 0)
+		r = name_programs(journal, db, err);
+	if (r == 0)
+		r = name_cases(journal, db, err);
+	journal->tried_event = journal->tried_decision = 0;
+	for (size_t i = journal->done; r == 0 && i < journal->pending.len; i++)
+		r = write_item(journal, db, &journal->pending.items[i], err);
+	if (r == 0 && (journal->tried_event || journal->tried_decision))
+		journal->tried = journal->pending.len;
+	return r;
 }
 
 void journal_flushed(struct journal *journal, bool committed)
@@ -430,6 +529,7 @@ void journal_flushed(struct journal *journal, bool committed)
 	}
 	journal->pending.len = 0;
 	journal->held_bytes = 0;
+	journal->done = journal->tried = 0;
 	arena_clear(&journal->texts);
 }
 
@@ -497,10 +597,10 @@ static int read_checked(struct db *db, struct db_query *rows, struct msg_run_eve
 
 static int hand_out(struct db *db, struct db_query *rows,
 		    int (*each)(void *data, const struct msg_run_event *event), void *data,
-		    struct err *err)
+		    uint64_t *ret_n, struct err *err)
 {
 	int r;
-	while ((r = db_step(rows, err)) == 1) {
+	for (*ret_n = 0; (r = db_step(rows, err)) == 1; ++*ret_n) {
 		struct msg_run_event event;
 		r = read_checked(db, rows, &event, err);
 		if (r == 0)
@@ -518,27 +618,35 @@ int journal_replay(struct db *db, uint64_t run,
 {
 	struct db_query *rows = db_query(db,
 					 EVENTS " WHERE " JOURNAL_OF_RUN
-						" AND NOT flags & 8 ORDER BY events.id",
+						" AND (flags & 8) = 0 ORDER BY events.id",
 					 err);
 	if (!rows)
 		return -EIO;
+	uint64_t n;
 	db_put_u64(rows, run);
-	return hand_out(db, rows, each, data, err);
+	return hand_out(db, rows, each, data, &n, err);
 }
 
+/* In pages: whoever is fed takes a part at a time, and a server would send all the rest, too. */
 int journal_replay_from(struct db *db, uint64_t run, uint64_t from,
 			int (*each)(void *data, const struct msg_run_event *event), void *data,
 			struct err *err)
 {
-	struct db_query *rows = db_query(db,
-					 EVENTS " WHERE events.id > ? AND events.id <= ?"
-						" ORDER BY events.id",
-					 err);
-	if (!rows)
-		return -EIO;
-	db_put_u64(rows, run << 32 | (from < UINT32_MAX ? from : UINT32_MAX));
-	db_put_u64(rows, run << 32 | UINT32_MAX);
-	return hand_out(db, rows, each, data, err);
+	uint64_t n = PAGE_EVENTS;
+	int r = 0;
+	for (; r == 0 && n == PAGE_EVENTS; from += n) {
+		struct db_query *rows = db_query(db,
+						 EVENTS " WHERE events.id > ? AND events.id <= ?"
+							" ORDER BY events.id LIMIT ?",
+						 err);
+		if (!rows)
+			return -EIO;
+		db_put_u64(rows, run << 32 | (from < UINT32_MAX ? from : UINT32_MAX));
+		db_put_u64(rows, run << 32 | UINT32_MAX);
+		db_put_u64(rows, PAGE_EVENTS);
+		r = hand_out(db, rows, each, data, &n, err);
+	}
+	return r;
 }
 
 /* The decisions that were made after `events` events, up to the next event. *ret_more: there are

@@ -33,6 +33,7 @@
 enum {
 	KEY_BYTES_MAX = 3 * LIMIT_NAME_BYTES + 16,
 	PACKED_BYTES_MAX = ESTIMATE_SAMPLES_MAX * 3 * 10,
+	RECORDS_AT_ONCE = 1024, /* read, merged and written together */
 };
 
 struct sample {
@@ -51,6 +52,7 @@ struct gathered {
 
 /* A row of the history. */
 struct record {
+	bool exists;
 	size_t n;
 	struct sample samples[ESTIMATE_SAMPLES_MAX];
 	uint64_t runs, failures, flakes;
@@ -64,6 +66,7 @@ struct samples {
 		size_t len, cap;
 	} all;
 	struct buf key;
+	struct record *records; /* RECORDS_AT_ONCE, while writing */
 };
 
 struct samples *samples_new(void)
@@ -83,6 +86,7 @@ void samples_free(struct samples *samples)
 	VEC_DONE(&samples->all);
 	map_done(&samples->keys);
 	buf_done(&samples->key);
+	free(samples->records);
 	free(samples);
 }
 
@@ -272,6 +276,18 @@ static void merge(struct record *record, struct gathered *gathered)
 	record->flakes += gathered->flakes;
 }
 
+static void take_record(void *data, struct db_query *row)
+{
+	struct record *record = data;
+	record->exists = true;
+	record->n = unpack(db_get_text(row), record->samples);
+	record->runs = db_get_u64(row);
+	record->failures = db_get_u64(row);
+	record->flakes = db_get_u64(row);
+	record->failed_last = db_get_u64(row);
+	record->isolate = db_get_u64(row);
+}
+
 static int read_record(struct db *db, struct str key, struct record *record, struct err *err)
 {
 	struct db_query *row = db_query(
@@ -282,17 +298,7 @@ static int read_record(struct db *db, struct str key, struct record *record, str
 	if (!row)
 		return -EIO;
 	db_put_text(row, key);
-	int r = db_step(row, err);
-	if (r != 1)
-		return r;
-	record->n = unpack(db_get_text(row), record->samples);
-	record->runs = db_get_u64(row);
-	record->failures = db_get_u64(row);
-	record->flakes = db_get_u64(row);
-	record->failed_last = db_get_u64(row);
-	record->isolate = db_get_u64(row);
-	db_reset(row);
-	return 0;
+	return db_queue(row, take_record, record, err);
 }
 
 static int write_record(struct db *db, struct str key, const struct record *record,
@@ -300,13 +306,18 @@ static int write_record(struct db *db, struct str key, const struct record *reco
 {
 	unsigned char packed[PACKED_BYTES_MAX];
 	struct db_query *put =
-		db_query(db,
-			 "REPLACE INTO history (key, samples, runs, failures, flakes, failed_last,"
-			 " isolate, seen_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-			 err);
+		record->exists
+			? db_query(db,
+				   "UPDATE history SET samples=?, runs=?, failures=?, flakes=?,"
+				   " failed_last=?, isolate=?, seen_us=? WHERE key=?",
+				   err)
+			: db_query(db,
+				   "INSERT INTO history (samples, runs, failures, flakes,"
+				   " failed_last, isolate, seen_us, key) VALUES (?, ?, ?, ?, ?, ?,"
+				   " ?, ?)",
+				   err);
 	if (!put)
 		return -EIO;
-	db_put_text(put, key);
 	db_put_blob(put, (struct str){ (const char *)packed, pack(packed, record) });
 	db_put_u64(put, record->runs);
 	db_put_u64(put, record->failures);
@@ -314,7 +325,8 @@ static int write_record(struct db *db, struct str key, const struct record *reco
 	db_put_u64(put, record->failed_last);
 	db_put_u64(put, record->isolate);
 	db_put_u64(put, wall_us);
-	return db_run(put, err);
+	db_put_text(put, key);
+	return db_queue(put, NULL, NULL, err);
 }
 
 static int by_key(const void *a, const void *b)
@@ -326,27 +338,42 @@ static int by_key(const void *a, const void *b)
 	return order ? order : (x->key.len > y->key.len) - (x->key.len < y->key.len);
 }
 
+/* Read, merge and write the records of these keys. */
+static int write_some(struct samples *samples, struct db *db, const struct map_entry **keys,
+		      size_t n, uint64_t wall_us, struct err *err)
+{
+	struct record *records = samples->records;
+	int r = 0;
+	memset(records, 0, n * sizeof(*records));
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = read_record(db, keys[i]->key, &records[i], err);
+	if (r == 0)
+		r = db_flush(db, err);
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		merge(&records[i], &samples->all.items[keys[i]->value]);
+		r = write_record(db, keys[i]->key, &records[i], wall_us, err);
+	}
+	return r < 0 ? r : db_flush(db, err);
+}
+
 int samples_write(struct samples *samples, struct db *db, uint64_t wall_us, struct err *err)
 {
 	size_t n = samples->keys.len;
 	if (!n)
 		return 0;
 	const struct map_entry **sorted = malloc(n * sizeof(const struct map_entry *));
-	if (!sorted)
-		return err_errno(err, -ENOMEM, "adding the run to the history %s", db_path(db));
-	for (size_t i = 0; i < n; i++)
-		sorted[i] = &samples->keys.entries[i];
-	qsort(sorted, n, sizeof(const struct map_entry *),
-	      by_key); /* neighbours of the table together: a third of the time */
 	int r = 0;
-	for (size_t i = 0; r == 0 && i < n; i++) {
-		struct record record = { 0 };
-		r = read_record(db, sorted[i]->key, &record, err);
-		if (r == 0) {
-			merge(&record, &samples->all.items[sorted[i]->value]);
-			r = write_record(db, sorted[i]->key, &record, wall_us, err);
-		}
-	}
+	if (!samples->records)
+		samples->records = malloc(RECORDS_AT_ONCE * sizeof(*samples->records));
+	if (!sorted || !samples->records)
+		r = err_errno(err, -ENOMEM, "adding the run to the history %s", db_path(db));
+	for (size_t i = 0; r == 0 && i < n; i++)
+		sorted[i] = &samples->keys.entries[i];
+	if (r == 0) /* neighbours of the table together: a third of the time */
+		qsort(sorted, n, sizeof(const struct map_entry *), by_key);
+	for (size_t i = 0; r == 0 && i < n; i += RECORDS_AT_ONCE)
+		r = write_some(samples, db, sorted + i,
+			       n - i < RECORDS_AT_ONCE ? n - i : RECORDS_AT_ONCE, wall_us, err);
 	free(sorted);
 	return r;
 }
@@ -444,14 +471,21 @@ int samples_load(struct db *db, const struct str *suites, size_t n, struct estim
 
 int samples_startup(struct db *db, struct str program, uint64_t startup_us, struct err *err)
 {
-	struct db_query *put =
-		db_query(db,
-			 "INSERT INTO startups VALUES (?, ?) ON CONFLICT (program) DO UPDATE"
-			 " SET startup_us = (startup_us * 7 + excluded.startup_us * 3) / 10",
-			 err);
-	if (!put)
+	struct db_query *mix = db_query(
+		db,
+		"UPDATE startups SET startup_us = (startup_us * 7 + ?1 * 3) / 10 WHERE program=?2",
+		err);
+	struct db_query *add = db_query(db,
+					"INSERT INTO startups (program, startup_us) SELECT ?1, ?2"
+					" WHERE NOT EXISTS (SELECT 1 FROM startups WHERE"
+					" program=?1)",
+					err);
+	if (!mix || !add)
 		return -EIO;
-	db_put_text(put, program);
-	db_put_u64(put, startup_us);
-	return db_run(put, err);
+	db_put_u64(mix, startup_us);
+	db_put_text(mix, program);
+	db_put_text(add, program);
+	db_put_u64(add, startup_us);
+	int r = db_queue(mix, NULL, NULL, err);
+	return r < 0 ? r : db_queue(add, NULL, NULL, err);
 }

@@ -60,7 +60,7 @@ static int make_folder(const char *path, struct err *err)
 int store_open(const char *path, struct store **ret_store, struct err *err)
 {
 	ASSERT(path && *path);
-	int r = make_folder(path, err);
+	int r = db_is_url(path) ? 0 : make_folder(path, err);
 	if (r < 0)
 		return r;
 	struct store *store = calloc(1, sizeof(*store));
@@ -68,7 +68,7 @@ int store_open(const char *path, struct store **ret_store, struct err *err)
 		store->journal = journal_new(STORE_PENDING_BYTES);
 	if (!store || !store->journal) {
 		store_close(store);
-		return err_errno(err, -ENOMEM, "opening the history %s", path);
+		return err_errno(err, -ENOMEM, "opening the history");
 	}
 	r = db_open(path, BUSY_MS, &store->db, err);
 	if (r == 0)
@@ -91,26 +91,38 @@ void store_close(struct store *store)
 	free(store);
 }
 
+bool store_is_url(const char *name)
+{
+	return db_is_url(name);
+}
+
+const char *store_name(const struct store *store)
+{
+	return db_path(store->db);
+}
+
+int store_claim(struct store *store, struct err *err)
+{
+	return db_claim(store->db, err);
+}
+
 int store_relax(struct store *store, struct err *err)
 {
-	return db_exec(store->db, "PRAGMA synchronous=NORMAL", err);
+	return db_relax(store->db, err);
 }
 
 int store_run_begin(struct store *store, struct str name, uint64_t wall_us, struct str submit,
 		    uint64_t *ret_run, struct err *err)
 {
-	struct db_query *add =
-		db_query(store->db, "INSERT INTO runs (name, started_us, submit) VALUES (?, ?, ?)",
-			 err);
+	struct db_query *add = db_query(
+		store->db,
+		"INSERT INTO runs (name, started_us, submit) VALUES (?, ?, ?) RETURNING id", err);
 	if (!add)
 		return -EIO;
 	db_put_text(add, name);
 	db_put_u64(add, wall_us);
 	db_put_text(add, submit);
-	int r = db_run(add, err);
-	if (r == 0)
-		*ret_run = db_last_row(store->db);
-	return r;
+	return db_run_for(add, ret_run, err);
 }
 
 static int run_with(struct db *db, const char *sql, uint64_t value, struct err *err)
@@ -135,7 +147,7 @@ static int keep_submission(struct store *store, uint64_t run,
 	for (size_t i = 0; r == 0 && i < submission->n_frames; i++) {
 		db_put_u64(add, run << 32 | (i + 1));
 		db_put_blob(add, submission->frames[i]);
-		r = db_run(add, err);
+		r = db_queue(add, NULL, NULL, err);
 	}
 	return r;
 }
@@ -329,18 +341,31 @@ int store_commit(struct store *store, struct err *err)
 	return r;
 }
 
+/* Whether an earlier try, whose answer was lost, did it after all: samples are added once. */
+static int is_finished(struct store *store, uint64_t run, bool *ret_finished, struct err *err)
+{
+	struct db_query *row = db_query(store->db, "SELECT finished_us FROM runs WHERE id=?", err);
+	if (!row)
+		return -EIO;
+	db_put_u64(row, run);
+	int r = db_step(row, err);
+	*ret_finished = r == 1 && db_get_u64(row) > 0;
+	db_reset(row);
+	return r < 0 ? r : 0;
+}
+
 static int mark_finished(struct store *store, uint64_t run, uint64_t wall_us, int exit_code,
 			 struct err *err)
 {
-	struct db_query *set = db_query(
-		store->db,
-		"UPDATE runs SET finished_us=?, exit_code=?,"
-		" (cases, red, flaky) = (SELECT count(*), ifnull(sum(outcome NOT IN (?, ?, ?)),"
-		" 0), ifnull(sum(flags & 1), 0)"
-		" FROM events WHERE events.id BETWEEN runs.id << 32 AND (runs.id << 32) +"
-		" 4294967295"
-		" AND kind=?) WHERE id=?",
-		err);
+	struct db_query *set =
+		db_query(store->db,
+			 "UPDATE runs SET finished_us=?, exit_code=?,"
+			 " (cases, red, flaky) = (SELECT count(*),"
+			 " count(*) FILTER (WHERE outcome NOT IN (?, ?, ?)),"
+			 " count(*) FILTER (WHERE (flags & 1) = 1) FROM events"
+			 " WHERE events.id BETWEEN runs.id << 32 AND (runs.id << 32) + 4294967295"
+			 " AND kind=?) WHERE id=?",
+			 err);
 	if (!set)
 		return -EIO;
 	db_put_u64(set, wall_us);
@@ -368,7 +393,10 @@ int store_run_finish(struct store *store, uint64_t run, uint64_t wall_us, int ex
 	if (r == 0)
 		r = db_begin(store->db, err);
 	if (r == 0) {
-		r = samples_write(samples, store->db, wall_us, err);
+		bool finished = false;
+		r = is_finished(store, run, &finished, err);
+		if (r == 0 && !finished)
+			r = samples_write(samples, store->db, wall_us, err);
 		if (r == 0)
 			r = mark_finished(store, run, wall_us, exit_code, err);
 		if (r == 0)
@@ -517,7 +545,7 @@ int store_run_failed(struct store *store, uint64_t run,
 		store->db,
 		"SELECT outcome, p.suite, p.name, c.name FROM events JOIN cases c ON c.id = case_id"
 		" JOIN programs p ON p.id = c.program WHERE " JOURNAL_OF_RUN
-		" AND kind=? AND NOT flags & 2 ORDER BY events.id",
+		" AND kind=? AND (flags & 2) = 0 ORDER BY events.id",
 		err);
 	if (!rows)
 		return -EIO;
@@ -625,7 +653,7 @@ static int sweep_names(struct db *db, struct err *err)
 {
 	int r = run_with(db,
 			 "DELETE FROM cases WHERE (SELECT count(*) FROM cases) > ?"
-			 " AND id NOT IN (SELECT case_id FROM events)",
+			 " AND id IN (SELECT id FROM cases EXCEPT SELECT case_id FROM events)",
 			 CASES_SWEEP, err);
 	if (r == 0 && db_changes(db))
 		r = run_with(db, "UPDATE counters SET value = value + ? WHERE name='sweeps'", 1,
@@ -668,5 +696,5 @@ int store_prune(struct store *store, uint64_t wall_us, uint64_t keep_days, uint6
 		r = db_end(store->db, r, err);
 	}
 	VEC_DONE(&runs);
-	return r == 0 ? db_exec(store->db, "PRAGMA incremental_vacuum(2000)", err) : r;
+	return r == 0 ? db_shrink(store->db, err) : r;
 }

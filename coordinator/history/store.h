@@ -2,16 +2,18 @@
 /*
  * store.h - what is kept between runs: the journal of every run's events (from which any report can
  * be written again) and the history of what each case costs (from which the next run is planned).
- * One SQLite file in WAL mode; several processes may share it. Every call may block on the disk,
- * and on another process's transaction for up to ten seconds.
+ * One SQLite file in WAL mode, or a PostgreSQL database; several processes may share it. Every call
+ * may block on the disk, and on another process's transaction for up to ten seconds; on a server
+ * that has gone silent, for a minute at most.
  *
  * A run: store_run_begin -> { store_run_event ... store_commit } -> store_run_finish. Events are
  * held in memory until store_commit, which makes them durable in one transaction; acknowledge them
  * to anybody only after it returned 0.
  *
  * Errors beside those of memory: -EBADMSG the file is damaged or no history, -EPROTO written by a
- * newer paddock, -ENOSPC the disk is full, -EBUSY somebody else holds it for too long, -EIO. The
- * text says what to do.
+ * newer paddock, -ENOSPC the disk is full, -EBUSY somebody else holds it for too long, -EACCES not
+ * allowed to write, -EINVAL no valid URL, -EIO, which also is a server that cannot be reached:
+ * whatever call comes next connects again. The text says what to do, and never a password.
  */
 #ifndef PADDOCK_COORDINATOR_HISTORY_STORE_H
 #define PADDOCK_COORDINATOR_HISTORY_STORE_H
@@ -35,12 +37,27 @@ enum {
 	STORE_NAME_BYTES = 64, /* room for a run's name */
 };
 
-/* Open `path`, making the file and its folders when absent. 0 with *ret_store (close it with
- * store_close). */
+/*
+ * Open `path`, making the file and its folders when absent; or the database of a postgresql:// URL,
+ * making the tables when absent. 0 with *ret_store (close it with store_close).
+ */
 int store_open(const char *path, struct store **ret_store, struct err *err);
 
 /* Close it; events never committed are dropped. Accepts NULL. */
 void store_close(struct store *store);
+
+/* Whether `name` is for a server and not the path of a file. */
+bool store_is_url(const char *name);
+
+/* What to call it: the path, or the URL without its password. */
+const char *store_name(const struct store *store);
+
+/*
+ * Nobody else may go on with the runs of this database until it is closed; others may still read it
+ * and add runs of their own. 0, or -EADDRINUSE with err: another process has claimed it. Whoever
+ * goes on with the runs of a file locks its folder.
+ */
+int store_claim(struct store *store, struct err *err);
 
 /*
  * Let commits survive the death of this process but not a power cut (synchronous=NORMAL): a hundred
