@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * test_recall.c - what a coordinator stored of a run that it did not finish, for the one after it.
+ * ctest: again=postgres
+ * ctest: timeout=120
  */
 #include "coordinator/history/store.h"
 #include "protocol/wire/outcome.h"
+#include "tests/kit/storekit.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,7 +17,7 @@
 #include <cmocka.h>
 
 struct fixture {
-	char folder[64], path[96];
+	char path[STOREKIT_BYTES];
 	struct store *store;
 	struct err err;
 };
@@ -22,9 +25,7 @@ struct fixture {
 static int set_up(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
-	snprintf(f->folder, sizeof(f->folder), "/tmp/paddock-store.XXXXXX");
-	assert_non_null(mkdtemp(f->folder));
-	snprintf(f->path, sizeof(f->path), "%s/state/new/history.db", f->folder);
+	storekit_fresh(f->path);
 	assert_int_equal(store_open(f->path, &f->store, &f->err), 0);
 	*state = f;
 	return 0;
@@ -32,19 +33,9 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	static const char *const names[] = { "state/new/history.db",
-					     "state/new/history.db-wal",
-					     "state/new/history.db-shm",
-					     "state/new",
-					     "state",
-					     "" };
 	struct fixture *f = *state;
 	store_close(f->store);
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		char path[128];
-		snprintf(path, sizeof(path), "%s/%s", f->folder, names[i]);
-		remove(path);
-	}
+	storekit_remove(f->path);
 	free(f);
 	return 0;
 }
@@ -129,10 +120,11 @@ static void test_an_open_run_is_recalled(void **state)
 	assert_int_equal(store_run_by_token(f->store, 78, &found, name, &over, &f->err), 0);
 }
 
-int main(void)
+int main(int argc, char *argv[])
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_an_open_run_is_recalled, set_up, tear_down),
 	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	int r = storekit_begin(argc, argv);
+	return r ? r : storekit_end(cmocka_run_group_tests(tests, NULL, NULL));
 }

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-/* test_store.c - runs, events and samples through a real file: what is kept, what never spoils the
- * history, what is refused. */
+/*
+ * test_store.c - runs, events and samples through a real file, or a real server: what is kept, what
+ * never spoils the history, what is refused.
+ * ctest: again=postgres
+ * ctest: timeout=120
+ */
 #include "coordinator/history/store.h"
 #include "protocol/base/buf.h"
 #include "protocol/base/fd.h"
 #include "protocol/wire/outcome.h"
+#include "tests/kit/storekit.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +26,7 @@
 #include <cmocka.h>
 
 struct fixture {
-	char folder[64], path[96];
+	char path[STOREKIT_BYTES];
 	struct store *store;
 	struct err err;
 };
@@ -29,9 +34,7 @@ struct fixture {
 static int set_up(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
-	snprintf(f->folder, sizeof(f->folder), "/tmp/paddock-store.XXXXXX");
-	assert_non_null(mkdtemp(f->folder));
-	snprintf(f->path, sizeof(f->path), "%s/state/new/history.db", f->folder);
+	storekit_fresh(f->path);
 	assert_int_equal(store_open(f->path, &f->store, &f->err), 0);
 	*state = f;
 	return 0;
@@ -39,19 +42,9 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	static const char *const names[] = { "state/new/history.db",
-					     "state/new/history.db-wal",
-					     "state/new/history.db-shm",
-					     "state/new",
-					     "state",
-					     "" };
 	struct fixture *f = *state;
 	store_close(f->store);
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		char path[128];
-		snprintf(path, sizeof(path), "%s/%s", f->folder, names[i]);
-		remove(path);
-	}
+	storekit_remove(f->path);
 	free(f);
 	return 0;
 }
@@ -762,7 +755,7 @@ static void test_artifacts_leave_no_content(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, set_up, tear_down)
 
-int main(void)
+int main(int argc, char *argv[])
 {
 	const struct CMUnitTest tests[] = {
 		TEST(replay_gives_back_every_field),
@@ -780,14 +773,22 @@ int main(void)
 		TEST(old_runs_go_their_history_stays),
 		TEST(imported_samples_count),
 		TEST(two_processes_share_one_file),
+		TEST(what_waits_is_bounded),
+		TEST(artifacts_leave_no_content),
+	};
+	const struct CMUnitTest of_files[] = {
 		TEST(a_damaged_file_is_refused_by_name),
 		TEST(a_newer_file_is_refused_and_left_alone),
 		TEST(another_programs_database_is_refused),
 		TEST(a_folder_that_cannot_be_made_is_named),
-		TEST(what_waits_is_bounded),
 		TEST(a_commit_that_failed_is_repeated),
 		TEST(an_older_file_is_migrated),
-		TEST(artifacts_leave_no_content),
 	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	int r = storekit_begin(argc, argv);
+	if (r)
+		return r;
+	r = cmocka_run_group_tests(tests, NULL, NULL);
+	if (!storekit_is_server())
+		r += cmocka_run_group_tests(of_files, NULL, NULL);
+	return storekit_end(r);
 }
