@@ -155,14 +155,16 @@ static void check_history(const struct verbs_call *call)
 		say(false, "history", err.text, "set HOME");
 	} else if (!path.len) {
 		say(true, "history", "none, as asked for", NULL);
-	} else if (access(buf_text(&path), F_OK) < 0) {
+	} else if (!store_is_url(buf_text(&path)) && access(buf_text(&path), F_OK) < 0) {
 		snprintf(how, sizeof(how), "%.900s: none yet", buf_text(&path));
 		say(is_writable_below(buf_text(&path)), "history", how,
 		    "make its folder writable, or give --history FILE");
 	} else if (store_open(buf_text(&path), &store, &err) < 0) {
-		say(false, "history", err.text, "move the file away, or give --history FILE");
+		say(false, "history", err.text,
+		    store_is_url(buf_text(&path)) ? NULL
+						  : "move the file away, or give --history FILE");
 	} else {
-		say(true, "history", buf_text(&path), NULL);
+		say(true, "history", store_name(store), NULL);
 	}
 	store_close(store);
 	buf_done(&path);

@@ -38,9 +38,11 @@ int place_coordinator(const struct conf *conf, struct buf *ret_buf, struct err *
 
 int place_history(const struct conf *conf, struct buf *ret_buf, struct err *err)
 {
-	const char *given = conf_text(conf, OPTIONS_HISTORY);
+	const char *given = conf_text(conf, OPTIONS_STORE);
 	struct buf buf;
 	int r;
+	if (!given)
+		given = conf_text(conf, OPTIONS_HISTORY);
 	if (!given) {
 		r = place_state(&buf, err);
 		r = r < 0 ? r : buf_puts(&buf, "/history.db");
@@ -62,7 +64,7 @@ int place_open_history(const struct conf *conf, struct store **ret_store, struct
 	int r = place_history(conf, &path, err);
 	if (r == 0 && !path.len)
 		r = err_set(err, -EINVAL, "there is no history to look into with --history none");
-	if (r == 0 && access(buf_text(&path), F_OK) < 0)
+	if (r == 0 && !store_is_url(buf_text(&path)) && access(buf_text(&path), F_OK) < 0)
 		r = err_errno(err, -errno, "%s: no run was recorded there yet", buf_text(&path));
 	if (r == 0)
 		r = store_open(buf_text(&path), ret_store, err);

@@ -22,8 +22,9 @@ int place_state(struct buf *ret_buf, struct err *err);
 int place_coordinator(const struct conf *conf, struct buf *ret_buf, struct err *err);
 
 /*
- * The history file: the --history option, else history.db in the state folder. 0 with the path in
- * buf (initialised here); it is empty when the option says "none". -ENOENT as place_state.
+ * Where history is kept, as store_open takes it: the --store option, the --history option, else
+ * history.db in the state folder. 0 with it in buf (initialised here); it is empty when the option
+ * says "none". It may hold a password: store_name is for people. -ENOENT as place_state.
  */
 int place_history(const struct conf *conf, struct buf *ret_buf, struct err *err);
 

@@ -112,6 +112,7 @@ int verbs_serve(const struct verbs_call *call, struct err *err)
 	struct daemon_options options = {
 		.state = conf_text(call->conf, OPTIONS_STATE),
 		.contents_bytes = conf_u64(call->conf, OPTIONS_CONTENT_QUOTA),
+		.store = conf_text(call->conf, OPTIONS_STORE),
 		.insecure = conf_flag(call->conf, OPTIONS_INSECURE),
 		.json_log = conf_choice(call->conf, OPTIONS_LOG_FORMAT) == 1,
 		.settings = settings_of(call->conf),

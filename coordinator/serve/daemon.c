@@ -179,7 +179,9 @@ static int start(struct service *service, const struct daemon_options *options, 
 	r = open_door(service, options, folder, err);
 	snprintf(path, sizeof(path), "%s/history.db", folder);
 	if (r == 0)
-		r = store_open(path, &service->store, err);
+		r = store_open(options->store ? options->store : path, &service->store, err);
+	if (r == 0)
+		r = store_claim(service->store, err);
 	snprintf(path, sizeof(path), "%s/cas", folder);
 	if (r == 0)
 		r = cas_new(&(struct cas_options){ .folder = path,

@@ -23,7 +23,8 @@ struct daemon_settings {
 struct daemon_options {
 	const char *const *urls; /* control addresses to listen on, at least one */
 	size_t n_urls;
-	const char *state;	 /* folder of the store; NULL: $XDG_STATE_HOME/paddock */
+	const char *state; /* folder of keys, audit log and store; NULL: $XDG_STATE_HOME/paddock */
+	const char *store; /* as store_open takes it; NULL: history.db in that folder */
 	uint64_t contents_bytes; /* most that is kept of what clients sent for their runs */
 	bool insecure;		 /* without keys: on this machine's own addresses only */
 	bool json_log;

@@ -168,6 +168,10 @@ _paddock()
 		COMPREPLY=($(compgen -f -- "$word"))
 		return
 		;;
+	--store)
+		:
+		return
+		;;
 	--limit | -n)
 		:
 		return
@@ -262,7 +266,7 @@ _paddock()
 	runs) options="--help --coordinator --insecure --no-insecure --token --json --no-json --config --profile" ;;
 	drain) options="--help --coordinator --insecure --no-insecure --token --json --no-json --deadline --undo --no-undo --config --profile" ;;
 	cancel) options="--help --coordinator --insecure --no-insecure --token --json --no-json --config --profile" ;;
-	doctor) options="--help --history --config" ;;
+	doctor) options="--help --history --store --config" ;;
 	help) options="--help --completion" ;;
 	version) options="--help" ;;
 	esac

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What a coordinator can do, durably (driver: cluster_bench.c, workers that only speak the protocol): verdicts merged per second,
 # the time from the report that frees a slot to the next order, and the restart with 100,000 queued and 5,000 running cases.
+# The first two also with a store in PostgreSQL, when it is installed.
 # Usage: cluster.sh [-n CASES] [-r ROUNDS]
 set -eu -o pipefail
 # shellcheck source=tests/bench/kit/lib.sh
@@ -48,5 +49,18 @@ for ((i = 0; i < rounds; i++)); do
 	until [ "$(grep -c again "$work/hold")" -gt "$i" ]; do sleep 0.02; done # all workers are back
 done >"$work/restart"
 bar "restart with $count queued, 5,000 running" "$(median <"$work/restart")" ms at-most 3000
+if server=$(bash "${0%/*}/../kit/postgres.sh" start $$); then
+	kill -KILL "$coordinator" "$holder"
+	wait "$coordinator" "$holder" 2>/dev/null || true
+	PADDOCK_STORE=$(bash "${0%/*}/../kit/postgres.sh" url "$server")
+	export PADDOCK_STORE
+	url=ipc://$work/postgres
+	serve
+	for ((i = 0; i < rounds; i++)); do "$driver" "$url" rate "$count" 8 8; done >"$work/rate"
+	for ((i = 0; i < rounds; i++)); do "$driver" "$url" idle 2000; done >"$work/idle"
+	bar "the same in PostgreSQL: verdicts per second" "$(median <"$work/rate")" /s at-least 10000
+	bar "... slot idle, p50" "$(cut -d' ' -f1 "$work/idle" | median)" us at-most 5000
+	bar "... slot idle, p99" "$(cut -d' ' -f2 "$work/idle" | median)" us at-most 100000
+fi
 grep -q cancelled "$work/hold" && { echo "attempts that were known were cancelled"; missed=1; }
 exit $missed
