@@ -11,6 +11,7 @@
 #include "coordinator/history/db_link.h"
 
 #include "coordinator/history/db_dialect.h"
+#include "coordinator/history/libpq.h"
 #include "protocol/base/assert.h"
 #include "protocol/base/buf.h"
 #include "protocol/base/clock.h"
@@ -18,7 +19,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <libpq-fe.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +33,7 @@ enum {
 
 void db_link_drop(struct db_link *link)
 {
-	PQfinish(link->conn);
+	libpq.finish(link->conn);
 	link->conn = NULL;
 	if (link->dropped)
 		link->dropped(link->data);
@@ -42,7 +42,7 @@ void db_link_drop(struct db_link *link)
 int db_link_lost(struct db_link *link, const char *what, const char *why, struct err *err)
 {
 	char words[400];
-	db_dialect_line(why ? why : PQerrorMessage(link->conn), words, sizeof(words));
+	db_dialect_line(why ? why : libpq.errorMessage(link->conn), words, sizeof(words));
 	db_link_drop(link);
 	return err_set(err, -EIO, "%s the history %s: %s; %s", what, link->name, words,
 		       db_dialect_advice(-EIO));
@@ -52,10 +52,10 @@ static int refused(struct db_link *link, const char *what, const struct pg_resul
 		   struct err *err)
 {
 	char words[400];
-	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE),
-		   *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+	const char *state = libpq.resultErrorField(result, PG_DIAG_SQLSTATE),
+		   *text = libpq.resultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
 	int code = state ? db_dialect_code(state) : -EIO;
-	db_dialect_line(text ? text : PQresultErrorMessage(result), words, sizeof(words));
+	db_dialect_line(text ? text : libpq.resultErrorMessage(result), words, sizeof(words));
 	return err_set(err, code, "%s the history %s: %s; %s", what, link->name, words,
 		       db_dialect_advice(code));
 }
@@ -67,13 +67,13 @@ static int wait_for_result(struct db_link *link, const char *what, struct err *e
 {
 	uint64_t until_us = clock_mono_us() + SILENCE_MS * CLOCK_US_PER_MS;
 	for (;;) {
-		int unsent = PQflush(link->conn);
+		int unsent = libpq.flush(link->conn);
 		if (unsent < 0)
 			return db_link_lost(link, what, NULL, err);
-		if (!PQisBusy(link->conn))
+		if (!libpq.isBusy(link->conn))
 			return 0;
 		uint64_t now = clock_mono_us();
-		struct pollfd fd = { .fd = PQsocket(link->conn),
+		struct pollfd fd = { .fd = libpq.socket(link->conn),
 				     .events = (short)(POLLIN | (unsent ? POLLOUT : 0)) };
 		int left_ms = now < until_us ? (int)((until_us - now) / CLOCK_US_PER_MS) : 0;
 		int n = poll(&fd, 1, left_ms);
@@ -83,7 +83,7 @@ static int wait_for_result(struct db_link *link, const char *what, struct err *e
 		if (n < 0 && errno != EINTR)
 			return db_link_lost(link, what, strerror(errno), err);
 		if (n > 0 && (fd.revents & ~POLLOUT)) {
-			if (!PQconsumeInput(link->conn))
+			if (!libpq.consumeInput(link->conn))
 				return db_link_lost(link, what, NULL, err);
 			until_us = clock_mono_us() + SILENCE_MS * CLOCK_US_PER_MS;
 		}
@@ -97,9 +97,9 @@ int db_link_result(struct db_link *link, const char *what, struct pg_result **re
 	int r = wait_for_result(link, what, err);
 	if (r < 0)
 		return r;
-	struct pg_result *result = PQgetResult(link->conn);
-	if (PQstatus(link->conn) == CONNECTION_BAD) {
-		PQclear(result);
+	struct pg_result *result = libpq.getResult(link->conn);
+	if (libpq.status(link->conn) == CONNECTION_BAD) {
+		libpq.clear(result);
 		return db_link_lost(link, what, NULL, err);
 	}
 	*ret_result = result;
@@ -109,7 +109,7 @@ int db_link_result(struct db_link *link, const char *what, struct pg_result **re
 int db_link_check(struct db_link *link, const char *what, const struct pg_result *result,
 		  struct err *err)
 {
-	switch (PQresultStatus(result)) {
+	switch (libpq.resultStatus(result)) {
 	case PGRES_COMMAND_OK:
 	case PGRES_TUPLES_OK:
 	case PGRES_SINGLE_TUPLE:
@@ -131,14 +131,14 @@ int db_link_finish(struct db_link *link, const char *what, struct err *err)
 			return r;
 		if (r == 0)
 			r = db_link_check(link, what, result, err);
-		PQclear(result);
+		libpq.clear(result);
 	}
 }
 
 /* Statements without values, on a connection that has nothing else to do. */
 int db_link_script(struct db_link *link, const char *what, const char *sql, struct err *err)
 {
-	if (!PQsendQuery(link->conn, sql))
+	if (!libpq.sendQuery(link->conn, sql))
 		return db_link_lost(link, what, NULL, err);
 	return db_link_finish(link, what, err);
 }
@@ -205,19 +205,19 @@ static int try_to_connect(struct db_link *link, struct err *err)
 	const char *const values[] = { "3",	  "10",	  "5",		 "2", "10000",
 				       link->url, "UTF8", link->session, NULL };
 	char words[400];
-	link->conn = PQconnectdbParams(keys, values, 1);
+	link->conn = libpq.connectdbParams(keys, values, 1);
 	if (!link->conn)
 		return err_errno(err, -ENOMEM, "opening the history %s", link->name);
-	if (PQstatus(link->conn) != CONNECTION_OK) {
-		db_dialect_line(PQerrorMessage(link->conn), words, sizeof(words));
+	if (libpq.status(link->conn) != CONNECTION_OK) {
+		db_dialect_line(libpq.errorMessage(link->conn), words, sizeof(words));
 		db_link_drop(link);
 		return err_set(err, -EIO,
 			       "opening the history %s: %s; check the URL of --store, and that the "
 			       "server runs and lets you in",
 			       link->name, words);
 	}
-	PQsetNoticeProcessor(link->conn, quiet, NULL);
-	if (PQsetnonblocking(link->conn, 1) < 0)
+	libpq.setNoticeProcessor(link->conn, quiet, NULL);
+	if (libpq.setnonblocking(link->conn, 1) < 0)
 		return db_link_lost(link, "opening", NULL, err);
 	link->connections++;
 	int r = set_up_session(link, err);
@@ -276,14 +276,14 @@ static int read_url(struct db_link *link, const char *url, struct err *err)
 	struct buf name;
 	char *why = NULL;
 	PQconninfoOption *options = db_dialect_is_ambiguous(url) ? NULL
-								 : PQconninfoParse(url, &why);
+								 : libpq.conninfoParse(url, &why);
 	buf_init(&name, NAME_BYTES);
 	int r = options ? name_it(options, &name) : -EINVAL;
 	if (r == 0)
 		link->name = str_dup(buf_str(&name));
 	buf_done(&name);
-	PQconninfoFree(options);
-	PQfreemem(why);
+	libpq.conninfoFree(options);
+	libpq.freemem(why);
 	if (r < 0)
 		return err_set(err, -EINVAL,
 			       "the URL of the store is not valid: it is "
@@ -315,7 +315,7 @@ int db_link_open(struct db_link *link, const char *url, int busy_ms, struct err 
 
 void db_link_close(struct db_link *link)
 {
-	PQfinish(link->conn);
+	libpq.finish(link->conn);
 	if (link->url)
 		explicit_bzero(link->url, strlen(link->url));
 	free(link->url);

@@ -18,13 +18,13 @@
 #include "coordinator/history/db_driver.h"
 #include "coordinator/history/db_link.h"
 #include "coordinator/history/db_rows.h"
+#include "coordinator/history/libpq.h"
 #include "protocol/base/assert.h"
 #include "protocol/base/buf.h"
 #include "protocol/base/vec.h"
 
 #include <endian.h>
 #include <errno.h>
-#include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,15 +106,15 @@ static int fetch(struct postgres *pg, struct err *err)
 	int r = db_link_result(&pg->link, "reading", &result, err);
 	if (r < 0)
 		return r;
-	if (result && PQresultStatus(result) == PGRES_SINGLE_TUPLE) {
+	if (result && libpq.resultStatus(result) == PGRES_SINGLE_TUPLE) {
 		statement->row = result;
 		return 1;
 	}
 	if (result) {
 		r = db_link_check(&pg->link, "using", result, err);
-		if (str_parse_u64(str_of(PQcmdTuples(result)), 0, UINT64_MAX, &pg->changes) < 0)
+		if (str_parse_u64(str_of(libpq.cmdTuples(result)), 0, UINT64_MAX, &pg->changes) < 0)
 			pg->changes = 0; /* it changes nothing */
-		PQclear(result);
+		libpq.clear(result);
 		int rest = db_link_finish(&pg->link, "reading", r < 0 ? NULL : err);
 		r = r < 0 ? r : rest;
 	}
@@ -124,7 +124,7 @@ static int fetch(struct postgres *pg, struct err *err)
 
 static void clear_row(struct statement *statement)
 {
-	PQclear(statement->row);
+	libpq.clear(statement->row);
 	statement->row = NULL;
 }
 
@@ -139,7 +139,7 @@ static int park(struct postgres *pg)
 		PGresult *taken = statement->row;
 		statement->row = current;
 		if (r == 1 && VEC_PUSH(&statement->parked, taken) < 0) {
-			PQclear(taken);
+			libpq.clear(taken);
 			db_link_drop(&pg->link);
 			return -ENOMEM;
 		}
@@ -180,8 +180,8 @@ static int prepare_there(struct postgres *pg, struct db_query *query, struct err
 		return r;
 	for (size_t i = 0; i < query->n_values; i++)
 		types[i] = query->values[i].type == DB_NUMBER ? DB_ROWS_INT8 : DB_ROWS_BYTEA;
-	if (!PQsendPrepare(pg->link.conn, statement->name, statement->sql, (int)query->n_values,
-			   types))
+	if (!libpq.sendPrepare(pg->link.conn, statement->name, statement->sql, (int)query->n_values,
+			       types))
 		return db_link_lost(&pg->link, "using", NULL, err);
 	r = db_link_finish(&pg->link, "using", err);
 	if (r == 0)
@@ -206,8 +206,8 @@ static int send_query(struct postgres *pg, const struct db_query *query, struct 
 		formats[i] = 1;
 		pg->queued_bytes += (size_t)lengths[i];
 	}
-	return PQsendQueryPrepared(pg->link.conn, statement_of(query)->name, (int)query->n_values,
-				   values, lengths, formats, 1)
+	return libpq.sendQueryPrepared(pg->link.conn, statement_of(query)->name,
+				       (int)query->n_values, values, lengths, formats, 1)
 		       ? 0
 		       : db_link_lost(&pg->link, "using", NULL, err);
 }
@@ -222,7 +222,7 @@ static int ask(struct postgres *pg, struct db_query *query, struct err *err)
 	if (r < 0)
 		return r;
 	pg->queued_bytes = 0;
-	PQsetSingleRowMode(pg->link.conn);
+	libpq.setSingleRowMode(pg->link.conn);
 	pg->streaming = query;
 	return fetch(pg, err);
 }
@@ -260,7 +260,7 @@ static void reset(struct db_query *query)
 	while (pg->streaming == query && fetch(pg, NULL) == 1)
 		clear_row(statement);
 	while (statement->next < statement->parked.len)
-		PQclear(statement->parked.items[statement->next++]);
+		libpq.clear(statement->parked.items[statement->next++]);
 	VEC_DONE(&statement->parked);
 	statement->next = 0;
 	statement->failed.code = 0;
@@ -270,7 +270,7 @@ static void reset(struct db_query *query)
 
 static int enter(struct postgres *pg, const struct queued *item, struct err *err)
 {
-	if (!pg->piped && !PQenterPipelineMode(pg->link.conn))
+	if (!pg->piped && !libpq.enterPipelineMode(pg->link.conn))
 		return db_link_lost(&pg->link, "using", NULL, err);
 	pg->piped = true;
 	if (VEC_PUSH(&pg->queued, *item) < 0) {
@@ -309,8 +309,8 @@ static int send_rows(struct postgres *pg, struct statement *statement, struct er
 		lengths[i] = (int)array.len;
 		formats[i] = 1;
 	}
-	r = PQsendQueryParams(pg->link.conn, statement->many_sql, n, types, values, lengths,
-			      formats, 1);
+	r = libpq.sendQueryParams(pg->link.conn, statement->many_sql, n, types, values, lengths,
+				  formats, 1);
 	db_rows_clear(&statement->rows);
 	return r ? 0 : db_link_lost(&pg->link, "writing", NULL, err);
 }
@@ -354,14 +354,14 @@ static int queue_script(struct postgres *pg, const char *sql, const char *tag, s
 	int r = enter(pg, &item, err);
 	if (r < 0)
 		return r;
-	return PQsendQueryParams(pg->link.conn, sql, 0, NULL, NULL, NULL, NULL, 1)
+	return libpq.sendQueryParams(pg->link.conn, sql, 0, NULL, NULL, NULL, NULL, 1)
 		       ? 0
 		       : db_link_lost(&pg->link, "writing", NULL, err);
 }
 
 static void hand_out(const struct queued *item, PGresult *result)
 {
-	if (!item->row || PQntuples(result) == 0)
+	if (!item->row || libpq.ntuples(result) == 0)
 		return;
 	struct statement *statement = statement_of(item->query);
 	statement->row = result;
@@ -385,13 +385,14 @@ static int take_answer(struct postgres *pg, const struct queued *item, bool fail
 			return r;
 		if (r == 0 && !failed)
 			r = db_link_check(&pg->link, "writing", result, err);
-		if (r == 0 && !failed && item->tag && strcmp(PQcmdStatus(result), item->tag) != 0)
+		if (r == 0 && !failed && item->tag &&
+		    strcmp(libpq.cmdStatus(result), item->tag) != 0)
 			r = err_set(err, -EIO,
 				    "writing the history %s: the server rolled it back; try again",
 				    pg->db.path);
 		if (r == 0 && !failed)
 			hand_out(item, result);
-		PQclear(result);
+		libpq.clear(result);
 	}
 }
 
@@ -402,7 +403,7 @@ static int flush(struct db *db, struct err *err)
 	int r = pg->link.conn ? send_gathered(pg, err) : 0;
 	if (r < 0 || !pg->piped)
 		return r;
-	if (!PQpipelineSync(pg->link.conn))
+	if (!libpq.pipelineSync(pg->link.conn))
 		return db_link_lost(&pg->link, "writing", NULL, err);
 	for (size_t i = 0; i < pg->queued.len; i++) {
 		int got = take_answer(pg, &pg->queued.items[i], r < 0, err);
@@ -415,10 +416,10 @@ static int flush(struct db *db, struct err *err)
 	int got = db_link_result(&pg->link, "writing", &sync, r < 0 ? NULL : err);
 	if (got < 0)
 		return r < 0 ? r : got;
-	ASSERT(PQresultStatus(sync) == PGRES_PIPELINE_SYNC);
-	PQclear(sync);
+	ASSERT(libpq.resultStatus(sync) == PGRES_PIPELINE_SYNC);
+	libpq.clear(sync);
 	pg->piped = false;
-	if (!PQexitPipelineMode(pg->link.conn))
+	if (!libpq.exitPipelineMode(pg->link.conn))
 		return db_link_lost(&pg->link, "writing", NULL, r < 0 ? NULL : err);
 	return r;
 }
@@ -516,15 +517,15 @@ static int prepare(struct db_query *query, struct err *err)
 
 static int columns(const struct db_query *query)
 {
-	return PQnfields(statement_of(query)->row);
+	return libpq.nfields(statement_of(query)->row);
 }
 
 static int64_t number(struct db_query *query, int column)
 {
 	const PGresult *row = statement_of(query)->row;
-	const unsigned char *data = (const unsigned char *)PQgetvalue(row, 0, column);
-	int n = PQgetlength(row, 0, column);
-	if (PQgetisnull(row, 0, column))
+	const unsigned char *data = (const unsigned char *)libpq.getvalue(row, 0, column);
+	int n = libpq.getlength(row, 0, column);
+	if (libpq.getisnull(row, 0, column))
 		return 0;
 	ASSERT(n == 1 || n == 2 || n == 4 || n == 8); /* a truth or a whole number */
 	uint64_t value = data[0] & 0x80 ? UINT64_MAX : 0;
@@ -536,7 +537,8 @@ static int64_t number(struct db_query *query, int column)
 static struct str bytes(struct db_query *query, int column)
 {
 	const PGresult *row = statement_of(query)->row;
-	return (struct str){ PQgetvalue(row, 0, column), (size_t)PQgetlength(row, 0, column) };
+	return (struct str){ libpq.getvalue(row, 0, column),
+			     (size_t)libpq.getlength(row, 0, column) };
 }
 
 static uint64_t changes(const struct db *db)
@@ -593,13 +595,17 @@ static const struct db_driver driver = {
 
 int db_postgres_open(const char *url, int busy_ms, struct db **ret_db, struct err *err)
 {
-	struct postgres *pg = calloc(1, sizeof(*pg));
+	struct postgres *pg = NULL;
+	int r = libpq_load(err);
+	if (r < 0)
+		return r;
+	pg = calloc(1, sizeof(*pg));
 	if (!pg)
 		return err_errno(err, -ENOMEM, "opening the history");
 	pg->db.driver = &driver;
 	pg->link.dropped = forget_all;
 	pg->link.data = pg;
-	int r = db_link_open(&pg->link, url, busy_ms, err);
+	r = db_link_open(&pg->link, url, busy_ms, err);
 	if (r < 0) {
 		close_connection(&pg->db);
 		return r;

@@ -283,8 +283,8 @@ static int take_submission(struct server *server, struct session *session,
 	if (server->full)
 		return err_set(
 			err, -ENOSPC,
-			"the coordinator cannot write its journal, so it takes no runs: free "
-			"space on its disk (its log says more)");
+			"the coordinator cannot write its journal, so it takes no runs: its log "
+			"says why; as a rule, free space on its disk");
 	int r = keep_piece(server, session, submit, err);
 	if (r == 0 && !submit->more)
 		r = depot_check(server, session->programs.items, session->programs.len, err);

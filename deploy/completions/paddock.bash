@@ -254,12 +254,12 @@ _paddock()
 	case $verb in
 	run) options="--help --filterset --partition --rerun --kind --no-tests --jobs --coordinator --insecure --no-insecure --token --ship --retries --max-fail --fail-fast --no-fail-fast --timeout --slow-timeout --grace --global-timeout --repeat --shuffle --isolate --no-isolate --priority --require --wait --sandbox --grant --best-effort --no-best-effort --workspace --keep-workspace --no-keep-workspace --network --memory --pids --cpu --progress --color --failure-output --durations --output-limit --keep-output --no-keep-output --verbose --no-verbose --log-format --junit --events --tap --html --artifacts-dir --trace --github --no-github --history --config --profile" ;;
 	list) options="--help --filterset --partition --rerun --kind --no-tests --jobs --coordinator --insecure --no-insecure --token --ship --require --wait --sandbox --grant --best-effort --no-best-effort --workspace --network --memory --pids --cpu --verbose --no-verbose --log-format --history --config --profile" ;;
-	plan) options="--help --history --workers --slots --json --no-json --config --profile" ;;
-	history) options="--help --history --limit --suite --format --config --profile" ;;
-	report) options="--help --color --failure-output --durations --verbose --no-verbose --junit --events --tap --html --trace --github --no-github --history --config --profile" ;;
+	plan) options="--help --history --store --workers --slots --json --no-json --config --profile" ;;
+	history) options="--help --history --store --limit --suite --format --config --profile" ;;
+	report) options="--help --color --failure-output --durations --verbose --no-verbose --junit --events --tap --html --trace --github --no-github --history --store --config --profile" ;;
 	merge) options="--help --color --failure-output --durations --verbose --no-verbose --junit --events --tap --html --trace --github --no-github --config" ;;
-	explain) options="--help --coordinator --insecure --no-insecure --token --verbose --no-verbose --history --json --no-json --config" ;;
-	serve) options="--help --insecure --no-insecure --verbose --no-verbose --log-format --listen --lease --client-slots --worker-quarantine --no-worker-quarantine --state --content-quota --config --profile" ;;
+	explain) options="--help --coordinator --insecure --no-insecure --token --verbose --no-verbose --history --store --json --no-json --config" ;;
+	serve) options="--help --insecure --no-insecure --verbose --no-verbose --log-format --store --listen --lease --client-slots --worker-quarantine --no-worker-quarantine --state --content-quota --config --profile" ;;
 	token) options="--help --state --role --uses --ttl --pool --max-slots" ;;
 	audit) options="--help --state" ;;
 	workers) options="--help --coordinator --insecure --no-insecure --token --json --no-json --config --profile" ;;

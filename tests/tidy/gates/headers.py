@@ -14,7 +14,7 @@ COMPILER = next((c for c in ("gcc", "clang-14", "cc") if shutil.which(c)), None)
 
 def compiles(root, path):
     """The compiler's first complaint about one header, or None."""
-    done = subprocess.run([COMPILER, "-std=gnu11", "-D_GNU_SOURCE", "-fsyntax-only", "-I", root, "-include", path, "-x", "c",
+    done = subprocess.run([COMPILER, "-std=gnu11", "-D_GNU_SOURCE", "-fsyntax-only", "-I", root, "-isystem", "/usr/include/postgresql", "-include", path, "-x", "c",
                            os.devnull], cwd=root, capture_output=True, text=True, check=False)
     errors = [line for line in done.stderr.splitlines() if "error:" in line]
     return None if done.returncode == 0 else (errors or [done.stderr.strip() or "the compiler failed"])[0]
