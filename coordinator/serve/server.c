@@ -19,8 +19,9 @@
 #include <sys/random.h>
 
 enum {
-	STALL_US = 3000000,   /* steps are at most 1 s apart, unless this process was stopped */
-	HELD_BYTES = 1 << 30, /* decided and not written yet; more than a round can bring */
+	STEP_US = 500000,	   /* steps are at most so far apart, unless ... */
+	STALL_US = 3000000,	   /* ... this process was stopped */
+	HELD_BYTES = 1 << 30,	   /* decided and not written yet; more than a round can bring */
 	CLIENT_LOST_US = 60000000, /* a client not heard for so long has gone: its run is stopped */
 };
 
@@ -126,7 +127,7 @@ static void arm_timer(struct server *server)
 		 due = dues_next_us(&server->dues);
 	next = due < next ? due : next;
 	uint64_t wait = next > now ? next - now : 0;
-	loop_timer_set(server->timer, wait < 1000000 ? wait + 1000 : 1000000);
+	loop_timer_set(server->timer, wait < STEP_US ? wait + 1000 : STEP_US);
 }
 
 /* This process was stopped (Ctrl-Z) or starved: the silence was ours, and nobody is lost for it. */
@@ -135,6 +136,7 @@ static void excuse_silence(struct server *server, uint64_t now)
 	LOG_INFO("stalled", "for=%" PRIu64 " ms; all leases begin anew",
 		 (now - server->stepped_us) / 1000);
 	core_renew_leases(server->core, now);
+	closed_forget(server);
 	for (size_t i = 0; i < server->sessions.table.len; i++)
 		if (server->sessions.table.items[i])
 			server->sessions.table.items[i]->heard_us = now;
@@ -183,6 +185,7 @@ void server_step(void *data)
 	if (now >= core_deadline_us(server->core))
 		core_tick(server->core, now);
 	door_tend(server, now);
+	closed_look(server, now);
 	take_dues(server, now);
 	runs_stop_unwatched(server, CLIENT_LOST_US);
 	outbox_drain(server);

@@ -46,6 +46,13 @@ struct served_run {
 	uint64_t lease;	       /* of the contents it uses; 0: none */
 };
 
+/* See closed.c. */
+struct closed {
+	uint64_t broken;   /* connections, in all, when last all were asked */
+	uint64_t open;	   /* ... the most there were since */
+	uint64_t asked_us; /* all were asked then; 0: nobody is */
+};
+
 struct server {
 	struct loop *loop;
 	struct server_options options;
@@ -57,7 +64,8 @@ struct server {
 	struct {
 		uint64_t *items;
 		size_t len, cap;
-	} todo;		  /* sessions that may be owed an answer: looked at by the next step */
+	} todo; /* sessions that may be owed an answer: looked at by the next step */
+	struct closed closed;
 	struct dues dues; /* when parked requests are answered at the latest, peers missed */
 	uint64_t poll_us, lease_us;
 	struct {
@@ -113,6 +121,14 @@ void server_watch_silence(struct server *server, struct session *session);
 
 /* Its parked request is answered at this time at the latest. */
 void server_answer_by(struct server *server, struct session *session, uint64_t at_us);
+
+/* ---- closed.c ---- */
+
+/* For each step: end the sessions of workers whose connection was closed. */
+void closed_look(struct server *server, uint64_t now_us);
+
+/* Who did not ask again was not heard by us, perhaps: begin anew. */
+void closed_forget(struct server *server);
 
 /* ---- operate.c ---- */
 

@@ -321,6 +321,12 @@ int chan_server_fd(const struct chan_server *server)
 	return server->fd;
 }
 
+uint64_t chan_server_connections(const struct chan_server *server, uint64_t *ret_broken)
+{
+	*ret_broken = nn_get_statistic(server->socket, NN_STAT_BROKEN_CONNECTIONS);
+	return nn_get_statistic(server->socket, NN_STAT_CURRENT_CONNECTIONS);
+}
+
 /* Park the request that just came. 1 when it may be handed out, 0 when it was dropped. */
 static int park(struct chan_server *server, const struct control *control,
 		struct chan_peer *ret_peer)

@@ -85,6 +85,9 @@ int chan_server_listen(struct chan_server *server, const char *url, struct err *
  */
 int chan_server_fd(const struct chan_server *server);
 
+/* How many connections it has now, and how many broke in all. Whose, nanomsg does not say. */
+uint64_t chan_server_connections(const struct chan_server *server, uint64_t *ret_broken);
+
 /*
  * Take one waiting request: 1 with its bytes (valid until the next call on this server) and its
  * return address, 0 when none waits, or -errno. Call until it returns 0. A further request on a

@@ -85,7 +85,7 @@ death() { # AGAIN: is it started again
 	until ! "$paddock" workers --json victim | grep -q victim; do read -r -t 0.05 <> <(:) || :; done
 }
 for ((i = 0; i < rounds; i++)); do death again; done >"$work/again"
-death '' >"$work/silent"
+for ((i = 0; i < rounds; i++)); do death ''; done >"$work/silent"
 
 python3 - "$work" "$json" <<'PY'
 import json, statistics, sys
@@ -93,12 +93,12 @@ work = sys.argv[1]
 def read(name): return [int(line) for line in open(f"{work}/{name}", encoding="utf-8")]
 figures = {"cold_s": read("off")[0] / 1e6, "history_s": statistics.median(read("off")[1:]) / 1e6,
            "sandboxed_s": statistics.median(read("default")[1:]) / 1e6,
-           "again_ms": statistics.median(read("again")), "silent_ms": read("silent")[0]}
+           "again_ms": statistics.median(read("again")), "silent_ms": statistics.median(read("silent"))}
 json.dump(figures, open(sys.argv[2], "w", encoding="utf-8"))
 missed = False
 for name, text, bar in (("cold_s", "1,000 tests on 25 slots, no history, s", 41), ("history_s", "... with history, s", 41),
                         ("sandboxed_s", "... sandboxed, s", 41), ("again_ms", "killed and started again: its shard elsewhere, ms", 2000),
-                        ("silent_ms", "killed and silent: its shard elsewhere, ms", 16000)):
+                        ("silent_ms", "killed for good: its shard elsewhere, ms", 2000)):
     missed |= figures[name] > bar
     print(f"{text:52} {figures[name]:10.2f}   bar {bar}: {'met' if figures[name] <= bar else 'missed'}")
 sys.exit(missed)
