@@ -8,9 +8,9 @@
 {
 	printf 'flood\tyes | head -c 200000000; exit 1\n'
 	printf 'garbage\tprintf "\\377\\376\\000\\033[31m]]>&<"; exit 1\n'
-	printf 'holds stdout\tsleep 600 & exit 0\n'
-	printf 'daemon\tsetsid sh -c "sleep 600" & exit 0\n'
-	printf 'ignores TERM\ttrap "" TERM; while :; do sleep 600; done\n'
+	printf 'holds stdout\tsleep 617 & exit 0\n'
+	printf 'daemon\tsetsid sh -c "sleep 617" & exit 0\n'
+	printf 'ignores TERM\ttrap "" TERM; while :; do sleep 617; done\n'
 	printf 'abort\tkill -ABRT $$\n'
 	printf 'odd code\texit 99\n'
 	printf 'good\ttrue\n'
@@ -35,19 +35,19 @@ for sandbox in off default; do
 	[ "$(stat -c %s "$work/events")" -lt 8000000 ] || fail "a flood went through to the report"
 	python3 -c 'import sys, xml.dom.minidom; xml.dom.minidom.parse(sys.argv[1])' "$work/junit.xml" || fail "JUnit is no XML"
 done
-survivors=$(pgrep -fx 'sleep 600' | wc -l)
+survivors=$(pgrep -fx 'sleep 617' | wc -l)
 expect_eq 0 "$survivors" "processes that survived their tests"
 
 # A program that hangs, prints for ever, or dies while it is listed.
 cat >"$work/hangs" <<'END'
 #!/bin/sh
 # gtest_list_tests InitGoogleTest
-sleep 600
+sleep 617
 END
-sed 's/sleep 600/exit 3/' "$work/hangs" >"$work/dies"
+sed 's/sleep 617/exit 3/' "$work/hangs" >"$work/dies"
 chmod +x "$work/hangs" "$work/dies"
 expect_exit 104 "$paddock" run --kind gtest --timeout 1s --progress none --events "$work/events" "$work/hangs"
 expect_in "did not end within" "$work/events"
 expect_exit 104 "$paddock" run --kind gtest --progress none --events "$work/events" "$work/dies"
 expect_in '"outcome":"error"' "$work/events"
-expect_eq 0 "$(pgrep -fx 'sleep 600' | wc -l)" "processes that survived a listing"
+expect_eq 0 "$(pgrep -fx 'sleep 617' | wc -l)" "processes that survived a listing"
