@@ -23,6 +23,7 @@
 #include "protocol/wire/record.h"
 #include "worker/adapt/adapt.h"
 #include "worker/capture.h"
+#include "worker/cores.h"
 #include "worker/gather.h"
 #include "worker/kept.h"
 #include "worker/news.h"
@@ -72,6 +73,7 @@ struct attempt {
 	uint64_t timer_us; /* when it fires; 0: not set */
 	struct str line;   /* what is being fed, for the case that begins with it */
 	struct kept kept;  /* workspace of the process that runs */
+	struct cores cores;
 	struct gather gather;
 	struct box_result ended; /* GATHERING: how the process ended */
 
@@ -437,9 +439,11 @@ static void on_shard_ended(void *data, const struct shard_verdict *verdict)
 	struct attempt *a = data;
 	struct shard_verdict told = *verdict;
 	uint64_t dropped_bytes = 0;
-	if (outcome_is_red(verdict->outcome))
-		told.message = kept_tell(&a->kept, a->host->worker, verdict->message,
-					 &a->payload.arena);
+	struct arena *arena = &a->payload.arena;
+	if (outcome_is_red(verdict->outcome)) {
+		told.message = cores_tell(&a->cores, verdict->index, told.message, arena);
+		told.message = kept_tell(&a->kept, a->host->worker, told.message, arena);
+	}
 	if (!verdict->name.len && (outcome_is_red(verdict->outcome) || a->program->keep_output)) {
 		/* A process's last words may have been read with the case before. */
 		bool died = verdict->signal && !a->payload.err.total_bytes;
@@ -462,29 +466,6 @@ static void refuse_step(struct attempt *a, const char *reason)
 	shard_end(a->shard, &end, clock_mono_us());
 }
 
-/* Where the workspace of the step's process is kept, if it is. 0, or -errno with *ret_reason. */
-static int keep_workspace(struct attempt *a, const struct adapt_case *cases,
-			  const char **ret_reason)
-{
-	struct err err = { 0 };
-	const struct state_owner owner = {
-		.suite = a->program->suite,
-		.program = a->program->name,
-		.name = cases[0].name,
-		.attempt = a->assign.retry,
-		.cases = shard_size(a->shard),
-	};
-	a->outfit.keep = NULL;
-	if (!kept_is_asked(a->program))
-		return 0;
-	int r = kept_begin(&a->kept, a->assign.run, &owner, &err);
-	const char *reason = r < 0 ? arena_copy(&a->payload.arena, str_of(err.text)) : NULL;
-	if (reason)
-		*ret_reason = reason;
-	a->outfit.keep = r < 0 ? NULL : a->kept.path;
-	return r;
-}
-
 /* Start the process of the step that just began. 0, or -errno with *ret_reason. */
 static int start_step(struct attempt *a, const struct adapt_case *cases, size_t n,
 		      const char **ret_reason)
@@ -500,12 +481,20 @@ static int start_step(struct attempt *a, const struct adapt_case *cases, size_t 
 		.case_name = single ? cases[0].name : (struct str){ 0 },
 		.interleaved = !single,
 	};
-	int r = keep_workspace(a, cases, ret_reason);
+	const struct kept_options keep = {
+		.name = cases[0].name,
+		.cases = shard_size(a->shard),
+		.cores = a->cores.max_bytes > 0,
+	};
+	int r = kept_begin(&a->kept, &a->assign, &keep, &a->payload.arena, ret_reason);
 	if (r < 0)
 		return r;
+	a->outfit.keep = a->kept.path[0] ? a->kept.path : NULL;
 	a->parser = a->ops->parser_new(&a->described, cases, n, &a->sink);
 	if (!a->parser)
 		return -ENOMEM;
+	a->outfit.core_bytes = a->cores.max_bytes;
+	cores_started(&a->cores);
 	r = start_process(a, &options, on_step_bytes, ret_reason);
 	if (r < 0) {
 		a->ops->parser_free(a->parser);
@@ -628,13 +617,17 @@ static void end_step(struct attempt *a, const struct box_result *result)
 static void begin_gathering(struct attempt *a, const struct box_result *result)
 {
 	int fd = scratch_artifacts(a->host->payload.scratch, a->slot);
-	if (fd == -ENOENT) {
+	int cores_fd = cores_open(&a->cores, &a->outfit, a->payload.cwd, result,
+				  shard_suspect(a->shard));
+	if (fd == -ENOENT && cores_fd < 0) {
 		end_step(a, result);
 		return;
 	}
 	a->state = GATHERING;
 	a->ended = *result;
 	gather_begin(&a->gather, &a->news, fd, shard_first(a->shard), shard_size(a->shard));
+	if (cores_fd >= 0)
+		gather_add_cores(&a->gather, cores_fd, &a->cores);
 	attempt_go_on(a);
 }
 
@@ -662,6 +655,7 @@ static int describe(struct attempt *a)
 		.scratch = scratch,
 		.slot = a->slot,
 	};
+	cores_init(&a->cores, program->core_bytes);
 	return outfit_base(&a->outfit, &a->arena, &a->env);
 }
 

@@ -7,7 +7,10 @@
  * for reading, by that same descriptor. So a device or a pipe put in its place meanwhile is never
  * opened, and opening has no effect on anything. Files with several names are left out: another
  * name may be a file of the host's that the test was not to read. Sizes are believed once: what
- * grows is cut, what shrinks is told.
+ * grows is cut, what shrinks is told. Holes are told instead of read.
+ *
+ * Core files come last, from a folder that holds other things: what is none is passed over without
+ * a word, and no folder is entered.
  *
  * Invariants: folders[0..depth) are open, path ends in the path of the last; at most one file is
  * open.
@@ -28,10 +31,17 @@
 #include <unistd.h>
 
 enum {
-	STEP_BYTES = 2 << 20, /* told in one step */
-	STEP_NAMES = 2048,    /* looked at in one step */
-	NAMED_MAX = 20,	      /* files left out that are named; the others are counted */
+	STEP_BYTES = 2 << 20,  /* told in one step */
+	STEP_NAMES = 2048,     /* looked at in one step */
+	NAMED_MAX = 20,	       /* files left out that are named; the others are counted */
+	HOLE_BYTES = 64 << 10, /* smaller holes are read */
 };
+
+/* Is it core files that are looked at? */
+static bool is_at_cores(const struct gather *g)
+{
+	return g->cores && g->cores_fd < 0;
+}
 
 static void tell(struct gather *g, struct str data, bool more, const char *why)
 {
@@ -49,7 +59,7 @@ static void leave_out(struct gather *g, const char *why)
 {
 	if (++g->left_out > NAMED_MAX)
 		return;
-	g->told.offset = 0;
+	g->told.offset = g->told.zeros = 0;
 	tell(g, (struct str){ 0 }, false, why);
 }
 
@@ -83,7 +93,7 @@ static void enter(struct gather *g, int fd)
 void gather_begin(struct gather *g, struct news *news, int fd, uint32_t index, size_t cases)
 {
 	memset(g, 0, sizeof(*g));
-	g->fd = -1;
+	g->fd = g->cores_fd = -1;
 	g->news = news;
 	g->told.index = index;
 	g->told.cases = cases;
@@ -98,6 +108,21 @@ void gather_begin(struct gather *g, struct news *news, int fd, uint32_t index, s
 				     : strerror(-fd));
 }
 
+void gather_add_cores(struct gather *g, int fd, struct cores *cores)
+{
+	ASSERT(fd >= 0 && g->news && !g->cores);
+	g->cores = cores;
+	g->cores_fd = fd;
+}
+
+/* The artifacts are told: go on with the core files, whose limits are their own. */
+static void enter_cores(struct gather *g)
+{
+	g->told = (struct news_artifact){ .index = g->cores->index, .cases = 1 };
+	g->bytes = g->files = g->seen = g->left_out = 0;
+	enter(g, fd_take(&g->cores_fd));
+}
+
 void gather_end(struct gather *g)
 {
 	if (!g->news)
@@ -105,6 +130,7 @@ void gather_end(struct gather *g)
 	while (g->depth)
 		leave_folder(g);
 	fd_close(&g->fd);
+	fd_close(&g->cores_fd);
 	g->news = NULL;
 }
 
@@ -120,6 +146,8 @@ static const char *check(const struct gather *g, const struct stat *st)
 		return "it has several names (hard links)";
 	if (g->files >= LIMIT_ARTIFACTS)
 		return "too many files";
+	if (is_at_cores(g)) /* what counts are the bytes it has: it is cut */
+		return (uint64_t)st->st_size > LIMIT_ARTIFACT_SPAN_BYTES ? "too large" : NULL;
 	if ((uint64_t)st->st_size > LIMIT_ARTIFACTS_BYTES - g->bytes)
 		return "too large: more than 64 MiB in all";
 	return NULL;
@@ -159,29 +187,76 @@ static void open_file(struct gather *g, int folder, const char *name, int place,
 		leave_out(g, strerror(errno));
 		return;
 	}
+	if (is_at_cores(g) && cores_measure(g->fd, &g->whole) < 0) {
+		fd_close(&g->fd);
+		return;
+	}
 	g->size = (uint64_t)st->st_size;
-	g->told.offset = 0;
-	g->bytes += g->size;
+	g->sparse = (uint64_t)st->st_blocks * 512 < g->size;
+	g->told.offset = g->told.zeros = 0;
+	g->bytes += is_at_cores(g) ? 0 : g->size;
 	g->files++;
+}
+
+/* Of a sparse file: pass over the hole at its offset, and return how much is there to the next. */
+static uint64_t skip_hole(struct gather *g)
+{
+	off_t at = (off_t)g->told.offset, size = (off_t)g->size;
+	off_t data = lseek(g->fd, at, SEEK_DATA);
+	if (data < 0)
+		data = errno == ENXIO ? size : at;
+	data = data < size ? data : size;
+	if (data - at >= HOLE_BYTES || data == size) {
+		g->told.zeros = (uint64_t)(data - at);
+		g->told.offset += g->told.zeros;
+		at = data;
+	}
+	off_t hole = data < size ? lseek(g->fd, data, SEEK_HOLE) : size;
+	return (uint64_t)((hole > data && hole < size ? hole : size) - at);
+}
+
+/* Why the file that was read to its end is not whole, or "". */
+static const char *lacks(const struct gather *g)
+{
+	return is_at_cores(g) && g->size < g->whole ? "not whole: cut at its limit (--cores)" : "";
+}
+
+/* A core file is told: say so, and remove it where nobody else does. */
+static void end_core(struct gather *g, const char *why)
+{
+	struct stat st;
+	int folder = dirfd(g->folders[g->depth - 1]);
+	cores_found(g->cores, g->path, why);
+	if (g->cores->removes && fstat(g->fd, &st) == 0 && is_still_there(folder, g->path, &st))
+		(void)unlinkat(folder, g->path, 0);
 }
 
 /* The next piece of the open file. Returns its bytes. */
 static size_t read_piece(struct gather *g)
 {
 	static char piece[LIMIT_CHUNK_BYTES]; /* one worker, one thread */
+	uint64_t room = is_at_cores(g) ? LIMIT_ARTIFACTS_BYTES - g->bytes : UINT64_MAX;
+	g->told.zeros = 0;
+	uint64_t here = g->sparse ? skip_hole(g) : g->size - g->told.offset;
 	uint64_t left = g->size - g->told.offset;
 	ssize_t n = 0;
-	if (left) {
+	here = here < sizeof(piece) ? here : sizeof(piece);
+	if (left && room) {
 		do
-			n = read(g->fd, piece, left < sizeof(piece) ? left : sizeof(piece));
+			n = pread(g->fd, piece, here < room ? here : room, (off_t)g->told.offset);
 		while (n < 0 && errno == EINTR);
 	}
 	const char *why = n < 0		   ? strerror(errno)
+			  : left && !room  ? "not whole: more than 64 MiB"
 			  : n == 0 && left ? "not whole: it shrank while it was read"
 					   : "";
 	size_t len = n > 0 ? (size_t)n : 0;
 	bool more = !*why && len < left;
+	why = more || *why ? why : lacks(g);
 	tell(g, (struct str){ piece, len }, more, why);
+	g->bytes += is_at_cores(g) ? len : 0;
+	if (!more && is_at_cores(g))
+		end_core(g, why);
 	if (!more)
 		fd_close(&g->fd);
 	return len;
@@ -201,7 +276,11 @@ static void look_at(struct gather *g, const char *name)
 	struct stat st;
 	ASSERT(len + strlen(name) < sizeof(g->path));
 	snprintf(g->path + len, sizeof(g->path) - len, "%s", name);
+	if (is_at_cores(g) && !cores_is_name(g->cores, name))
+		return;
 	FD_CLEANUP int place = (int)syscall(SYS_openat2, folder, name, &how, sizeof(how));
+	if (is_at_cores(g) && (place < 0 || fstat(place, &st) < 0 || !cores_is_own(g->cores, &st)))
+		return;
 	if (place < 0 || fstat(place, &st) < 0) {
 		leave_out(g, errno == ELOOP || errno == EXDEV ? "it leads elsewhere"
 							      : strerror(errno));
@@ -231,7 +310,7 @@ static void finish(struct gather *g)
 		snprintf(text, sizeof(text), "%u more are left out", others);
 	else
 		return;
-	g->told.offset = 0;
+	g->told.offset = g->told.zeros = 0;
 	tell(g, (struct str){ 0 }, false, text);
 }
 
@@ -248,7 +327,10 @@ bool gather_step(struct gather *g)
 		}
 		if (!g->depth) {
 			finish(g);
-			return true;
+			if (g->cores_fd < 0)
+				return true;
+			enter_cores(g);
+			continue;
 		}
 		struct dirent *entry = readdir(g->folders[g->depth - 1]);
 		if (!entry) {

@@ -7,8 +7,10 @@
 #include "worker/kept.h"
 
 #include "protocol/base/assert.h"
+#include "protocol/base/err.h"
 #include "protocol/base/fd.h"
 #include "protocol/base/log.h"
+#include "protocol/base/state.h"
 #include "protocol/base/tree.h"
 #include "sandbox/box.h"
 
@@ -19,12 +21,6 @@
 #include <unistd.h>
 
 enum { SAME_NAME_MAX = 10000 }; /* processes of a case and attempt: --repeat, lost ones */
-
-bool kept_is_asked(const struct msg_program *program)
-{
-	return program->keep_workspace && program->level != BOX_LEVEL_OFF &&
-	       program->workspace.len && program->workspace_mode == BOX_WORKSPACE_OVERLAY;
-}
 
 /* Make the folder `path`, or one with a number behind that name when there is one already. */
 static int make_folder(struct buf *path)
@@ -51,11 +47,11 @@ static int make_parents(struct buf *path)
 	return r;
 }
 
-int kept_begin(struct kept *kept, struct str run, const struct state_owner *owner, struct err *err)
+static int make(struct kept *kept, const struct msg_assign *assign, const struct state_owner *owner,
+		struct err *err)
 {
 	struct buf path;
-	ASSERT(!kept->path[0]);
-	int r = state_make_run(run, "workspaces", &path, err);
+	int r = state_make_run(assign->run, "workspaces", &path, err);
 	if (r < 0)
 		return r;
 	kept->run_len = path.len - strlen("/workspaces");
@@ -72,14 +68,38 @@ int kept_begin(struct kept *kept, struct str run, const struct state_owner *owne
 		err_errno(err, r, "making a folder for the workspace at %s", buf_text(&path));
 	else
 		snprintf(kept->path, sizeof(kept->path), "%s", buf_text(&path));
-	kept->wanted = false;
 	buf_done(&path);
+	return r;
+}
+
+int kept_begin(struct kept *kept, const struct msg_assign *assign,
+	       const struct kept_options *options, struct arena *arena, const char **ret_reason)
+{
+	const struct msg_program *program = assign->program;
+	const struct state_owner owner = {
+		.suite = program->suite,
+		.program = program->name,
+		.name = options->name,
+		.attempt = assign->retry,
+		.cases = options->cases,
+	};
+	struct err err = { 0 };
+	ASSERT(!kept->path[0]);
+	kept->stays = program->keep_workspace;
+	kept->wanted = false;
+	if ((!kept->stays && !options->cores) || program->level == BOX_LEVEL_OFF ||
+	    !program->workspace.len || program->workspace_mode != BOX_WORKSPACE_OVERLAY)
+		return 0;
+	int r = make(kept, assign, &owner, &err);
+	const char *reason = r < 0 ? arena_copy(arena, str_of(err.text)) : NULL;
+	if (reason)
+		*ret_reason = reason;
 	return r;
 }
 
 struct str kept_tell(struct kept *kept, const char *worker, struct str message, struct arena *arena)
 {
-	if (!kept->path[0])
+	if (!kept->path[0] || !kept->stays)
 		return message;
 	kept->wanted = true;
 	const char *text = arena_printf(arena, "%.*s%sworkspace kept by worker %s: %s/upper",

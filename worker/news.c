@@ -69,6 +69,7 @@ void news_artifact(struct news *news, const struct news_artifact *artifact)
 		.index = artifact->index,
 		.name = artifact->path,
 		.offset = artifact->offset,
+		.dropped_bytes = artifact->zeros,
 		.data = artifact->data,
 		.more = artifact->more,
 		.cases = artifact->cases,

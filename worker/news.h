@@ -46,10 +46,10 @@ struct news_artifact {
 	uint32_t index; /* of the step's first case */
 	size_t cases;	/* of the step */
 	struct str path;
-	uint64_t offset;
-	struct str data; /* at most LIMIT_CHUNK_BYTES */
-	bool more;	 /* another piece of the same file follows */
-	struct str why;	 /* it is left out, or not whole */
+	uint64_t offset, zeros; /* of the piece; right before it, not sent */
+	struct str data;	/* at most LIMIT_CHUNK_BYTES */
+	bool more;		/* another piece of the same file follows */
+	struct str why;		/* it is left out, or not whole */
 };
 
 /* Tell it; goes before the verdict of a process of one case. */

@@ -192,6 +192,7 @@ int outfit_box(const struct outfit *outfit, const struct adapt_command *command,
 		.memory_bytes = program->memory_bytes,
 		.pids = program->pids,
 		.cpu_milli = program->cpu_milli,
+		.core_bytes = outfit->core_bytes,
 	};
 	if (program->level != BOX_LEVEL_OFF) {
 		add_bind(ret_box, outfit->scratch, true);

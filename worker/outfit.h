@@ -35,6 +35,7 @@ struct outfit {
 	const char *source;	/* what the workspace is made of; NULL: itself */
 	const char *scratch;
 	const char *keep; /* folder for the changes to the workspace; NULL: they are thrown away */
+	uint64_t core_bytes; /* of a core file; 0: none */
 	unsigned slot;
 };
 

@@ -122,6 +122,7 @@ int payload_start(struct payload *payload, const struct payload_options *options
 			.report_fd = payload->command.report_fd,
 			.interleaved = options->interleaved,
 		};
+		payload->cwd = box.spec.cwd ? box.spec.cwd : box.spec.workspace_path;
 		r = spawn_start(&payload->spawn, &host->spawn, &box.spec, &spawn, fn, data);
 	}
 	return r < 0 ? fail(payload, r, "cannot start", payload->command.argv[0], ret_reason) : 0;
@@ -213,8 +214,9 @@ const char *payload_unstarted(struct payload *payload, const struct box_result *
 	if (result->cause == BOX_CAUSE_REFUSED) {
 		what = "the sandbox asked for cannot be enforced here";
 		cure = strcmp(result->setup_step, "keep") == 0
-			       ? "; workspaces cannot be kept on that file system: set "
-				 "XDG_STATE_HOME to a folder on another"
+			       ? "; workspaces cannot be kept on that file system, for "
+				 "--keep-workspace or --cores: set XDG_STATE_HOME to a "
+				 "folder on another"
 			       : "; see paddock doctor, or allow less with --sandbox";
 	}
 	const char *text = arena_printf(&payload->arena, "%s: %s %s: %s%s", what,

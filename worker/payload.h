@@ -39,6 +39,7 @@ struct payload {
 	struct spawn spawn;
 	struct arena arena; /* lives as long as the process */
 	struct adapt_command command;
+	const char *cwd;	 /* where it was started; NULL: in a private folder */
 	struct capture out, err; /* of the case that runs */
 	struct capture tail;	 /* of the process's standard error, for several cases */
 };

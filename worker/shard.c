@@ -265,6 +265,12 @@ static ptrdiff_t first_open(const struct shard *shard)
 	return -1;
 }
 
+uint32_t shard_suspect(const struct shard *shard)
+{
+	ptrdiff_t i = shard->running >= 0 ? shard->running : first_open(shard);
+	return item_at(shard, i >= 0 ? (size_t)i : shard->step - 1)->index;
+}
+
 void shard_move_limit(struct shard *shard, uint64_t limit_us, uint64_t now_us)
 {
 	ASSERT(shard->step == 1 && now_us > 0);

@@ -93,6 +93,9 @@ void shard_begin(struct shard *shard, size_t n, uint64_t now_us);
 uint32_t shard_first(const struct shard *shard);
 size_t shard_size(const struct shard *shard); /* of the step, as above */
 
+/* That of the case to blame, were the step's process to die now. */
+uint32_t shard_suspect(const struct shard *shard);
+
 /* The limit of the step's only case as it begins, or 0: none, or the step holds several and
  * shard_deadline counts. */
 uint64_t shard_limit(const struct shard *shard);

@@ -142,6 +142,7 @@ static void limit_program(const struct conf *conf, struct msg_program *program)
 	program->memory_bytes = conf_u64(conf, OPTIONS_MEMORY);
 	program->pids = conf_u64(conf, OPTIONS_PIDS);
 	program->cpu_milli = conf_u64(conf, OPTIONS_CPU) * 10;
+	program->core_bytes = conf_u64(conf, OPTIONS_CORES);
 	program->output_bytes = conf_u64(conf, OPTIONS_OUTPUT_LIMIT);
 	program->retries = conf_u64(conf, OPTIONS_RETRIES);
 	program->isolate = conf_flag(conf, OPTIONS_ISOLATE);

@@ -638,6 +638,7 @@ static void pass_artifact(struct core *core, struct core_run *run,
 	out.count = event->cases;
 	out.path = in_arena(core, event->name);
 	out.offset = event->offset;
+	out.dropped_bytes = event->dropped_bytes;
 	out.out = in_arena(core, event->data); /* without memory: a gap, which the reader sees */
 	out.more = event->more;
 	out.message = in_arena(core, event->message);

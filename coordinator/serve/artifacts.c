@@ -6,7 +6,7 @@
  *
  * A file's pieces come in order, those of different files mixed, and after a worker's loss some
  * come again: a piece at offset 0 begins anew, one that is there already changes nothing, and one
- * that does not follow ends its file as not whole.
+ * that does not follow ends its file as not whole. Zeros that were not sent are holes here, too.
  */
 #include "coordinator/serve/artifacts.h"
 
@@ -258,10 +258,22 @@ static void drop_part(struct artifacts *a, const struct part *part)
 	a->parts.len = kept;
 }
 
+/* Make the hole before a piece. 0 or -errno. */
+static int skip_zeros(const struct part *part, const struct msg_run_event *event)
+{
+	if (!event->dropped_bytes)
+		return 0;
+	if (event->offset > LIMIT_ARTIFACT_SPAN_BYTES)
+		return -EFBIG;
+	off_t to = (off_t)event->offset;
+	return ftruncate(part->fd, to) < 0 || lseek(part->fd, to, SEEK_SET) < 0 ? -errno : 0;
+}
+
 static void write_piece(struct artifacts *a, struct part *part, const struct msg_run_event *event)
 {
-	int r = part->fd < 0 ? 0 : fd_write_all(part->fd, event->out.data, event->out.len);
-	part->bytes += event->out.len;
+	int r = part->fd < 0 ? 0 : skip_zeros(part, event);
+	r = r || part->fd < 0 ? r : fd_write_all(part->fd, event->out.data, event->out.len);
+	part->bytes = event->offset + event->out.len;
 	a->bytes += event->out.len;
 	if (r == 0)
 		return;
@@ -315,21 +327,23 @@ static bool take_piece(struct artifacts *a, const struct msg_run_event *event,
 		       struct msg_run_event *ret_event)
 {
 	struct part *part = find_part(a, event);
+	uint64_t from = event->offset;
+	from -= event->dropped_bytes <= from ? event->dropped_bytes : 0;
 	if (!event->out.len && !event->offset && !event->more && event->message.len) {
 		*ret_event = *event; /* there never was a file */
 		ret_event->file = (struct str){ .data = "" };
 		return true;
 	}
-	if (part && event->offset == 0 && part->bytes) {
+	if (part && from == 0 && part->bytes) {
 		drop_part(a, part);
 		close_part(part);
 		part = NULL;
 	}
-	if (!part && event->offset == 0)
+	if (!part && from == 0)
 		part = begin_part(a, event);
-	if (!part || event->offset < part->bytes)
+	if (!part || from < part->bytes)
 		return false;
-	if (event->offset > part->bytes) {
+	if (from > part->bytes) {
 		end_part(a, part, STR_LIT("not whole: a piece of it was lost"), ret_event);
 		return true;
 	}

@@ -93,6 +93,10 @@ _paddock()
 		COMPREPLY=($(compgen -W "overlay shared readonly" -- "$word"))
 		return
 		;;
+	--cores)
+		:
+		return
+		;;
 	--network)
 		COMPREPLY=($(compgen -W "loopback none host" -- "$word"))
 		return
@@ -252,7 +256,7 @@ _paddock()
 		;;
 	esac
 	case $verb in
-	run) options="--help --filterset --partition --rerun --kind --no-tests --jobs --coordinator --insecure --no-insecure --token --ship --retries --max-fail --fail-fast --no-fail-fast --timeout --slow-timeout --grace --global-timeout --repeat --shuffle --isolate --no-isolate --priority --require --wait --sandbox --grant --best-effort --no-best-effort --workspace --keep-workspace --no-keep-workspace --network --memory --pids --cpu --progress --color --failure-output --durations --output-limit --keep-output --no-keep-output --verbose --no-verbose --log-format --junit --events --tap --html --artifacts-dir --trace --github --no-github --history --config --profile" ;;
+	run) options="--help --filterset --partition --rerun --kind --no-tests --jobs --coordinator --insecure --no-insecure --token --ship --retries --max-fail --fail-fast --no-fail-fast --timeout --slow-timeout --grace --global-timeout --repeat --shuffle --isolate --no-isolate --priority --require --wait --sandbox --grant --best-effort --no-best-effort --workspace --keep-workspace --no-keep-workspace --cores --network --memory --pids --cpu --progress --color --failure-output --durations --output-limit --keep-output --no-keep-output --verbose --no-verbose --log-format --junit --events --tap --html --artifacts-dir --trace --github --no-github --history --config --profile" ;;
 	list) options="--help --filterset --partition --rerun --kind --no-tests --jobs --coordinator --insecure --no-insecure --token --ship --require --wait --sandbox --grant --best-effort --no-best-effort --workspace --network --memory --pids --cpu --verbose --no-verbose --log-format --history --config --profile" ;;
 	plan) options="--help --history --store --workers --slots --json --no-json --config --profile" ;;
 	history) options="--help --history --store --limit --suite --format --config --profile" ;;

@@ -37,6 +37,8 @@ enum {
 	/* What one process may leave below PADDOCK_ARTIFACTS. A crash dump or a video fits; the
 	 * files of a test gone wild do not, since everybody else's verdicts wait behind them. */
 	LIMIT_ARTIFACTS_BYTES = 64 << 20,
+/* ... and their holes with them: no file system refuses that much. */
+#define LIMIT_ARTIFACT_SPAN_BYTES (UINT64_C(64) << 30)
 	LIMIT_ARTIFACTS = 1024,		 /* files of one process */
 	LIMIT_ARTIFACTS_SEEN = 16384,	 /* names looked at, whatever they are of */
 	LIMIT_ARTIFACTS_DEPTH = 16,	 /* names in a path: of 255 bytes each they are one still */

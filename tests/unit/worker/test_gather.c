@@ -8,6 +8,7 @@
 #include "protocol/base/fd.h"
 #include "worker/scratch.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -78,6 +79,17 @@ static void put(const struct fixture *f, const char *name, const char *text)
 	FD_CLEANUP int fd = open(below(f, name), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	assert_true(fd >= 0);
 	assert_int_equal(fd_write_all(fd, text, strlen(text)), 0);
+}
+
+/* As put, with so many bytes that are no hole. */
+static void put_size(const struct fixture *f, const char *name, size_t n)
+{
+	char *bytes = malloc(n + 1);
+	assert_non_null(bytes);
+	memset(bytes, 'x', n);
+	bytes[n] = '\0';
+	put(f, name, bytes);
+	free(bytes);
 }
 
 /* Gather to the end. Returns the number of steps. */
@@ -227,6 +239,107 @@ static void test_the_folder_itself_was_replaced(void **state)
 	assert_int_equal(access("/etc/passwd", F_OK), 0);
 }
 
+/* Adds a core file of two pieces, the second after a hole, which says it is `whole` bytes long. */
+static void put_core(const struct fixture *f, const char *name, uint64_t at, size_t n,
+		     uint64_t whole)
+{
+	struct {
+		Elf64_Ehdr head;
+		Elf64_Phdr part;
+	} core = {
+		.head = { .e_ident = ELFMAG,
+			  .e_type = ET_CORE,
+			  .e_phoff = sizeof(core.head),
+			  .e_phentsize = sizeof(core.part),
+			  .e_phnum = 1 },
+		.part = { .p_filesz = whole },
+	};
+	core.head.e_ident[EI_CLASS] = ELFCLASS64;
+	put_size(f, name, n);
+	FD_CLEANUP int fd = open(below(f, name), O_RDWR | O_CLOEXEC);
+	assert_int_equal(pwrite(fd, &core, sizeof(core), 0), sizeof(core));
+	assert_int_equal(pwrite(fd, "end", 3, (off_t)at - 3), 3);
+}
+
+/* The events of `path`: what they hold together with their holes, sent, and the last reason. */
+static uint64_t told_sparse(struct fixture *f, const char *path, uint64_t *ret_sent, char why[128])
+{
+	struct msg_event *events;
+	uint64_t at = 0;
+	size_t n;
+	*ret_sent = 0;
+	why[0] = '\0';
+	for (; (n = spool_front(f->spool, &events)); spool_drop(f->spool))
+		for (size_t i = 0; i < n; i++) {
+			if (!str_eq(events[i].name, str_of(path)))
+				continue;
+			assert_int_equal(events[i].offset, at + events[i].dropped_bytes);
+			assert_int_equal(events[i].index, 9);
+			assert_int_equal(events[i].cases, 1);
+			at = events[i].offset + events[i].data.len;
+			*ret_sent += events[i].data.len;
+			snprintf(why, 128, "%.*s", STR_ARG(events[i].message));
+		}
+	return at;
+}
+
+static void gather_cores(struct fixture *f, struct cores *cores)
+{
+	int fd = open(f->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	gather_begin(&f->gather, &f->news, -ENOENT, 3, 5);
+	gather_add_cores(&f->gather, fd, cores);
+	while (!gather_step(&f->gather))
+		;
+	gather_end(&f->gather);
+}
+
+static void test_core_files_among_others(void **state)
+{
+	struct fixture *f = *state;
+	struct cores cores = { .max_bytes = MIB, .names = "core*", .index = 9, .removes = true };
+	uint64_t sent;
+	char why[128];
+	put_core(f, "core", UINT64_C(1) << 30, 4096, UINT64_C(1) << 30);
+	put(f, "core.text", "no core file, but long enough for the header of one: xxxxxxxxxxxxxxx");
+	put_core(f, "other", 8192, 4096, 8192);
+	assert_int_equal(mkdir(below(f, "core.d"), 0755), 0);
+	assert_int_equal(symlink("other", below(f, "core.link")), 0);
+	assert_int_equal(mkfifo(below(f, "core.pipe"), 0666), 0);
+	gather_cores(f, &cores);
+	assert_int_equal(told_sparse(f, "core", &sent, why), UINT64_C(1) << 30);
+	assert_true(sent <= 4 * MIB); /* file systems differ in how small a hole can be */
+	assert_string_equal(why, "");
+	assert_string_equal(cores.found, "core file: core");
+	/* It alone was told, and is gone. */
+	gather_cores(f, &cores);
+	assert_int_equal(spool_bytes(f->spool), 0);
+	assert_int_equal(access(below(f, "core"), F_OK), -1);
+	assert_int_equal(access(below(f, "core.text"), F_OK), 0);
+	assert_int_equal(access(below(f, "other"), F_OK), 0);
+}
+
+static void test_core_files_that_are_cut(void **state)
+{
+	struct fixture *f = *state;
+	struct cores cores = { .max_bytes = MIB, .names = "core", .index = 9 };
+	uint64_t sent;
+	char why[128];
+	put_core(f, "core", MIB, MIB, 2 * MIB);
+	gather_cores(f, &cores);
+	assert_int_equal(told_sparse(f, "core", &sent, why), MIB);
+	assert_string_equal(why, "not whole: cut at its limit (--cores)");
+	assert_int_equal(access(below(f, "core"), F_OK), 0); /* somebody else removes it */
+	put_core(f, "core", 100 * MIB, 66 * MIB, 100 * MIB);
+	gather_cores(f, &cores);
+	assert_int_equal(told_sparse(f, "core", &sent, why), 64 * MIB);
+	assert_int_equal(sent, 64 * MIB);
+	assert_string_equal(why, "not whole: more than 64 MiB");
+	/* Those of processes before this one. */
+	cores.since.tv_sec = INT32_MAX;
+	gather_cores(f, &cores);
+	assert_int_equal(spool_bytes(f->spool), 0);
+}
+
 static void test_too_many_too_deep_too_much(void **state)
 {
 	struct fixture *f = *state;
@@ -269,8 +382,7 @@ static void test_ever_so_many_names(void **state)
 static void test_a_full_spool_is_waited_for(void **state)
 {
 	struct fixture *f = *state;
-	put(f, "big", "");
-	assert_int_equal(truncate(below(f, "big"), 8 * MIB), 0);
+	put_size(f, "big", 8 * MIB);
 	spool_free(f->spool);
 	f->spool = f->news.spool = spool_new(1 * MIB);
 	gather_begin(&f->gather, &f->news, scratch_artifacts(f->scratch, 0), 3, 1);
@@ -347,6 +459,8 @@ int main(void)
 		TEST(what_leads_elsewhere_is_left_out),
 		TEST(another_mount_is_not_entered),
 		TEST(the_folder_itself_was_replaced),
+		TEST(core_files_among_others),
+		TEST(core_files_that_are_cut),
 		TEST(too_many_too_deep_too_much),
 		TEST(ever_so_many_names),
 		TEST(a_full_spool_is_waited_for),

@@ -112,8 +112,8 @@ static void test_every_option_arrives(void **state)
 				"--repeat", "4", "--shuffle=7", "--isolate", "--sandbox", "off",
 				"--workspace", "readonly", "--network", "host", "--memory", "64M",
 				"--pids", "9", "--cpu", "150", "--best-effort", "--keep-output",
-				"--output-limit", "2K", "--no-tests", "pass", "--priority", "3",
-				"--", "x", "y");
+				"--output-limit", "2K", "--cores", "3M", "--no-tests", "pass",
+				"--priority", "3", "--", "x", "y");
 	assert_int_equal(made.code, 0);
 	const struct msg_submit *submit = &made.request.submit;
 	const struct msg_program *program = &submit->programs[0];
@@ -144,6 +144,7 @@ static void test_every_option_arrives(void **state)
 	assert_int_equal(program->best_effort, 1);
 	assert_int_equal(program->keep_output, 1);
 	assert_int_equal(program->output_bytes, 2048);
+	assert_int_equal(program->core_bytes, 3 << 20);
 	done(&made);
 }
 

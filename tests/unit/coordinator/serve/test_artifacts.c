@@ -7,6 +7,7 @@
 #include "tests/kit/temp.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -121,6 +122,47 @@ static void test_pieces_of_several_files_mixed(void **state)
 	assert_int_equal(access("/out/suite/program/a/x", F_OK), -1);
 	assert_true(give(f, &a2, &told));
 	expect_file(f, &told, "suite/program/a/x", "one two");
+}
+
+static void test_holes_are_holes(void **state)
+{
+	struct fixture *f = *state;
+	struct msg_run_event told, begin = piece("a", "x", 0, "one", true),
+				   middle = piece("a", "x", 1 << 30, "two", true),
+				   end = piece("a", "x", 2000000000, "", false),
+				   first = piece("a", "y", 1 << 20, "z", false);
+	char path[PATH_MAX], bytes[3];
+	struct stat st;
+	middle.dropped_bytes = (1 << 30) - 3;
+	end.dropped_bytes = 2000000000 - (1 << 30) - 3;
+	first.dropped_bytes = 1 << 20;
+	assert_false(give(f, &begin, &told));
+	assert_false(give(f, &middle, &told));
+	assert_false(give(f, &middle, &told)); /* again: known */
+	assert_true(give(f, &end, &told));
+	assert_int_equal(told.message.len, 0);
+	assert_int_equal(told.offset, 2000000000);
+	snprintf(path, sizeof(path), "%.*s", STR_ARG(told.file));
+	FD_CLEANUP int fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_size, 2000000000);
+	assert_true(st.st_blocks < 10000);
+	assert_int_equal(pread(fd, bytes, 3, 1 << 30), 3);
+	assert_memory_equal(bytes, "two", 3);
+	assert_true(give(f, &first, &told));
+	assert_int_equal(told.offset, (1 << 20) + 1);
+	/* A lost piece before a hole is missed all the same; a hole without end is none. */
+	assert_false(give(f, &begin, &told));
+	middle.dropped_bytes--;
+	assert_true(give(f, &middle, &told));
+	assert_non_null(strstr(told.message.data, "lost"));
+	assert_false(give(f, &begin, &told));
+	end.offset = end.dropped_bytes = INT64_MAX;
+	end.offset += 3;
+	assert_true(give(f, &end, &told));
+	assert_int_equal(told.file.len, 0);
+	assert_true(artifacts_close(f->artifacts, NULL) < 0);
+	start(f, f->folder, false);
 }
 
 static void test_hostile_names_stay_inside(void **state)
@@ -267,6 +309,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(pieces_of_several_files_mixed),
+		TEST(holes_are_holes),
 		TEST(hostile_names_stay_inside),
 		TEST(long_names_are_cut_and_stay_apart),
 		TEST(attempts_and_shared_ones_stay_apart),

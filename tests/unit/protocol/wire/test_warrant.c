@@ -60,6 +60,10 @@ static void what_is_covered(void **state)
 	changed = program;
 	changed.tree = STR_LIT("0123456789abcdef0123456789abcdef");
 	assert_int_equal(warrant_check(&changed, &err), -EACCES);
+	/* A core file shows the program's memory. */
+	changed = program;
+	changed.core_bytes = 1 << 20;
+	assert_int_equal(warrant_check(&changed, &err), -EACCES);
 	/* The coordinator applies overrides. */
 	changed = program;
 	changed.memory_bytes = 1 << 20;
