@@ -2,7 +2,8 @@
 /*
  * rebirth.c - coordinators that die. What the core decides is kept here until it becomes durable,
  * whole drains at a time, as the server's commits are; only then it reaches workers and observers.
- * When the coordinator dies, whatever was not durable is gone, and of what was, some orders never
+ * While the disk is full nothing becomes durable. When the coordinator dies, whatever was not is
+ * gone (a torn journal is one whose last commit never was), and of what was, some orders never
  * left. A new core is built from the journal through the doors that the server uses.
  */
 #include "coordinator/sim/state.h"
@@ -16,6 +17,8 @@
 #include <stdlib.h>
 
 #define LATER 0.3 /* probability that a commit waits for the next drain */
+
+enum { FULL_US = 20000000 }; /* a full disk stays so for less than this */
 
 /* A deep copy of a message or record, or NULL. */
 static void *copy_of(struct sim *sim, const struct msg_record *describe, const void *from)
@@ -136,7 +139,11 @@ int rebirth_settle(struct sim *sim, struct err *err)
 		for (; core_next_action(sim->core, &item.action); rebirth_keep(sim, &item))
 			item.run = sim_find_run(sim, item.action.run);
 	}
-	if (rng_unit(&sim->rng) < LATER)
+	if (sim->now_us >= sim->full_until_us && rng_unit(&sim->rng) < sim->world->full) {
+		sim->full_until_us = sim->now_us + rng_below(&sim->rng, FULL_US);
+		sim->fulls++;
+	}
+	if (sim->now_us < sim->full_until_us || rng_unit(&sim->rng) < LATER)
 		return 0;
 	commit(sim, SIZE_MAX);
 	crew_acknowledged(sim);

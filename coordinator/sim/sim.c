@@ -280,7 +280,8 @@ int sim_world_run(const struct sim_world *world, struct sim_result *ret_results,
 		*ret_cost = (struct sim_cost){ .events = sim.events,
 					       .steps = sim.agenda.steps,
 					       .restarts = sim.restarts,
-					       .quarantined = sim.quarantined };
+					       .quarantined = sim.quarantined,
+					       .fulls = sim.fulls };
 	core_free(sim.core);
 	crew_done(&sim);
 	rebirth_done(&sim);

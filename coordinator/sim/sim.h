@@ -95,6 +95,7 @@ struct sim_world {
 	double duplicate; /* probability that an event arrives twice */
 	double cut; /* probability that a shard breaks off with its worker's failure after a case */
 	double restart; /* probability that the coordinator dies whenever it decided something */
+	double full;	/* with restart: ... that the disk is full then, for some seconds */
 	uint64_t handover_us; /* from a decision to the first thing the worker does about it */
 	uint64_t
 		/* what each case costs beside its own duration: sandbox, reading, reporting */
@@ -126,6 +127,7 @@ struct sim_cost {
 	uint64_t steps;	 /* comparisons of the agenda */
 	uint64_t restarts;
 	uint64_t quarantined; /* workers */
+	uint64_t fulls;	      /* times that the disk was full */
 };
 
 /*

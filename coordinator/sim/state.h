@@ -127,7 +127,8 @@ struct sim {
 		size_t len, cap;
 	} journal;
 	struct msg_submit *submissions; /* as accepted, by run */
-	uint64_t restarts, sessions, quarantined;
+	uint64_t restarts, sessions, quarantined, fulls;
+	uint64_t full_until_us; /* the journal takes nothing until then */
 	bool out_of_memory;
 };
 

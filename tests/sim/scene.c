@@ -249,6 +249,7 @@ void scene_init(struct scene *scene, uint64_t seed)
 		.duplicate = once_in(&rng, 4) ? 0.1 : 0,
 		.cut = once_in(&rng, 8) ? 0.02 : 0,
 		.restart = once_in(&rng, 2) ? 0.01 * (double)(1 + rng_below(&rng, 3)) : 0,
+		.full = once_in(&rng, 3) ? 0.005 : 0,
 		.handover_us = rng_below(&rng, 2000),
 		.quarantine = true,
 		.give_up_us = UINT64_C(3600) * 1000000,

@@ -117,7 +117,7 @@ static void test_worlds(void **state)
 {
 	(void)state;
 	uint64_t only = from_environment("PADDOCK_SEED", UINT64_MAX), events = 0, broken = 0;
-	uint64_t restarts = 0, quarantined = 0;
+	uint64_t restarts = 0, quarantined = 0, fulls = 0;
 	uint64_t from = only == UINT64_MAX ? from_environment("PADDOCK_SEEDS_FROM", 1) : only;
 	uint64_t to = only == UINT64_MAX ? from - 1 + from_environment("PADDOCK_SEEDS", SEEDS)
 					 : only;
@@ -128,6 +128,7 @@ static void test_worlds(void **state)
 		events += cost.events;
 		restarts += cost.restarts;
 		quarantined += cost.quarantined;
+		fulls += cost.fulls;
 		if (!wrong)
 			continue;
 		print_error("world %llu: %s\n  replay: PADDOCK_SEED=%llu tests/sim/seeds\n",
@@ -136,9 +137,10 @@ static void test_worlds(void **state)
 			break;
 	}
 	print_message("%llu worlds, %llu virtual events, %llu coordinators killed, %llu workers "
-		      "quarantined\n",
+		      "quarantined, %llu disks full\n",
 		      (unsigned long long)(to - from + 1), (unsigned long long)events,
-		      (unsigned long long)restarts, (unsigned long long)quarantined);
+		      (unsigned long long)restarts, (unsigned long long)quarantined,
+		      (unsigned long long)fulls);
 	assert_int_equal(broken, 0);
 }
 
