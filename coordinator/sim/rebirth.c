@@ -18,7 +18,11 @@
 
 #define LATER 0.3 /* probability that a commit waits for the next drain */
 
-enum { FULL_US = 20000000 }; /* a full disk stays so for less than this */
+enum {
+	FULL_US = 20000000, /* a full disk stays so for less than this */
+	/* of a world: who dies more often than a lease lasts, for ever, gives nobody up */
+	DEATHS_MAX = 200,
+};
 
 /* A deep copy of a message or record, or NULL. */
 static void *copy_of(struct sim *sim, const struct msg_record *describe, const void *from)
@@ -128,7 +132,8 @@ int rebirth_settle(struct sim *sim, struct err *err)
 {
 	if (!sim->pending.len)
 		return 0;
-	for (unsigned deaths = 0; deaths < 3 && rng_unit(&sim->rng) < sim->world->restart;
+	for (unsigned deaths = 0;
+	     deaths < 3 && sim->restarts < DEATHS_MAX && rng_unit(&sim->rng) < sim->world->restart;
 	     deaths++) {
 		if (rng_below(&sim->rng, 2)) /* after the commit, while the orders leave */
 			commit(sim, rng_below(&sim->rng, 3));
