@@ -205,6 +205,21 @@ static bool any_found_red(const struct core_attempt *attempt, uint32_t index)
 	return false;
 }
 
+static void drop_found(struct core_attempt *attempt, uint32_t index)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < attempt->found.len; i++) {
+		struct core_found found = attempt->found.items[i];
+		if (found.index != index) {
+			attempt->found.items[kept++] = found;
+			continue;
+		}
+		free((char *)found.name.data);
+		free((char *)found.message.data);
+	}
+	attempt->found.len = kept;
+}
+
 /*
  * Emit or (before a retry) only remember the found cases that belong to `index`, and drop them
  * from the attempt.
@@ -213,13 +228,10 @@ static void settle_found(struct core *core, struct core_run *run, struct core_at
 			 uint32_t index, bool final)
 {
 	struct core_program *program = &run->programs.items[run->cases.items[index].program];
-	size_t kept = 0;
 	for (size_t i = 0; i < attempt->found.len; i++) {
 		struct core_found found = attempt->found.items[i];
-		if (found.index != index) {
-			attempt->found.items[kept++] = found;
+		if (found.index != index)
 			continue;
-		}
 		if (final) {
 			struct msg_run_event event = event_of(core, run, index,
 							      MSG_RUN_CASE_FINISHED, attempt);
@@ -243,10 +255,8 @@ static void settle_found(struct core *core, struct core_run *run, struct core_at
 					    .program = run->cases.items[index].program,
 					    .name = found.name });
 		}
-		free((char *)found.name.data);
-		free((char *)found.message.data);
 	}
-	attempt->found.len = kept;
+	drop_found(attempt, index);
 }
 
 static void take_verdict(struct core *core, struct core_run *run, struct core_attempt *attempt,
@@ -359,17 +369,7 @@ static void drop_output(struct core_attempt *attempt, uint32_t index)
 
 void merge_drop(struct core_attempt *attempt, uint32_t index)
 {
-	size_t kept = 0;
-	for (size_t i = 0; i < attempt->found.len; i++) {
-		struct core_found found = attempt->found.items[i];
-		if (found.index != index) {
-			attempt->found.items[kept++] = found;
-			continue;
-		}
-		free((char *)found.name.data);
-		free((char *)found.message.data);
-	}
-	attempt->found.len = kept;
+	drop_found(attempt, index);
 	drop_output(attempt, index);
 }
 
@@ -504,7 +504,11 @@ static void settle_rest(struct core *core, struct core_run *run, struct core_att
 		lose_cases(core, run, lost, n_lost, message);
 }
 
-bool merge_relist(struct core *core, struct core_run *run, uint32_t program, bool lost)
+/*
+ * Its listing will not be heard of: to be listed again, which counts when it was lost. False on no
+ * memory.
+ */
+static bool relist(struct core *core, struct core_run *run, uint32_t program, bool lost)
 {
 	struct core_program *item = &run->programs.items[program];
 	item->listing.len = 0;
@@ -536,7 +540,7 @@ static void close_listing(struct core *core, struct core_run *run, uint32_t prog
 	}
 	bool moved_away = moved && cause == MSG_CLOSE_CANCELLED;
 	if ((moved_away || (is_loss(cause) && item->list_tries + 1 < CORE_LIST_TRIES_MAX)) &&
-	    merge_relist(core, run, program, !moved_away))
+	    relist(core, run, program, !moved_away))
 		return;
 	listing_failed(core, run, program, in_arena(core, message),
 		       cause == MSG_CLOSE_SETUP	    ? EXIT_CODE_SETUP

@@ -644,12 +644,6 @@ int merge_keep(struct core_attempt *attempt, const struct msg_event *event);
 void merge_drop(struct core_attempt *attempt, uint32_t index);
 
 /*
- * Its listing will not be heard of: to be listed again, which counts when it was lost. False on no
- * memory.
- */
-bool merge_relist(struct core *core, struct core_run *run, uint32_t program, bool lost);
-
-/*
  * These cases lost their worker in one attempt: count it, and from two on split them in halves that
  * run apart from each other, until the culprit is alone.
  */

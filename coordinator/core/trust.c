@@ -121,6 +121,19 @@ static bool may_quarantine(const struct core *core)
 	return 2 * (out + 1) <= all;
 }
 
+/* Does an open run have nobody else for some of its programs? Better a doubtful one than none. */
+static bool is_needed(struct core *core, const struct core_worker *worker)
+{
+	for (size_t i = 0; i < core->runs.len; i++) {
+		struct core_run *run = core->runs.items[i];
+		for (size_t j = 0; !run->finished && j < run->classes.len; j++)
+			if (run->classes.items[j].healthy <= worker->healthy &&
+			    roster_serves(core, &run->classes.items[j], worker->pool))
+				return true;
+	}
+	return false;
+}
+
 void trust_look(struct core *core, struct core_worker *worker)
 {
 	const struct core_trust *trust = &worker->trust;
@@ -131,7 +144,8 @@ void trust_look(struct core *core, struct core_worker *worker)
 	for (size_t i = 0; i < trust->cells.len; i++)
 		weigh(core, trust, &trust->cells.items[i], &sum);
 	double k = sum.red, m = sum.expected;
-	if (k < RED_MIN || k <= m || k * log(k / m) - k + m < NATS || !may_quarantine(core))
+	if (k < RED_MIN || k <= m || k * log(k / m) - k + m < NATS || !may_quarantine(core) ||
+	    is_needed(core, worker))
 		return;
 	snprintf(text, sizeof(text),
 		 "the worker %.200s is quarantined: of its last %u shards %u had failures, where "

@@ -29,7 +29,8 @@ struct served_run *runs_find(struct server *server, uint64_t key)
 	return NULL;
 }
 
-struct served_run *runs_of_core(struct server *server, uint64_t number)
+/* The run with the core's number; as runs_find. */
+static struct served_run *of_core(struct server *server, uint64_t number)
 {
 	for (size_t i = 0; number && i < server->runs.len; i++)
 		if (server->runs.items[i].number == number)
@@ -327,7 +328,7 @@ static void keep_startup(struct server *server, const struct served_run *run,
 
 void runs_event(struct server *server, const struct core_action *action)
 {
-	struct served_run *run = runs_of_core(server, action->run);
+	struct served_run *run = of_core(server, action->run);
 	if (!run)
 		return;
 	if (action->event->kind == MSG_RUN_STARTUP) {
@@ -352,7 +353,7 @@ void runs_event(struct server *server, const struct core_action *action)
 
 void runs_decision(struct server *server, const struct core_action *action)
 {
-	const struct served_run *run = runs_of_core(server, action->run);
+	const struct served_run *run = of_core(server, action->run);
 	struct err err = { .text = "too much waits to be written" };
 	if (!run || !run->in_store || server->store_failed)
 		return;
@@ -365,7 +366,7 @@ void runs_decision(struct server *server, const struct core_action *action)
 
 void runs_finish(struct server *server, const struct core_action *action)
 {
-	struct served_run *run = runs_of_core(server, action->run);
+	struct served_run *run = of_core(server, action->run);
 	ASSERT(run);
 	run->done = true;
 	run->exit_code = action->exit_code;

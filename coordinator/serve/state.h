@@ -189,10 +189,8 @@ int knock_enrol(struct server *server, struct session *session, struct err *err)
 
 /* ---- runs.c ---- */
 
-/* The run with our key, or with the core's number, or NULL; 0 is none. Valid until one begins or
- * is forgotten. */
+/* The run with our key, or NULL; 0 is none. Valid until one begins or is forgotten. */
 struct served_run *runs_find(struct server *server, uint64_t key);
-struct served_run *runs_of_core(struct server *server, uint64_t number); /* as runs_find */
 
 /*
  * Start a run of this process (`client` NULL), or of a client from its session's pieces, who gets

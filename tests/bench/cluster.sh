@@ -28,12 +28,17 @@ bar() { # NAME FIGURE UNIT at-least|at-most BAR
 	printf '%-44s %10s %-3s  bar %s: %s\n' "$1" "$2" "$3" "$5" "$met"
 }
 
+# Verdicts, and how long a slot is idle, against these bars.
+measure() { # STORE P50 P99
+	for ((i = 0; i < rounds; i++)); do "$driver" "$url" rate "$count" 8 8; done >"$work/rate"
+	for ((i = 0; i < rounds; i++)); do "$driver" "$url" idle 2000; done >"$work/idle"
+	bar "$1: durable verdicts merged per second" "$(median <"$work/rate")" /s at-least 10000
+	bar "$1: slot idle between shards, p50" "$(cut -d' ' -f1 "$work/idle" | median)" us at-most "$2"
+	bar "$1: slot idle between shards, p99" "$(cut -d' ' -f2 "$work/idle" | median)" us at-most "$3"
+}
+
 serve
-for ((i = 0; i < rounds; i++)); do "$driver" "$url" rate "$count" 8 8; done >"$work/rate"
-for ((i = 0; i < rounds; i++)); do "$driver" "$url" idle 2000; done >"$work/idle"
-bar "durable verdicts merged per second" "$(median <"$work/rate")" /s at-least 10000
-bar "slot idle between shards, p50" "$(cut -d' ' -f1 "$work/idle" | median)" us at-most 1000
-bar "slot idle between shards, p99" "$(cut -d' ' -f2 "$work/idle" | median)" us at-most 10000
+measure SQLite 1000 10000
 
 "$driver" "$url" hold $((count + 5000)) 50 100 >"$work/hold" &
 holder=$!
@@ -56,11 +61,7 @@ if server=$(bash "${0%/*}/../kit/postgres.sh" start $$); then
 	export PADDOCK_STORE
 	url=ipc://$work/postgres
 	serve
-	for ((i = 0; i < rounds; i++)); do "$driver" "$url" rate "$count" 8 8; done >"$work/rate"
-	for ((i = 0; i < rounds; i++)); do "$driver" "$url" idle 2000; done >"$work/idle"
-	bar "the same in PostgreSQL: verdicts per second" "$(median <"$work/rate")" /s at-least 10000
-	bar "... slot idle, p50" "$(cut -d' ' -f1 "$work/idle" | median)" us at-most 5000
-	bar "... slot idle, p99" "$(cut -d' ' -f2 "$work/idle" | median)" us at-most 100000
+	measure PostgreSQL 5000 100000
 fi
 grep -q cancelled "$work/hold" && { echo "attempts that were known were cancelled"; missed=1; }
 exit $missed

@@ -10,7 +10,7 @@
 [ "$(id -u)" = 0 ] || skip "only root can hide the checkout from a worker"
 needs python3
 
-mapfile -t ports < <(free_ports)
+mapfile -t ports < <(python3 "$PADDOCK_SOURCE/tests/kit/ports.py" 2)
 url=tcp://127.0.0.1:${ports[0]}
 tree=$work/far/checkout
 mkdir -p "$tree/data" "$work/other" "$work/bin"

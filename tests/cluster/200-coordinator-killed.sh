@@ -19,7 +19,7 @@ worker_key=(--insecure)
 client_key=(--insecure)
 if [ "$keys" ]; then
 	needs python3
-	mapfile -t ports < <(free_ports)
+	mapfile -t ports < <(python3 "$PADDOCK_SOURCE/tests/kit/ports.py" 2)
 	url=tcp://127.0.0.1:${ports[0]}
 	heard=tcp://127.0.0.1:${ports[1]} # by a relay
 	open=()

@@ -6,8 +6,8 @@
 # shellcheck source=tests/kit/kit.sh
 . "$(dirname "$0")/../kit/kit.sh"
 
-port=$(free_ports)
-url=tcp://127.0.0.1:${port%%$'\n'*}
+needs python3
+url=tcp://127.0.0.1:$(python3 "$PADDOCK_SOURCE/tests/kit/ports.py")
 "$paddock" serve --listen "$url" --insecure --lease 1h --state "$work/serve" >"$work/serve.log" 2>&1 &
 wait_for 10 grep -q listening "$work/serve.log"
 declare -A pids=()

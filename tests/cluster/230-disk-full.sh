@@ -3,9 +3,8 @@
 # ctest: timeout=120
 # A full disk, at the coordinator, then at the worker: it is said, nothing is taken that could not be kept, nothing is lost,
 # and with room again all goes on.
-if [ "${PADDOCK_INNER:-}" != 1 ] && unshare --mount true 2>/dev/null; then
-	PADDOCK_INNER=1 exec unshare --mount --propagation private "$BASH" "$0"
-fi
+# shellcheck source=tests/kit/mounts.sh
+. "$(dirname "$0")/../kit/mounts.sh"
 # shellcheck source=tests/kit/kit.sh
 . "$(dirname "$0")/../kit/kit.sh"
 [ "${PADDOCK_INNER:-}" = 1 ] || skip "mount namespaces need privilege here"

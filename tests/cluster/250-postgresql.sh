@@ -10,13 +10,6 @@
 needs python3
 server() { bash "$PADDOCK_SOURCE/tests/kit/postgres.sh" "$@"; }
 folder=$(server start $$) || skip "$folder"
-kit_stop() {
-	local pid
-	for pid in $(jobs -p); do kill -KILL "$pid" 2>/dev/null; done
-	server end "$folder"
-	kit_end
-}
-trap kit_stop EXIT
 export PADDOCK_STORE="postgresql://paddock:Secret@/postgres?host=$folder"
 url=ipc://$work/socket
 for i in $(seq 600); do

@@ -3,27 +3,17 @@
 # ctest: timeout=120
 # The disk of the coordinator's PostgreSQL server is full: it is said, nothing is taken that could not be kept, nothing is lost, and
 # with room again all goes on.
+# shellcheck source=tests/kit/mounts.sh
+. "$(dirname "$0")/../kit/mounts.sh"
 # shellcheck source=tests/kit/kit.sh
 . "$(dirname "$0")/../kit/kit.sh"
+[ "${PADDOCK_INNER:-}" = 1 ] || skip "mount namespaces need privilege here"
 
-if [ "${PADDOCK_INNER:-}" != 1 ]; then
-	needs unshare mount
-	unshare -m true 2>/dev/null || skip "mount namespaces need privilege here"
-	PADDOCK_INNER=1 exec unshare -m --propagation private bash "$0"
-fi
 server() { bash "$PADDOCK_SOURCE/tests/kit/postgres.sh" "$@"; }
-small=$(mktemp -d /tmp/paddock-small.XXXXXX)
-mount -t tmpfs -o size=12m,mode=777 none "$small" || { rmdir "$small" && skip "tmpfs cannot be mounted here"; }
-folder=$(server start $$) || { umount "$small" && rmdir "$small" && skip "$folder"; }
-kit_stop() {
-	local pid
-	for pid in $(jobs -p); do kill -KILL "$pid" 2>/dev/null; done
-	server end "$folder"
-	umount -l "$small"
-	rmdir "$small"
-	kit_end
-}
-trap kit_stop EXIT
+small=$work/small
+small_disk "$small" 12m
+folder=$(server start $$) || skip "$folder"
+chmod 711 "$work" "$small" # the server is somebody else
 mkdir "$small/tables"
 [ "$(id -u)" != 0 ] || chown nobody:nogroup "$small/tables"
 server sql "$folder" "CREATE TABLESPACE small LOCATION '$small/tables'" || fail "no tablespace"
@@ -39,7 +29,7 @@ wait_for 10 grep -q joined "$work/w.log"
 "$paddock" run --coordinator "$url" --insecure --sandbox off --progress none --events "$work/events" "$work/t.list" >"$work/out" 2>&1 &
 run=$!
 wait_for 20 test -s "$work/ended"
-dd if=/dev/zero of="$small/filler" bs=64k 2>/dev/null
+fill "$small"
 wait_for 30 grep -q not_durable "$work/serve.log"
 expect_in "free space on the server's disk" "$work/serve.log"
 expect_exit 2 "$paddock" run --coordinator "$url" --insecure --sandbox off --progress none "$work/t.list"

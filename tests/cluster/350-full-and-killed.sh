@@ -2,9 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # A worker, then the coordinator, dies with a full disk and is started again on it. What cannot be done is said, what was known
 # stays known, and with room again all goes on to the verdicts of a local run.
-if [ "${PADDOCK_INNER:-}" != 1 ] && unshare --mount true 2>/dev/null; then
-	PADDOCK_INNER=1 exec unshare --mount --propagation private "$BASH" "$0"
-fi
+# shellcheck source=tests/kit/mounts.sh
+. "$(dirname "$0")/../kit/mounts.sh"
 # shellcheck source=tests/kit/lab.sh
 . "$(dirname "$0")/../kit/lab.sh"
 [ "${PADDOCK_INNER:-}" = 1 ] || skip "mount namespaces need privilege here"

@@ -126,16 +126,3 @@ events = map(json.loads, open(sys.argv[1], encoding="utf-8"))
 for line in sorted(e["case"] + " " + e["outcome"] for e in events if e["event"] == "case"): print(line)' "$1"
 }
 
-# Two ports of this machine that are free, as are their next neighbours: one on each line. Needs python3.
-free_ports() {
-	python3 -c '
-import socket
-pairs = []
-while len(pairs) < 2:
-    a = socket.socket(); a.bind(("127.0.0.1", 0)); port = a.getsockname()[1]
-    b = socket.socket()
-    try:
-        b.bind(("127.0.0.1", port + 1)); pairs.append((a, b)); print(port)
-    except OSError:
-        pass'
-}

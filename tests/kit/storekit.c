@@ -3,11 +3,17 @@
 #include "tests/kit/storekit.h"
 
 #include "protocol/base/assert.h"
+#include "tests/kit/temp.h"
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 static char server[64]; /* the folder of postgres.sh; empty: files */
 
@@ -67,8 +73,8 @@ void storekit_fresh(char place[STOREKIT_BYTES])
 	static unsigned n;
 	char sql[64];
 	if (!server[0]) {
-		char folder[] = "/tmp/paddock-store.XXXXXX";
-		ASSERT(mkdtemp(folder));
+		char folder[STOREKIT_BYTES / 2];
+		temp_folder(folder, sizeof(folder));
 		snprintf(place, STOREKIT_BYTES, "%s/state/new/history.db", folder);
 		return;
 	}
@@ -82,18 +88,32 @@ void storekit_fresh(char place[STOREKIT_BYTES])
 
 void storekit_remove(const char *place)
 {
-	static const char *const ends[] = { "-wal", "-shm", "" };
-	char path[STOREKIT_BYTES + 8];
+	char folder[STOREKIT_BYTES];
 	if (server[0])
 		return; /* it goes with the server */
-	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
-		snprintf(path, sizeof(path), "%s%s", place, ends[i]);
-		remove(path);
-	}
-	for (int up = 0; up < 3; up++) { /* new, state, the folder */
-		*strrchr(path, '/') = '\0';
-		remove(path);
-	}
+	snprintf(folder, sizeof(folder), "%s", place);
+	*strstr(folder, "/state/new/") = '\0';
+	temp_remove(folder);
+}
+
+int storekit_set_up(void **state)
+{
+	struct storekit *kit = calloc(1, sizeof(*kit));
+	assert_non_null(kit);
+	storekit_fresh(kit->path);
+	if (store_open(kit->path, &kit->store, &kit->err) < 0)
+		fail_msg("%s", kit->err.text);
+	*state = kit;
+	return 0;
+}
+
+int storekit_tear_down(void **state)
+{
+	struct storekit *kit = *state;
+	store_close(kit->store);
+	storekit_remove(kit->path);
+	free(kit);
+	return 0;
 }
 
 void storekit_sql(const char *place, const char *sql)

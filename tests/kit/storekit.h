@@ -6,9 +6,24 @@
 #ifndef PADDOCK_TESTS_KIT_STOREKIT_H
 #define PADDOCK_TESTS_KIT_STOREKIT_H
 
+#include "coordinator/history/store.h"
+
 #include <stdbool.h>
+#include <stdint.h>
 
 enum { STOREKIT_BYTES = 192 };
+
+/* A store in a place of its own, for a test that has it from storekit_set_up. */
+struct storekit {
+	char path[STOREKIT_BYTES];
+	struct store *store;
+	struct err err;
+	uint64_t run; /* the test's */
+};
+
+/* Fixtures of cmocka: open a store where none is yet; close it, and remove what was made. */
+int storekit_set_up(void **state);
+int storekit_tear_down(void **state);
 
 /* Before the tests: start what they need. 0, or the exit code to end with at once. */
 int storekit_begin(int argc, char *argv[]);

@@ -40,3 +40,14 @@ void temp_remove(const char *folder)
 {
 	assert_int_equal(tree_remove(folder), 0);
 }
+
+void temp_shell(const char *format, ...)
+{
+	char command[1024];
+	va_list ap;
+	va_start(ap, format);
+	int n = vsnprintf(command, sizeof(command), format, ap);
+	va_end(ap);
+	assert_in_range(n, 0, sizeof(command) - 1);
+	assert_int_equal(system(command), 0);
+}

@@ -14,4 +14,7 @@ int temp_file(char *out, size_t size);
 /* Removes a folder and all that is in it. */
 void temp_remove(const char *folder);
 
+/* Runs a line of sh, which has to succeed. */
+void temp_shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 #endif

@@ -193,6 +193,29 @@ static void test_not_half_of_them(void **state)
 	free(plan);
 }
 
+/* Some programs run at the bad one alone: without it their run would wait for ever. */
+static void test_not_the_only_one(void **state)
+{
+	static const struct str tags[] = { STR_LIT("gpu=a100") };
+	struct plan *plan = malloc(sizeof(*plan));
+	struct sim_run runs[8];
+	struct sim_result results[8];
+	(void)state;
+	assert_non_null(plan);
+	for (uint64_t seed = 1; seed <= 50; seed++) {
+		fill(plan, seed, CASES, 0, 0);
+		plan->workers[0] = (struct sim_worker){
+			.slots = 2, .slowness = 0.02, .ruins = 1, .tags = tags, .n_tags = 1
+		};
+		repeat(plan, runs, 8);
+		assert_int_equal(play(plan, results), 1); /* as long as nobody needs it */
+		plan->programs[PROGRAMS - 1].spec.requires = tags;
+		plan->programs[PROGRAMS - 1].spec.n_requires = 1;
+		assert_int_equal(play(plan, results), 0);
+	}
+	free(plan);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -200,6 +223,7 @@ int main(void)
 		cmocka_unit_test(test_nobody_is_out_by_chance),
 		cmocka_unit_test(test_programs_of_one_case),
 		cmocka_unit_test(test_not_half_of_them),
+		cmocka_unit_test(test_not_the_only_one),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 
 #include "protocol/wire/blob.h"
 #include "protocol/wire/tree.h"
+#include "tests/kit/temp.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,26 +26,16 @@
 #define QUOTA (UINT64_C(256) << 20)
 
 struct world {
-	char folder[64];
+	char folder[128];
 	struct replica_home *home;
 };
 
 static struct world world;
 
-__attribute__((format(printf, 1, 2))) static void shell(const char *format, ...)
-{
-	char command[1024];
-	va_list ap;
-	va_start(ap, format);
-	vsnprintf(command, sizeof(command), format, ap);
-	va_end(ap);
-	assert_int_equal(system(command), 0);
-}
-
 static void open_home(void)
 {
 	struct err err = { 0 };
-	char folder[80];
+	char folder[144];
 	snprintf(folder, sizeof(folder), "%s/cache", world.folder);
 	if (replica_home_new(folder, QUOTA, &world.home, &err) < 0)
 		fail_msg("%s", err.text);
@@ -53,8 +44,7 @@ static void open_home(void)
 static int set_up(void **state)
 {
 	(void)state;
-	snprintf(world.folder, sizeof(world.folder), "/tmp/paddock-replica-XXXXXX");
-	assert_non_null(mkdtemp(world.folder));
+	temp_folder(world.folder, sizeof(world.folder));
 	open_home();
 	return 0;
 }
@@ -63,7 +53,7 @@ static int tear_down(void **state)
 {
 	(void)state;
 	replica_home_free(world.home);
-	shell("chmod -R u+rwX %s && rm -rf %s", world.folder, world.folder);
+	temp_remove(world.folder);
 	return 0;
 }
 
@@ -143,11 +133,11 @@ static size_t small(const struct digest *id, struct tree_entry out[5])
 static void check_small(const struct replica *replica)
 {
 	const char *path = replica_path(replica);
-	shell("cd %s && test \"$(cat a/file)\" = hello && test \"$(cat a/link)\" = hello && "
-	      "test ! -s empty && "
-	      "test \"$(stat -c %%a:%%i a/file)\" = \"$(stat -c %%a:%%i same)\" && "
-	      "test \"$(stat -c %%a a)\" = 750 && test \"$(stat -c %%Y same)\" = 1000000000",
-	      path);
+	temp_shell("cd %s && test \"$(cat a/file)\" = hello && test \"$(cat a/link)\" = hello && "
+		   "test ! -s empty && "
+		   "test \"$(stat -c %%a:%%i a/file)\" = \"$(stat -c %%a:%%i same)\" && "
+		   "test \"$(stat -c %%a a)\" = 750 && test \"$(stat -c %%Y same)\" = 1000000000",
+		   path);
 }
 
 static void a_tree_is_made_and_found(void **state)
@@ -211,7 +201,7 @@ static void damage_is_mended(void **state)
 	for (size_t i = 0; i < sizeof(deeds) / sizeof(deeds[0]); i++) {
 		struct replica *replica = replica_new(world.home, &tree);
 		assert_int_equal(run(replica, NULL), REPLICA_READY);
-		shell("cd %s && %s", replica_path(replica), deeds[i]);
+		temp_shell("cd %s && %s", replica_path(replica), deeds[i]);
 		replica_free(replica);
 		replica = replica_new(world.home, &tree);
 		assert_int_equal(run(replica, NULL), REPLICA_READY);
@@ -220,7 +210,7 @@ static void damage_is_mended(void **state)
 	}
 	while (replica_home_sweep(world.home))
 		;
-	shell("cd %s/cache/trees && test \"$(ls | wc -l)\" = 1", world.folder);
+	temp_shell("cd %s/cache/trees && test \"$(ls | wc -l)\" = 1", world.folder);
 }
 
 static void a_damaged_chunk_is_asked_for_again(void **state)
@@ -231,8 +221,8 @@ static void a_damaged_chunk_is_asked_for_again(void **state)
 	struct digest tree = plant(entries, small(&hello, entries), 0);
 	char hex[DIGEST_HEX_BYTES];
 	digest_hex(&hello, hex);
-	shell("printf HELLO | dd of=%s/cache/cas/%c/%s bs=1 seek=8 conv=notrunc status=none",
-	      world.folder, hex[0], hex + 1);
+	temp_shell("printf HELLO | dd of=%s/cache/cas/%c/%s bs=1 seek=8 conv=notrunc status=none",
+		   world.folder, hex[0], hex + 1);
 	struct replica *replica = replica_new(world.home, &tree);
 	assert_int_equal(run(replica, NULL), REPLICA_WAITS);
 	(void)content("hello");
@@ -251,8 +241,8 @@ static void refused(const struct tree_entry *entries, size_t n, uint64_t lie, co
 	if (!strstr(err.text, why))
 		fail_msg("'%s' does not say '%s'", err.text, why);
 	replica_free(replica);
-	shell("cd %s && test \"$(ls cache/trees | wc -l)\" = 0 && test \"$(ls)\" = cache",
-	      world.folder);
+	temp_shell("cd %s && test \"$(ls cache/trees | wc -l)\" = 0 && test \"$(ls)\" = cache",
+		   world.folder);
 }
 
 static void hostile_trees_make_nothing(void **state)
@@ -284,7 +274,7 @@ static void hostile_trees_make_nothing(void **state)
 	struct digest tree = plant(fine, 2, 0);
 	struct replica *replica = replica_new(world.home, &tree);
 	assert_int_equal(run(replica, NULL), REPLICA_READY);
-	shell("test \"$(ls %s | wc -l)\" = 2", replica_path(replica));
+	temp_shell("test \"$(ls %s | wc -l)\" = 2", replica_path(replica));
 	replica_free(replica);
 }
 

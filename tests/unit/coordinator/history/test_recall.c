@@ -16,31 +16,7 @@
 
 #include <cmocka.h>
 
-struct fixture {
-	char path[STOREKIT_BYTES];
-	struct store *store;
-	struct err err;
-};
-
-static int set_up(void **state)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
-	storekit_fresh(f->path);
-	assert_int_equal(store_open(f->path, &f->store, &f->err), 0);
-	*state = f;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct fixture *f = *state;
-	store_close(f->store);
-	storekit_remove(f->path);
-	free(f);
-	return 0;
-}
-
-static void add(struct fixture *f, uint64_t run, const char *name)
+static void add(struct storekit *f, uint64_t run, const char *name)
 {
 	const struct msg_run_event event = { .kind = MSG_RUN_CASE_FINISHED,
 					     .suite = STR_LIT("s"),
@@ -80,7 +56,7 @@ static int note_run(void *data, uint64_t run, struct str name, uint64_t started_
 /* What a run was submitted as, and what was decided for it, comes back in order until it ends. */
 static void test_an_open_run_is_recalled(void **state)
 {
-	struct fixture *f = *state;
+	struct storekit *f = *state;
 	const struct str pieces[] = { STR_LIT("one"), STR_LIT("two") };
 	const struct store_submission submission = { .token = 77, .frames = pieces, .n_frames = 2 };
 	char name[STORE_NAME_BYTES];
@@ -123,7 +99,8 @@ static void test_an_open_run_is_recalled(void **state)
 int main(int argc, char *argv[])
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_an_open_run_is_recalled, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_an_open_run_is_recalled, storekit_set_up,
+						storekit_tear_down),
 	};
 	int r = storekit_begin(argc, argv);
 	return r ? r : storekit_end(cmocka_run_group_tests(tests, NULL, NULL));

@@ -18,39 +18,14 @@
 
 #include <cmocka.h>
 
-struct fixture {
-	char path[STOREKIT_BYTES];
-	struct store *store;
-	struct err err;
-	uint64_t run;
-};
-
-static int set_up(void **state)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
-	storekit_fresh(f->path);
-	if (store_open(f->path, &f->store, &f->err) != 0)
-		fail_msg("%s", f->err.text);
-	*state = f;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct fixture *f = *state;
-	store_close(f->store);
-	free(f);
-	return 0;
-}
-
-static void begin(struct fixture *f)
+static void begin(struct storekit *f)
 {
 	assert_int_equal(store_run_begin(f->store, STR_LIT("r"), 1000, STR_LIT(""), &f->run,
 					 &f->err),
 			 0);
 }
 
-static void add(struct fixture *f, const char *name)
+static void add(struct storekit *f, const char *name)
 {
 	const struct msg_run_event event = { .kind = MSG_RUN_CASE_FINISHED,
 					     .suite = STR_LIT("s"),
@@ -68,7 +43,7 @@ static int append(void *data, const struct msg_run_event *event)
 	return 0;
 }
 
-static void expect_events(struct fixture *f, const char *want)
+static void expect_events(struct storekit *f, const char *want)
 {
 	char got[64] = "";
 	if (store_run_replay(f->store, f->run, append, got, &f->err) != 0)
@@ -76,7 +51,7 @@ static void expect_events(struct fixture *f, const char *want)
 	assert_string_equal(got, want);
 }
 
-static void commit(struct fixture *f)
+static void commit(struct storekit *f)
 {
 	if (store_commit(f->store, &f->err) != 0)
 		fail_msg("%s", f->err.text);
@@ -85,7 +60,7 @@ static void commit(struct fixture *f)
 /* Whatever is asked next is answered; nothing that was committed is lost. */
 static void test_a_server_that_was_restarted_is_not_noticed(void **state)
 {
-	struct fixture *f = *state;
+	struct storekit *f = *state;
 	begin(f);
 	add(f, "a");
 	commit(f);
@@ -99,7 +74,7 @@ static void test_a_server_that_was_restarted_is_not_noticed(void **state)
 
 static void test_what_waits_is_written_when_the_server_is_back(void **state)
 {
-	struct fixture *f = *state;
+	struct storekit *f = *state;
 	begin(f);
 	add(f, "a");
 	storekit_ctl("stop -m immediate");
@@ -126,7 +101,7 @@ static void test_what_waits_is_written_when_the_server_is_back(void **state)
  */
 static void test_a_commit_whose_answer_was_lost_is_not_repeated(void **state)
 {
-	struct fixture *f = *state;
+	struct storekit *f = *state;
 	begin(f);
 	add(f, "a");
 	storekit_sql(NULL, "ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
@@ -146,7 +121,7 @@ static void test_a_commit_whose_answer_was_lost_is_not_repeated(void **state)
 /* The longest names are written and found again, each once. */
 static void test_names_may_be_as_long_as_the_protocol_lets_them(void **state)
 {
-	struct fixture *f = *state;
+	struct storekit *f = *state;
 	struct estimate_table table = { 0 };
 	static char name[LIMIT_NAME_BYTES];
 	unsigned seed = 7;
@@ -175,7 +150,7 @@ static void test_names_may_be_as_long_as_the_protocol_lets_them(void **state)
 /* Two coordinators on one database would both go on with its runs. */
 static void test_it_is_claimed_by_one_and_open_to_all(void **state)
 {
-	struct fixture *f = *state;
+	struct storekit *f = *state;
 	struct store *other = NULL;
 	assert_int_equal(store_claim(f->store, &f->err), 0);
 	assert_int_equal(store_open(f->path, &other, &f->err), 0);
@@ -193,7 +168,7 @@ static void test_it_is_claimed_by_one_and_open_to_all(void **state)
 
 static void test_a_newer_format_and_other_tables_are_refused(void **state)
 {
-	struct fixture *f = *state;
+	struct storekit *f = *state;
 	store_close(f->store);
 	f->store = NULL;
 	storekit_sql(f->path, "UPDATE counters SET value = 999 WHERE name = 'format'");
@@ -207,7 +182,7 @@ static void test_a_newer_format_and_other_tables_are_refused(void **state)
 
 static void test_no_text_has_a_password(void **state)
 {
-	struct fixture *f = *state;
+	struct storekit *f = *state;
 	static const struct {
 		const char *url;
 		int code;
@@ -232,7 +207,7 @@ static void test_no_text_has_a_password(void **state)
 	}
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(test_##name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(test_##name, storekit_set_up, storekit_tear_down)
 
 int main(void)
 {

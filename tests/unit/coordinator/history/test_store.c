@@ -25,30 +25,6 @@
 
 #include <cmocka.h>
 
-struct fixture {
-	char path[STOREKIT_BYTES];
-	struct store *store;
-	struct err err;
-};
-
-static int set_up(void **state)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
-	storekit_fresh(f->path);
-	assert_int_equal(store_open(f->path, &f->store, &f->err), 0);
-	*state = f;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct fixture *f = *state;
-	store_close(f->store);
-	storekit_remove(f->path);
-	free(f);
-	return 0;
-}
-
 static struct msg_run_event verdict(const char *name, enum outcome outcome, uint64_t duration_us)
 {
 	return (struct msg_run_event){
@@ -62,7 +38,7 @@ static struct msg_run_event verdict(const char *name, enum outcome outcome, uint
 	};
 }
 
-static uint64_t begin(struct fixture *f, const char *name)
+static uint64_t begin(struct storekit *f, const char *name)
 {
 	uint64_t run = 0;
 	assert_int_equal(store_run_begin(f->store, str_of(name), 1000, STR_LIT("what"), &run,
@@ -72,26 +48,26 @@ static uint64_t begin(struct fixture *f, const char *name)
 	return run;
 }
 
-static void add(struct fixture *f, uint64_t run, struct msg_run_event event)
+static void add(struct storekit *f, uint64_t run, struct msg_run_event event)
 {
 	assert_int_equal(store_run_event(f->store, run, &event), 0);
 }
 
-static void finish(struct fixture *f, uint64_t run, int exit_code)
+static void finish(struct storekit *f, uint64_t run, int exit_code)
 {
 	if (store_run_finish(f->store, run, 5000, exit_code, &f->err) != 0)
 		fail_msg("%s", f->err.text);
 }
 
 /* A run with one verdict. */
-static void run_one(struct fixture *f, const char *run_name, struct msg_run_event event)
+static void run_one(struct storekit *f, const char *run_name, struct msg_run_event event)
 {
 	uint64_t run = begin(f, run_name);
 	add(f, run, event);
 	finish(f, run, 0);
 }
 
-static const struct estimate_history *history(struct fixture *f, struct estimate_table *table,
+static const struct estimate_history *history(struct storekit *f, struct estimate_table *table,
 					      const char *key)
 {
 	struct str suite = STR_LIT("s");
@@ -147,7 +123,7 @@ static int same(void *data, const struct msg_run_event *got)
 
 static void test_replay_gives_back_every_field(void **state)
 {
-	struct fixture *f = *state;
+	struct storekit *f = *state;
 	uint64_t run = begin(f, "20261122-101112-0001");
 	struct msg_run_event full = {
 		.kind = MSG_RUN_CASE_FINISHED,
@@ -207,7 +183,7 @@ static int note(void *data, const struct msg_run_event *event)
 
 static void test_events_come_in_their_order_across_commits_and_reopening(void **state)
 {
-	struct fixture *f = *state;
+	struct storekit *f = *state;
 	uint64_t run = begin(f, "r"), other = begin(f, "other");
 	add(f, run, (struct msg_run_event){ .kind = MSG_RUN_STARTED, .name = STR_LIT("r") });
 	add(f, other, (struct msg_run_event){ .kind = MSG_RUN_STARTED, .name = STR_LIT("other") });
@@ -243,7 +219,7 @@ static void test_only_cases_that_ran_to_their_end_give_samples(void **state)
 		{ OUTCOME_SKIP, 0, 0, 0, false, false },   { OUTCOME_ERROR, 0, 0, 0, false, false },
 		{ OUTCOME_NOTRUN, 0, 0, 0, false, false }, { OUTCOME_LOST, 0, 0, 0, false, false },
 	};
-	struct fixture *f = *state;
+	struct storekit *f = *state;
 	uint64_t run = begin(f, "r");
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		add(f, run, verdict(outcome_name(rows[i].outcome), rows[i].outcome, 42));
@@ -269,7 +245,7 @@ static void test_only_cases_that_ran_to_their_end_give_samples(void **state)
 
 static void test_a_partial_run_leaves_other_cases_alone(void **state)
 {
-	struct fixture *f = *state;
+	struct storekit *f = *state;
 	struct estimate_table table;
 	uint64_t run = begin(f, "whole");
 	add(f, run, verdict("a", OUTCOME_FAIL, 10));
@@ -291,7 +267,7 @@ static void test_a_partial_run_leaves_other_cases_alone(void **state)
 
 static void test_a_case_that_crashed_before_it_passed_runs_alone_next_time(void **state)
 {
-	struct fixture *f = *state;
+	struct storekit *f = *state;
 	struct estimate_table table;
 	uint64_t run = begin(f, "r");
 	struct msg_run_event crashed = verdict("a", OUTCOME_CRASH, 9),
@@ -315,7 +291,7 @@ static void test_a_case_that_crashed_before_it_passed_runs_alone_next_time(void 
 
 static void test_the_newest_samples_are_kept(void **state)
 {
-	struct fixture *f = *state;
+	struct storekit *f = *state;
 	struct estimate_table table;
 	for (unsigned i = 0; i < ESTIMATE_SAMPLES_MAX + 5; i++) {
 		char name[16];
@@ -337,7 +313,7 @@ static void test_the_newest_samples_are_kept(void **state)
 
 static void test_instances_share_a_key_and_do_not_flood_it(void **state)
 {
-	struct fixture *f = *state;
+	struct storekit *f = *state;
 	struct estimate_table table;
 	run_one(f, "before", verdict("T/0", OUTCOME_PASS, 7));
 	uint64_t run = begin(f, "r");
@@ -361,7 +337,7 @@ static void test_instances_share_a_key_and_do_not_flood_it(void **state)
 
 static void test_suites_are_loaded_apart(void **state)
 {
-	struct fixture *f = *state;
+	struct storekit *f = *state;
 	struct estimate_table table = { 0 };
 	static const char *const suites[] = { "s", "s2", "s:", "t" };
 	uint64_t run = begin(f, "r");
@@ -384,7 +360,7 @@ static void test_suites_are_loaded_apart(void **state)
 
 static void test_startups_are_learned(void **state)
 {
-	struct fixture *f = *state;
+	struct storekit *f = *state;
 	struct estimate_table table = { 0 };
 	uint64_t startup_us = 0;
 	assert_int_equal(store_startup(f->store, STR_LIT("s"), STR_LIT("p"), 1000), 0);
@@ -408,7 +384,7 @@ static void first_run(void *data, const struct store_run *run)
 
 static void test_the_list_of_runs_counts(void **state)
 {
-	struct fixture *f = *state;
+	struct storekit *f = *state;
 	uint64_t run = begin(f, "r");
 	struct msg_run_event flaky = verdict("b", OUTCOME_PASS, 1);
 	flaky.flaky = 1;
@@ -441,7 +417,7 @@ static void test_the_list_of_runs_counts(void **state)
 
 static void test_a_run_is_found_by_name_prefix_or_age(void **state)
 {
-	struct fixture *f = *state;
+	struct storekit *f = *state;
 	uint64_t run = 0;
 	assert_int_equal(store_run_find(f->store, STR_LIT("latest"), &run, &f->err), -ENOENT);
 	assert_non_null(strstr(f->err.text, "no run is recorded"));
@@ -482,7 +458,7 @@ static void append_change(void *data, const struct store_change *change)
 
 static void test_what_failed_and_what_changed(void **state)
 {
-	struct fixture *f = *state;
+	struct storekit *f = *state;
 	struct buf text;
 	buf_init(&text, 1024);
 	uint64_t one = begin(f, "one"), two = begin(f, "two");
@@ -515,7 +491,7 @@ static void count_run(void *data, const struct store_run *run)
 
 static void test_old_runs_go_their_history_stays(void **state)
 {
-	struct fixture *f = *state;
+	struct storekit *f = *state;
 	struct estimate_table table;
 	unsigned n = 0;
 	for (unsigned i = 0; i < 5; i++) {
@@ -539,7 +515,7 @@ static void test_old_runs_go_their_history_stays(void **state)
 
 static void test_imported_samples_count(void **state)
 {
-	struct fixture *f = *state;
+	struct storekit *f = *state;
 	struct estimate_table table;
 	struct store_sample samples[] = {
 		{ STR_LIT("s"), STR_LIT("p"), STR_LIT("a"), 5, false },
@@ -556,7 +532,7 @@ static void test_imported_samples_count(void **state)
 
 static void test_two_processes_share_one_file(void **state)
 {
-	struct fixture *f = *state;
+	struct storekit *f = *state;
 	pid_t pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0) {
@@ -589,7 +565,7 @@ static void test_two_processes_share_one_file(void **state)
 	estimate_table_done(&table);
 }
 
-static void overwrite(struct fixture *f, const void *bytes, size_t n, long offset)
+static void overwrite(struct storekit *f, const void *bytes, size_t n, long offset)
 {
 	store_close(f->store);
 	f->store = NULL;
@@ -600,7 +576,7 @@ static void overwrite(struct fixture *f, const void *bytes, size_t n, long offse
 
 static void test_a_damaged_file_is_refused_by_name(void **state)
 {
-	struct fixture *f = *state;
+	struct storekit *f = *state;
 	overwrite(f, "this is no database, it is a text that somebody put here", 56, 0);
 	assert_int_equal(store_open(f->path, &f->store, &f->err), -EBADMSG);
 	assert_non_null(strstr(f->err.text, f->path));
@@ -610,7 +586,7 @@ static void test_a_damaged_file_is_refused_by_name(void **state)
 static void test_a_newer_file_is_refused_and_left_alone(void **state)
 {
 	static const unsigned char version[] = { 0, 0, 3, 0xe7 };
-	struct fixture *f = *state;
+	struct storekit *f = *state;
 	overwrite(f, version, sizeof(version),
 		  60); /* user_version in the header of an SQLite file */
 	assert_int_equal(store_open(f->path, &f->store, &f->err), -EPROTO);
@@ -621,7 +597,7 @@ static void test_a_newer_file_is_refused_and_left_alone(void **state)
 static void test_another_programs_database_is_refused(void **state)
 {
 	static const unsigned char application[] = { 1, 2, 3, 4 };
-	struct fixture *f = *state;
+	struct storekit *f = *state;
 	overwrite(f, application, sizeof(application), 68);
 	assert_int_equal(store_open(f->path, &f->store, &f->err), -EBADMSG);
 	assert_non_null(strstr(f->err.text, "another program"));
@@ -629,7 +605,7 @@ static void test_another_programs_database_is_refused(void **state)
 
 static void test_a_folder_that_cannot_be_made_is_named(void **state)
 {
-	struct fixture *f = *state;
+	struct storekit *f = *state;
 	struct store *store = NULL;
 	assert_int_equal(store_open("/proc/nowhere/history.db", &store, &f->err), -ENOENT);
 	assert_non_null(strstr(f->err.text, "/proc/nowhere"));
@@ -639,7 +615,7 @@ static void test_a_folder_that_cannot_be_made_is_named(void **state)
 
 static void test_what_waits_is_bounded(void **state)
 {
-	struct fixture *f = *state;
+	struct storekit *f = *state;
 	uint64_t run = begin(f, "r");
 	char *big = calloc(1, LIMIT_CHUNK_BYTES);
 	struct msg_run_event event = verdict("a", OUTCOME_FAIL, 1);
@@ -663,7 +639,7 @@ static int count_event(void *data, const struct msg_run_event *event)
  * is room again. */
 static void test_a_commit_that_failed_is_repeated(void **state)
 {
-	struct fixture *f = *state;
+	struct storekit *f = *state;
 	struct rlimit old, none;
 	unsigned n = 0;
 	uint64_t run = begin(f, "r");
@@ -688,7 +664,7 @@ static void test_a_commit_that_failed_is_repeated(void **state)
 /* A file of format 1 as it was written then: nothing is lost on the way up. */
 static void test_an_older_file_is_migrated(void **state)
 {
-	struct fixture *f = *state;
+	struct storekit *f = *state;
 	const char *source = getenv("PADDOCK_SOURCE");
 	char path[4200];
 	struct buf bytes;
@@ -733,7 +709,7 @@ static int same_artifact(void *data, const struct msg_run_event *got)
 /* Of a file its name and size are kept, once, and nothing of its content. */
 static void test_artifacts_leave_no_content(void **state)
 {
-	struct fixture *f = *state;
+	struct storekit *f = *state;
 	struct msg_run_event event = verdict("a", OUTCOME_PASS, 0);
 	event.kind = MSG_RUN_ARTIFACT;
 	event.file = STR_LIT("/program");
@@ -753,7 +729,7 @@ static void test_artifacts_leave_no_content(void **state)
 	assert_int_equal(events, 2);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(test_##name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(test_##name, storekit_set_up, storekit_tear_down)
 
 int main(int argc, char *argv[])
 {

@@ -6,6 +6,7 @@
 #include "coordinator/serve/shipment.h"
 #include "protocol/wire/blob.h"
 #include "protocol/wire/tree.h"
+#include "tests/kit/temp.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,37 +22,27 @@
 
 #include <cmocka.h>
 
-static char top[64], cache[80], workspace[80];
-
-__attribute__((format(printf, 1, 2))) static void shell(const char *format, ...)
-{
-	char command[1024];
-	va_list ap;
-	va_start(ap, format);
-	vsnprintf(command, sizeof(command), format, ap);
-	va_end(ap);
-	assert_int_equal(system(command), 0);
-}
+static char top[128], cache[144], workspace[144];
 
 static int make(void **state)
 {
 	(void)state;
-	snprintf(top, sizeof(top), "/tmp/paddock-parcel-XXXXXX");
-	assert_non_null(mkdtemp(top));
+	temp_folder(top, sizeof(top));
 	snprintf(cache, sizeof(cache), "%s/cache", top);
 	snprintf(workspace, sizeof(workspace), "%s/w", top);
-	shell("mkdir -p %s/.git %s/a/b && cd %s && echo x >.git/x && echo one >a/one && "
-	      "head -c 300000 /dev/zero >a/b/zeros && chmod 4755 a/one && chmod 0 a/b/zeros && "
-	      "ln -s ../a/one a/link && ln -s ../../out a/out && mkfifo a/pipe && "
-	      "touch -d 2001-01-01 a/one a/b/zeros",
-	      workspace, workspace, workspace);
+	temp_shell(
+		"mkdir -p %s/.git %s/a/b && cd %s && echo x >.git/x && echo one >a/one && "
+		"head -c 300000 /dev/zero >a/b/zeros && chmod 4755 a/one && chmod 0 a/b/zeros && "
+		"ln -s ../a/one a/link && ln -s ../../out a/out && mkfifo a/pipe && "
+		"touch -d 2001-01-01 a/one a/b/zeros",
+		workspace, workspace, workspace);
 	return 0;
 }
 
 static int drop(void **state)
 {
 	(void)state;
-	shell("chmod -R u+rwX %s && rm -rf %s", top, top);
+	temp_remove(top);
 	return 0;
 }
 
@@ -148,7 +139,7 @@ static void what_is_known_is_not_read_again(void **state)
 	for (size_t i = 0; i < parcel_chunks(parcel); i++)
 		assert_int_equal(parcel_read(parcel, i, &raw, NULL), 0);
 	/* A change with the old size and time shows by the time of change. */
-	shell("cd %s && echo two >a/one && touch -d 2001-01-01 a/one", workspace);
+	temp_shell("cd %s && echo two >a/one && touch -d 2001-01-01 a/one", workspace);
 	struct err err = { 0 };
 	int r = 0;
 	for (size_t i = 0; i < parcel_chunks(parcel) && r == 0; i++)
@@ -163,7 +154,7 @@ static void what_is_known_is_not_read_again(void **state)
 	buf_done(&raw);
 	parcel_free(parcel);
 	/* A damaged cache is none. */
-	shell("for f in %s/sums/*; do printf x >>$f; done", cache);
+	temp_shell("for f in %s/sums/*; do printf x >>$f; done", cache);
 	parcel = parcel_new(cache);
 	tree = add(parcel, NULL, 0);
 	assert_int_equal(parcel_counts(parcel).read_bytes, 300004);
@@ -173,7 +164,7 @@ static void what_is_known_is_not_read_again(void **state)
 static void inputs_and_ignores_choose(void **state)
 {
 	(void)state;
-	char text[1024], one[128], outside[] = "/etc/hostname", absent[128];
+	char text[1024], one[256], outside[] = "/etc/hostname", absent[256];
 	const char *inputs[] = { one };
 	snprintf(one, sizeof(one), "%s/a/one", workspace);
 	snprintf(absent, sizeof(absent), "%s/absent", workspace);
@@ -181,7 +172,7 @@ static void inputs_and_ignores_choose(void **state)
 	struct digest tree = add(parcel, inputs, 1);
 	describe(parcel, &tree, text, sizeof(text));
 	assert_string_equal(text, "0 755 a 0\n1 755 a/one 4\n");
-	shell("printf 'b\\n/.paddockignore\\n' >%s/.paddockignore", workspace);
+	temp_shell("printf 'b\\n/.paddockignore\\n' >%s/.paddockignore", workspace);
 	tree = add(parcel, NULL, 0);
 	describe(parcel, &tree, text, sizeof(text));
 	assert_string_equal(text, "0 755 a 0\n2 0 a/link 0\n1 755 a/one 4\n");

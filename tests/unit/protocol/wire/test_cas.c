@@ -4,6 +4,7 @@
 
 #include "protocol/base/rng.h"
 #include "protocol/wire/blob.h"
+#include "tests/kit/temp.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,13 +22,13 @@
 
 enum { CHUNK = 256 << 10, MANY = 400 };
 
-static char folder[32];
+static char folder[128];
 
 static struct cas *open_store(bool durable)
 {
 	struct cas *cas = NULL;
 	struct err err = { 0 };
-	char inner[64];
+	char inner[144];
 	snprintf(inner, sizeof(inner), "%s/a/b", folder);
 	int r = cas_new(&(struct cas_options){ .folder = inner,
 					       .quota_bytes = CAS_QUOTA_LEAST_BYTES,
@@ -220,16 +221,15 @@ static void leases_protect_what_was_used_since(void **state)
 static int make_folder(void **state)
 {
 	(void)state;
-	snprintf(folder, sizeof(folder), "/tmp/paddock-cas-XXXXXX");
-	return mkdtemp(folder) ? 0 : -1;
+	temp_folder(folder, sizeof(folder));
+	return 0;
 }
 
 static int drop_folder(void **state)
 {
-	char command[128];
 	(void)state;
-	snprintf(command, sizeof(command), "rm -rf %s", folder);
-	return system(command);
+	temp_remove(folder);
+	return 0;
 }
 
 int main(void)
