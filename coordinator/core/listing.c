@@ -18,10 +18,14 @@
 /*
  * Order of a case: failed last time, then never seen, then the longest first. The class is in the
  * top bits.
+ *
+ * Lengths count to an eighth, which is less than they vary from run to run; of equals the first
+ * listed goes first. In strict order all slots would begin cases of the same length at once and so
+ * end them at once, again and again, and wait for each other's ends and starts.
  */
 enum order_class { ORDER_FAILED_LAST, ORDER_UNSEEN, ORDER_SEEN };
 #define ORDER_CLASS_SHIFT 60
-#define ORDER_MAX	  ((UINT64_C(1) << ORDER_CLASS_SHIFT) - 1)
+#define ORDER_EIGHTHS_MAX 511
 
 int listing_add(struct core_run *run, struct core_program *program, const struct msg_event *event)
 {
@@ -165,16 +169,21 @@ static struct estimate estimate_case(const struct core_run *run, const struct co
 	return estimate;
 }
 
+/* Eighths of octaves, rounded down: 8 to the octave, and evenly spaced within it. */
+static uint64_t eighths_of(uint64_t us)
+{
+	unsigned octave = us < 8 ? 3 : 63 - (unsigned)__builtin_clzll(us);
+	return ((uint64_t)octave << 3) + (us >> (octave - 3)) - 8;
+}
+
 static uint64_t order_of(struct core_run *run, const struct estimate *estimate)
 {
 	if (run->spec.shuffle)
 		return rng_next(&run->rng) >> 4;
-	uint64_t upper = estimate->upper_us < ORDER_MAX ? estimate->upper_us : ORDER_MAX;
-	if (estimate->failed_last)
-		return ((uint64_t)ORDER_FAILED_LAST << ORDER_CLASS_SHIFT) | (ORDER_MAX - upper);
-	if (!estimate->seen)
+	uint64_t class = estimate->failed_last ? ORDER_FAILED_LAST : ORDER_SEEN;
+	if (!estimate->failed_last && !estimate->seen)
 		return (uint64_t)ORDER_UNSEEN << ORDER_CLASS_SHIFT;
-	return ((uint64_t)ORDER_SEEN << ORDER_CLASS_SHIFT) | (ORDER_MAX - upper);
+	return (class << ORDER_CLASS_SHIFT) | (ORDER_EIGHTHS_MAX - eighths_of(estimate->upper_us));
 }
 
 static struct core_case make_case(struct core_run *run, uint32_t at,

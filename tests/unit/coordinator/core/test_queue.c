@@ -202,6 +202,7 @@ static void test_order_of_cases(void **state)
 {
 	struct desk *desk = *state;
 	struct msg_listed listed[] = { { .name = STR_LIT("short") },
+				       { .name = STR_LIT("as long") },
 				       { .name = STR_LIT("long") },
 				       { .name = STR_LIT("unseen") },
 				       { .name = STR_LIT("failed") } };
@@ -212,17 +213,18 @@ static void test_order_of_cases(void **state)
 	struct msg_submit submission = { .programs = &program, .n_programs = 1 };
 	struct estimate_table history = { 0 };
 	put_history(&history, "short", DESK_S, false);
+	put_history(&history, "as long", DESK_S * 49 / 10, false); /* within an eighth */
 	put_history(&history, "long", 5 * DESK_S, false);
 	put_history(&history, "failed", DESK_S / 2, true);
 	desk_join(desk, "w", 1);
 	desk->run = core_run_submit(desk->core, desk->now_us, &submission, "run", &history, NULL);
 	assert_int_equal(history.len, 0); /* taken over */
 	desk_drain(desk);
-	desk_list(desk, listed, 4);
-	static const char *const expected[] = { "failed", "unseen", "long", "short" };
-	for (size_t i = 0; i < 4; i++)
+	desk_list(desk, listed, 5);
+	static const char *const expected[] = { "failed", "unseen", "as long", "long", "short" };
+	for (size_t i = 0; i < 5; i++)
 		assert_string_equal(desk_run(desk, OUTCOME_PASS).names[0], expected[i]);
-	desk_expect_end(desk, EXIT_CODE_OK, 4);
+	desk_expect_end(desk, EXIT_CODE_OK, 5);
 }
 
 static void test_priority_between_runs(void **state)
