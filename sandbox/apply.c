@@ -504,13 +504,11 @@ static int attach_overlay(const struct apply *apply, int i)
 
 static int mount_pts(const struct apply *apply, const char *path)
 {
-	char options[64];
+	char options[64] = "newinstance,ptmxmode=0666,mode=0620";
+	size_t used = strlen(options);
 
-	if (apply->tty_gid == IDS_NONE)
-		util_print(options, sizeof(options), "newinstance,ptmxmode=0666,mode=0620");
-	else
-		util_print(options, sizeof(options), "newinstance,ptmxmode=0666,mode=0620,gid=%u",
-			   apply->tty_gid);
+	if (apply->tty_gid != IDS_NONE)
+		util_print(options + used, sizeof(options) - used, ",gid=%u", apply->tty_gid);
 	return mount_new("devpts", path, MS_NOSUID | MS_NOEXEC, options);
 }
 
@@ -523,19 +521,6 @@ static int mount_proc(const char *path)
 	if (r < 0)
 		return r;
 	return tells_all && mount("/proc/kmsg", TELLS_ALL, NULL, MS_BIND, NULL) < 0 ? -errno : 0;
-}
-
-/* The host's /sys lists its network devices. Within a container that covers part of its own the
- * kernel refuses another one: there it stays. The control groups move over from the one below. */
-static int mount_sys(void)
-{
-	AUTO_CLOSE int groups = open(GROUPS_AT, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int r = mount_new("sysfs", "/sys", READ_ONLY, NULL);
-
-	if (r < 0)
-		return r == -EPERM ? 0 : r;
-	r = groups < 0 ? 0 : move(groups, GROUPS_AT);
-	return r == -EINVAL ? 0 : r; /* no mount, or one that is not ours to move */
 }
 
 static int run_op(struct apply *apply, int i)
@@ -554,7 +539,6 @@ static int run_op(struct apply *apply, int i)
 	case LAYOUT_PROC: return mount_proc(op->path);
 	case LAYOUT_LINK:
 		return symlinkat(op->source, apply->scratch_fd, op->path) < 0 ? -errno : 0;
-	case LAYOUT_SYS: return mount_sys();
 	case LAYOUT_PTS: return mount_pts(apply, op->path);
 	}
 	return -EINVAL;
@@ -575,6 +559,22 @@ int apply_base(struct apply *apply)
 {
 	apply->scratch_fd = -1;
 	return run_ops(apply);
+}
+
+/* Within a container that covers part of its own the kernel refuses another /sys: there it stays.
+ * The control groups move over from the one below. */
+int apply_sys(struct apply *apply)
+{
+	AUTO_CLOSE int groups = open(GROUPS_AT, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int r = mount_new("sysfs", "/sys", READ_ONLY, NULL);
+
+	if (r == -EPERM)
+		return 0;
+	if (r == 0 && groups >= 0)
+		r = move(groups, GROUPS_AT);
+	slate_at(apply->slate, "mount", "/sys");
+	/* No mount, or one that is not ours to move. */
+	return r < 0 && r != -EINVAL ? slate_fail(apply->slate, r) : 0;
 }
 
 int apply_run(struct apply *apply)

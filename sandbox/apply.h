@@ -36,6 +36,10 @@ int apply_template(unsigned grants, bool own_groups, struct slate *slate);
  * apply->scratch_fd, which the caller closes. 0 or -errno with the slate filled. */
 int apply_base(struct apply *apply);
 
+/* Adds to the base, in place of the host's /sys, one with the devices of the network namespace we
+ * are in, and the control groups of the template. 0 or -errno with the slate filled. */
+int apply_sys(struct apply *apply);
+
 /* Opens every workspace and bind in the host's view, enters apply->mnt_fd and adds the run's own. 0
  * or -errno with the slate filled. */
 int apply_run(struct apply *apply);

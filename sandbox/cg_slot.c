@@ -16,39 +16,30 @@
 
 #include "sandbox/util.h"
 
-enum file {
-	MEMORY_LIMIT,
-	MEMORY_SWAP,
-	MEMORY_USAGE,
-	MEMORY_PEAK,
-	MEMORY_EVENTS,
-	PIDS_LIMIT,
-	PIDS_EVENTS,
-	CPU_LIMIT,
-	CPU_USAGE,
-	CPU_WEIGHT,
-	CPUSET_WANTED,
-	CPUSET_GIVEN,
-	FILES,
-};
+/* Which files of a group, by controller; what version 1 calls them and what version 2 does. */
+#define ALL_FILES(F)                                                                \
+	F(MEMORY_LIMIT, CG_MEMORY, "memory.limit_in_bytes", "memory.max")           \
+	F(MEMORY_SWAP, CG_MEMORY, "memory.memsw.limit_in_bytes", "memory.swap.max") \
+	F(MEMORY_USAGE, CG_MEMORY, "memory.usage_in_bytes", "memory.current")       \
+	F(MEMORY_PEAK, CG_MEMORY, "memory.max_usage_in_bytes", "memory.peak")       \
+	F(MEMORY_EVENTS, CG_MEMORY, "memory.oom_control", "memory.events")          \
+	F(PIDS_LIMIT, CG_PIDS, "pids.max", "pids.max")                              \
+	F(PIDS_EVENTS, CG_PIDS, "pids.events", "pids.events")                       \
+	F(CPU_LIMIT, CG_CPU, "cpu.cfs_quota_us", "cpu.max")                         \
+	F(CPU_USAGE, CG_CPUACCT, "cpuacct.usage", "cpu.stat")                       \
+	F(CPU_WEIGHT, CG_CPU, "cpu.shares", "cpu.weight")                           \
+	F(CPUSET_WANTED, CG_CPUSET, "cpuset.cpus", "cpuset.cpus")                   \
+	F(CPUSET_GIVEN, CG_CPUSET, "cpuset.effective_cpus", "cpuset.cpus.effective")
+
+#define FILE_NUMBER(file, controller, v1, v2) file,
+#define FILE_NAMES(file, controller, v1, v2)  { controller, { NULL, v1, v2 } },
+
+enum file { ALL_FILES(FILE_NUMBER) FILES };
 
 static const struct {
 	enum cg_controller controller;
 	const char *name[3]; /* by version */
-} files[FILES] = {
-	[MEMORY_LIMIT] = { CG_MEMORY, { NULL, "memory.limit_in_bytes", "memory.max" } },
-	[MEMORY_SWAP] = { CG_MEMORY, { NULL, "memory.memsw.limit_in_bytes", "memory.swap.max" } },
-	[MEMORY_USAGE] = { CG_MEMORY, { NULL, "memory.usage_in_bytes", "memory.current" } },
-	[MEMORY_PEAK] = { CG_MEMORY, { NULL, "memory.max_usage_in_bytes", "memory.peak" } },
-	[MEMORY_EVENTS] = { CG_MEMORY, { NULL, "memory.oom_control", "memory.events" } },
-	[PIDS_LIMIT] = { CG_PIDS, { NULL, "pids.max", "pids.max" } },
-	[PIDS_EVENTS] = { CG_PIDS, { NULL, "pids.events", "pids.events" } },
-	[CPU_LIMIT] = { CG_CPU, { NULL, "cpu.cfs_quota_us", "cpu.max" } },
-	[CPU_USAGE] = { CG_CPUACCT, { NULL, "cpuacct.usage", "cpu.stat" } },
-	[CPU_WEIGHT] = { CG_CPU, { NULL, "cpu.shares", "cpu.weight" } },
-	[CPUSET_WANTED] = { CG_CPUSET, { NULL, "cpuset.cpus", "cpuset.cpus" } },
-	[CPUSET_GIVEN] = { CG_CPUSET, { NULL, "cpuset.effective_cpus", "cpuset.cpus.effective" } },
-};
+} files[FILES] = { ALL_FILES(FILE_NAMES) };
 
 /* Zygote and init are counted by pids too. */
 enum { PIDS_OURS = 2, CPU_PERIOD_US = 100000, SHRINK_TRIES = 50, SHRINK_MS = 4 };
@@ -108,8 +99,11 @@ static uint64_t read_value(const struct cg_slot *slot, enum file file, const cha
 	const char *at = text;
 	uint64_t value = 0;
 
-	if (slot->fds[file] < 0 || util_read_fd(slot->fds[file], text, sizeof(text)) <= 0)
+	ssize_t n = slot->fds[file] < 0 ? -1 : pread(slot->fds[file], text, sizeof(text) - 1, 0);
+
+	if (n <= 0)
 		return 0;
+	text[n] = '\0'; /* all of it: such a file is one record */
 	if (key)
 		return util_find_counter(text, key);
 	(void)util_next_number(&at, &value);

@@ -24,7 +24,7 @@ static const struct variable {
 	{ "XDG_STATE_HOME", "/.local/state" },
 };
 
-enum { MADE_MAX = ARRAY_LEN(variables), MADE_BYTES = PATH_MAX + 64 };
+enum { MADE_MAX = ARRAY_LEN(variables), MADE_BYTES = MADE_MAX * (PATH_MAX + 64) };
 
 /* Which variable is set there; MADE_MAX: none of ours. */
 static int find(const char *assignment)
@@ -41,18 +41,22 @@ static int find(const char *assignment)
 const char **env_make(const char *const *envp, const struct layout *layout)
 {
 	size_t n = spec_count(envp), used = 0;
-	const char **env = malloc((n + MADE_MAX + 1) * sizeof(*env) + MADE_MAX * MADE_BYTES);
+	const char **env = malloc((n + MADE_MAX + 1) * sizeof(*env) + MADE_BYTES);
 	const char *const places[MADE_MAX] = {
 		[TMPDIR] = "/tmp", [RUNTIME_DIR] = layout->runtime_dir
 	};
-	char *made;
+	const char *made[MADE_MAX];
+	char *at;
 
 	if (!env)
 		return NULL;
-	made = (char *)(env + n + MADE_MAX + 1);
-	for (int i = 0; i < MADE_MAX; i++)
-		util_print(made + i * MADE_BYTES, MADE_BYTES, "%s=%s%s", variables[i].name,
+	at = (char *)(env + n + MADE_MAX + 1);
+	for (int i = 0; i < MADE_MAX; i++) {
+		made[i] = at;
+		util_print(at, MADE_BYTES / MADE_MAX, "%s=%s%s", variables[i].name,
 			   places[i] ? places[i] : layout->home, variables[i].tail);
+		at += strlen(at) + 1; /* close to each other: on as few pages as may be */
+	}
 	for (size_t j = 0; j < n; j++) {
 		int i = find(envp[j]);
 
@@ -60,11 +64,11 @@ const char **env_make(const char *const *envp, const struct layout *layout)
 		if (i == MADE_MAX || (!layout->home[0] && !places[i]))
 			env[used++] = envp[j];
 		else if (i != HOME && i != TMPDIR)
-			env[used++] = made + i * MADE_BYTES;
+			env[used++] = made[i];
 	}
 	if (layout->home[0])
-		env[used++] = made + HOME * MADE_BYTES;
-	env[used++] = made + TMPDIR * MADE_BYTES;
+		env[used++] = made[HOME];
+	env[used++] = made[TMPDIR];
 	env[used] = NULL;
 	return env;
 }

@@ -69,14 +69,6 @@ uint32_t ids_outside(const struct ids_map *map, uint32_t inside)
 	return e ? e->outside + (inside - e->inside) : IDS_NONE;
 }
 
-/* Whether one extent of `own` holds [first, first + count). */
-static bool holds(const struct ids_map *own, uint32_t first, uint32_t count)
-{
-	const struct ids_extent *e = find(own, first);
-
-	return e && e->count - (first - e->inside) >= count;
-}
-
 static void add(struct ids_map *map, uint32_t inside, uint32_t outside, uint32_t count)
 {
 	BOX_ASSERT(map->n < IDS_EXTENTS_MAX);
@@ -87,9 +79,10 @@ static void add(struct ids_map *map, uint32_t inside, uint32_t outside, uint32_t
 void ids_for_root(uint32_t self, unsigned slot, const struct ids_map *own, struct ids_map *ret_map)
 {
 	uint32_t first = IDS_BASE + slot * IDS_PER_SLOT;
+	const struct ids_extent *e = find(own, first);
 	struct ids_map map = { .n = 0 };
 
-	if (self < IDS_PER_SLOT && holds(own, first, IDS_PER_SLOT))
+	if (self < IDS_PER_SLOT && e && e->count - (first - e->inside) >= IDS_PER_SLOT)
 		add(&map, 0, first, IDS_PER_SLOT);
 	else
 		add(&map, self, 60001 + slot % IDS_SLOTS_MAX, 1);

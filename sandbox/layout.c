@@ -107,7 +107,7 @@ static void plan_shows(const struct layout_host *host, struct layout *layout)
 			add_show(layout, layout_places[i].scratch, layout_places[i].path);
 }
 
-void layout_plan_base(const struct layout_host *host, bool own_network, struct layout *ret_layout)
+void layout_plan_base(const struct layout_host *host, struct layout *ret_layout)
 {
 	begin(host, ret_layout);
 	add(ret_layout, (struct layout_op){ .kind = LAYOUT_SCRATCH,
@@ -115,8 +115,6 @@ void layout_plan_base(const struct layout_host *host, bool own_network, struct l
 					    .bytes = LAYOUT_SCRATCH_BYTES });
 	plan_dirs(host, ret_layout);
 	plan_shows(host, ret_layout);
-	if (own_network)
-		add(ret_layout, (struct layout_op){ .kind = LAYOUT_SYS, .path = "/sys" });
 	add(ret_layout, (struct layout_op){ .kind = LAYOUT_PTS, .path = "/dev/pts" });
 }
 

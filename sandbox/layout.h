@@ -18,7 +18,6 @@ enum layout_kind {
 	LAYOUT_OVERLAY, /* a copy-on-write view of host folder `path` appears there */
 	LAYOUT_KEEP,	/* right before an OVERLAY: host folder `path` is what holds its changes */
 	LAYOUT_BIND, /* host file or folder `path`, or `source`, appears there, writable or not */
-	LAYOUT_SYS,  /* the devices of our own network namespace, and the host's cgroups */
 	LAYOUT_PROC,
 	LAYOUT_PTS,
 };
@@ -66,9 +65,9 @@ struct layout {
 	char runtime_dir[64]; /* XDG_RUNTIME_DIR; in the scratch without its first slash */
 };
 
-/* Plans what every run on this host starts from; own_network: not in the host's. Strings are
+/* Plans what every run on this host starts from. Strings are
  * borrowed from host. */
-void layout_plan_base(const struct layout_host *host, bool own_network, struct layout *ret_layout);
+void layout_plan_base(const struct layout_host *host, struct layout *ret_layout);
 
 /* Plans what a valid spec that is not OFF adds to the base. Strings are borrowed from spec and
  * host.

@@ -16,11 +16,9 @@
 static int run(const struct cli *cli)
 {
 	struct box_result result;
-	FILE *out = stderr;
+	FILE *out = cli->json && cli->json_fd != 2 ? fdopen(cli->json_fd, "w") : stderr;
 	int r;
 
-	if (cli->json && cli->json_fd != 2)
-		out = fdopen(cli->json_fd, "w");
 	if (!out) {
 		fprintf(stderr, "paddock-box: write to descriptor %d: %s; open it in the caller\n",
 			cli->json_fd, strerror(errno));

@@ -3,7 +3,7 @@
  * ns.c - user namespaces (the slot's own, and the outer one of an ordinary user) and the loopback
  * network.
  *
- * Invariants: a map is written before anything enters the namespace; helpers that were started are
+ * Invariants: a map is written before anything enters the namespace; helpers that were executed are
  * waited for. Not for mount namespaces (apply.c) nor for choosing ids (ids.c).
  */
 #include "sandbox/ns.h"
@@ -75,9 +75,7 @@ static int be_user(void *unused)
 {
 	(void)unused;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	while (pause() < 0)
-		;
-	return 0;
+	return pause();
 }
 
 /*
@@ -93,8 +91,7 @@ static int make_user(const struct ids_map *uids, const struct ids_map *gids, boo
 	int fd;
 
 	if (seteuid(owner) == 0)
-		pid = clone(be_user, stack + sizeof(stack), CLONE_NEWUSER | CLONE_VM | SIGCHLD,
-			    NULL);
+		pid = clone(be_user, stack + sizeof(stack), CLONE_NEWUSER | CLONE_VM, NULL);
 	fd = pid < 0 ? -errno : 0;
 	if (seteuid(root) < 0)
 		fd = -errno;
@@ -104,10 +101,8 @@ static int make_user(const struct ids_map *uids, const struct ids_map *gids, boo
 		fd = write_maps(pid, uids, gids, deny_setgroups);
 	if (fd == 0)
 		fd = util_open(O_RDONLY, "/proc/%d/ns/user", (int)pid);
-	if (pid > 0) {
+	if (pid > 0)
 		kill(pid, SIGKILL);
-		waitpid(pid, NULL, 0);
-	}
 	return fd;
 }
 
@@ -206,13 +201,16 @@ static int add_address(int fd)
 	return ioctl(fd, SIOCSIFADDR, &request) < 0 ? -errno : 0;
 }
 
-int ns_loopback(void)
+int ns_network(void)
 {
 	static const char *const pingers[] = { "0 2147483647", "0 65535", "0 0" };
 	struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
-	AUTO_CLOSE int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	AUTO_CLOSE int fd = -1;
 	int r;
 
+	if (unshare(CLONE_NEWNET) < 0)
+		return -errno;
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request) < 0)
 		return -errno;
 	r = add_address(fd);

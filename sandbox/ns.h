@@ -17,7 +17,8 @@ int ns_pivot(int tree);
  * namespace. Returns the fd or -errno. `gids` with a single id of an unprivileged user needs
  * setgroups denied: pass deny_setgroups. Called as root within a chroot it moves this process to a
  * mount namespace whose root shows the same files, since the kernel would refuse; the current
- * folder is then the root.
+ * folder is then the root. A child that was needed for it may still be dying: to be waited for with
+ * __WCLONE, since it sends no signal.
  */
 int ns_make_user(const struct ids_map *uids, const struct ids_map *gids, bool deny_setgroups);
 
@@ -32,8 +33,8 @@ int ns_enter_outer(const char *name, uint32_t *ret_subids);
  * which is keyed by the user, too. Returns its length as ids_find_sub does. */
 uint32_t ns_find_subids(const char *file, const char *name, uint32_t *ret_start);
 
-/* Sets lo up, lets any user bind low ports and send pings, in the network namespace we are in. 0 or
- * -errno. */
-int ns_loopback(void);
+/* Moves us into a new network namespace with lo up, in which any user may bind low ports and send
+ * pings. 0 or -errno. */
+int ns_network(void);
 
 #endif

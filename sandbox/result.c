@@ -32,16 +32,14 @@ static void print_lift(const struct box_refusal *refusal, FILE *out)
 void result_json(const struct box_result *r, FILE *out)
 {
 	fprintf(out,
-		"{\"cause\":\"%s\",\"exit_code\":%d,\"signal\":%d,\"oom\":%s,\"pids_limit\":%s",
+		"{\"cause\":\"%s\",\"exit_code\":%d,\"signal\":%d,\"oom\":%s,\"pids_limit\":%s"
+		",\"leftovers\":%u,\"wall_us\":%" PRIu64 ",\"user_us\":%" PRIu64
+		",\"system_us\":%" PRIu64 ",\"peak_bytes\":%" PRIu64 ",\"setup_us\":%u"
+		",\"read_bytes\":%" PRIu64 ",\"written_bytes\":%" PRIu64
+		",\"output_limit\":%s,\"dropped_bytes\":%" PRIu64,
 		box_cause_name(r->cause), r->exit_code, r->term_signal, r->oom ? "true" : "false",
-		r->pids_limit ? "true" : "false");
-	fprintf(out, ",\"leftovers\":%u,\"wall_us\":%" PRIu64 ",\"user_us\":%" PRIu64, r->leftovers,
-		r->wall_us, r->user_us);
-	fprintf(out, ",\"system_us\":%" PRIu64 ",\"peak_bytes\":%" PRIu64 ",\"setup_us\":%u",
-		r->system_us, r->peak_bytes, r->setup_us);
-	fprintf(out, ",\"read_bytes\":%" PRIu64 ",\"written_bytes\":%" PRIu64, r->read_bytes,
-		r->written_bytes);
-	fprintf(out, ",\"output_limit\":%s,\"dropped_bytes\":%" PRIu64,
+		r->pids_limit ? "true" : "false", r->leftovers, r->wall_us, r->user_us,
+		r->system_us, r->peak_bytes, r->setup_us, r->read_bytes, r->written_bytes,
 		r->dropped_bytes ? "true" : "false", r->dropped_bytes);
 	result_json_string(",\"setup_step\":", r->setup_step, out);
 	result_json_string(",\"setup_object\":", r->setup_object, out);

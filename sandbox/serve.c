@@ -176,15 +176,6 @@ static void await(struct keeper *k)
 			slot_zygote_spoke(&k->slots[i]);
 }
 
-static int say_hello(void)
-{
-	struct proto_hello hello = { .head = { .magic = PROTO_MAGIC, .kind = PROTO_HELLO },
-				     .result_size = sizeof(struct box_result),
-				     .build = PADDOCK_BUILD_ID };
-
-	return send(PROTO_FD, &hello, sizeof(hello), MSG_NOSIGNAL) < 0 ? -errno : 0;
-}
-
 /* A clean start whatever the owner had: own session (its terminal's Ctrl-C is not for us), default
  * signals. */
 static void detach(void)
@@ -258,14 +249,17 @@ int serve_run(unsigned slots)
 {
 	AUTO_FREE struct slot *all = calloc(slots, sizeof(*all));
 	struct keeper k = { .n_slots = slots, .slots = all, .owner_fd = PROTO_FD };
+	const struct proto_hello hello = { .head = { .magic = PROTO_MAGIC, .kind = PROTO_HELLO },
+					   .result_size = sizeof(struct box_result),
+					   .build = PADDOCK_BUILD_ID };
 	int r = -ENOMEM;
 
 	BOX_ASSERT(slots <= SPEC_SLOTS_MAX);
 	detach();
 	if (all)
 		r = start(&k);
-	if (r == 0)
-		r = say_hello();
+	if (r == 0 && send(PROTO_FD, &hello, sizeof(hello), MSG_NOSIGNAL) < 0)
+		r = -errno;
 	if (r < 0) {
 		dprintf(2, "paddock-box: start the keeper: %s\n", strerror(-r));
 		return EXIT_FAILURE;

@@ -72,15 +72,6 @@ static int open_cg(struct slot *slot, const struct box_spec *spec)
 	return r == 0 && slot->zygote ? cg_slot_attach(slot->cg, slot->zygote) : r;
 }
 
-static void degrade(struct slot *slot, const char *what)
-{
-	char *list = slot->result.degraded;
-	size_t used = strlen(list);
-
-	util_print(list + used, sizeof(slot->result.degraded) - used, "%s%s", used ? "," : "",
-		   what);
-}
-
 /* Limits and accounting. A limit that cannot be promised is dropped and named, or the run is
  * refused: false. */
 static bool arm(struct slot *slot, const struct box_spec *spec)
@@ -100,6 +91,8 @@ static bool arm(struct slot *slot, const struct box_spec *spec)
 	};
 	static const struct cg_hierarchy none;
 	bool needed = !slot->shared->once;
+	char *degraded = slot->result.degraded;
+	size_t used = 0;
 	int opened;
 
 	slot->armed = false;
@@ -125,7 +118,9 @@ static bool arm(struct slot *slot, const struct box_spec *spec)
 			fail(slot, "cgroup", in->why[0] ? in->why : limits[i].name, r, true);
 			return false;
 		}
-		degrade(slot, limits[i].name);
+		util_print(degraded + used, sizeof(slot->result.degraded) - used, "%s%s",
+			   used ? "," : "", limits[i].name);
+		used = strlen(degraded);
 		if (limits[i].controller == CG_CPUACCT)
 			slot->watch.cpu_due_us = UINT64_MAX;
 	}
@@ -142,9 +137,14 @@ static void drop_zygote(struct slot *slot)
 	slot->zygote = 0;
 }
 
-/* The zygote for this kind of run, started when there is none. 0 or -errno. */
-static int need_zygote(struct slot *slot, enum slot_kind kind)
+/* Hands a request to the zygote for this kind of run, which is started when there is none. 0 or
+ * -errno. */
+static int hand_over(struct slot *slot, const struct proto_packet *packet,
+		     const struct box_spec *spec)
 {
+	enum slot_kind kind = slot->off				  ? SLOT_BARE
+			      : spec->network == BOX_NETWORK_HOST ? SLOT_BOXED_HOSTNET
+								  : SLOT_BOXED;
 	struct zygote_slot config = {
 		.host = &slot->shared->host,
 		.slate = slot->slate,
@@ -152,18 +152,22 @@ static int need_zygote(struct slot *slot, enum slot_kind kind)
 		.count_processes = !slot->cg || !cg_in(slot->shared->cg, CG_PIDS)->version,
 		.once = slot->shared->once,
 	};
-	pid_t pid;
+	/* One that needs a memory of its own for longer than a moment, an ordinary user's
+	 * namespace, or a group before it may begin, is forked. */
+	bool moment = config.once && config.host->root && !slot->cg && kind != SLOT_BARE;
+	int r = 0;
 
 	if (slot->zygote && slot->kind != kind)
 		drop_zygote(slot);
-	if (slot->zygote)
-		return 0;
-	pid = zygote_start(&config, &slot->sock);
-	if (pid < 0)
-		return pid;
-	slot->zygote = pid;
-	slot->kind = kind;
-	return slot->cg ? cg_slot_attach(slot->cg, pid) : 0;
+	if (!slot->zygote) {
+		r = zygote_start(&config, moment ? packet : NULL, &slot->sock);
+		if (r < 0)
+			return r;
+		slot->zygote = r;
+		slot->kind = kind;
+		r = slot->cg ? cg_slot_attach(slot->cg, slot->zygote) : 0;
+	}
+	return r < 0 || moment ? r : proto_send(slot->sock, 0, packet);
 }
 
 void slot_start(struct slot *slot, const struct proto_packet *packet, const struct box_spec *spec)
@@ -178,11 +182,7 @@ void slot_start(struct slot *slot, const struct proto_packet *packet, const stru
 	watch_start(&slot->watch, spec, util_now_us());
 	if (!arm(slot, spec))
 		return;
-	r = need_zygote(slot, slot->off				  ? SLOT_BARE
-			      : spec->network == BOX_NETWORK_HOST ? SLOT_BOXED_HOSTNET
-								  : SLOT_BOXED);
-	if (r == 0)
-		r = proto_send(slot->sock, 0, packet);
+	r = hand_over(slot, packet, spec);
 	if (r < 0)
 		fail(slot, "zygote", "start", r, false);
 }

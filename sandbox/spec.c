@@ -45,16 +45,6 @@ static bool cpuset_ok(const char *list)
 	return *list && !list[strspn(list, "0123456789,-")];
 }
 
-static const char *validate_binds(const struct box_spec *spec)
-{
-	if (spec->n_binds > BOX_BINDS_MAX || (spec->n_binds && !spec->binds))
-		return "binds";
-	for (size_t i = 0; i < spec->n_binds; i++)
-		if (!util_path_ok(spec->binds[i].path) || !spec->binds[i].path[1])
-			return "binds";
-	return NULL;
-}
-
 const char *spec_validate(const struct box_spec *spec)
 {
 	/* The workspace is not the host's own folder, or cannot be written. */
@@ -75,7 +65,12 @@ const char *spec_validate(const struct box_spec *spec)
 		return "workspace_source";
 	if (!spec_count(spec->argv) || spec_count(spec->argv) > BOX_ARGS_MAX)
 		return "argv";
-	return spec_count(spec->envp) > BOX_ARGS_MAX ? "envp" : validate_binds(spec);
+	if (spec->n_binds > BOX_BINDS_MAX || (spec->n_binds && !spec->binds))
+		return "binds";
+	for (size_t i = 0; i < spec->n_binds; i++)
+		if (!util_path_ok(spec->binds[i].path) || !spec->binds[i].path[1])
+			return "binds";
+	return spec_count(spec->envp) > BOX_ARGS_MAX ? "envp" : NULL;
 }
 
 /* What decode still has to read; the byte before `end` is NUL. After a failure `bad` stays set. */

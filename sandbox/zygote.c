@@ -2,6 +2,8 @@
 /*
  * zygote.c - one per slot, forked from the keeper while that is small, living in the slot's cgroup.
  *
+ * That of a one-shot run may work in the keeper's own memory, since it ends with its first clone.
+ *
  * Sandboxes are cloned from it with CLONE_PARENT: born inside the cgroup (a migration costs
  * milliseconds when the last was long ago), children of the keeper (which gets their end and usage
  * from wait4). Bare payloads are its own children, see off.c.
@@ -23,13 +25,15 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include "sandbox/env.h"
 #include "sandbox/init.h"
 #include "sandbox/ns.h"
 #include "sandbox/off.h"
-#include "sandbox/proto.h"
 #include "sandbox/util.h"
+
+enum { STACK_BYTES = 4 << 20 }; /* nftw of apply.c goes down a tree on it, in init */
 
 /* What a run needs and does not depend on it is made ahead, while nobody waits. */
 enum spare {
@@ -48,11 +52,17 @@ struct zygote {
 	enum spare mounts;
 	unsigned devices;	       /* granted ones, which the template has */
 	enum spare network;	       /* we are in it, and so is what we clone */
+	pid_t network_maker;	       /* a child that makes it; none: 0 or less */
 	enum box_network last_network; /* of the last boxed run */
 	bool can_set_groups;
 	struct ids_map uids; /* payload ids to ours */
 	struct ids_map gids;
 };
+
+static bool has_loopback(enum box_network network)
+{
+	return network == BOX_NETWORK_LOOPBACK || network == BOX_NETWORK_REUSE;
+}
 
 /* The outer namespace of an ordinary user, or a range of ids of our own as root. */
 static int choose_ids(struct zygote *z, uint32_t *ret_subids)
@@ -74,8 +84,35 @@ static int choose_ids(struct zygote *z, uint32_t *ret_subids)
 	return 0;
 }
 
+/* A child makes the network of the only run while we make its mounts. It shares our descriptors:
+ * what it opens is ours. */
+static void start_network(struct zygote *z)
+{
+	z->network_maker = (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL, NULL);
+	if (z->network_maker == 0) {
+		int r = ns_network();
+
+		if (r == 0)
+			r = z->slot.slate->network_fd = util_open(O_RDONLY, "/proc/self/ns/net");
+		_exit(r < 0 ? -r : 0);
+	}
+}
+
+static int join_network(struct zygote *z)
+{
+	int status = -1, r;
+
+	slate_at(z->apply.slate, "network", "network namespace with lo");
+	(void)waitpid(z->network_maker, &status, 0);
+	r = WIFEXITED(status) ? -WEXITSTATUS(status) : -ECHILD;
+	if (r == 0 && setns(z->slot.slate->network_fd, CLONE_NEWNET) < 0)
+		r = -errno;
+	z->network = SPARE_FRESH;
+	return r < 0 ? slate_fail(z->apply.slate, r) : 0;
+}
+
 /* Once per zygote. What fails here is this host's fault: the request is refused. */
-static int prepare(struct zygote *z)
+static int prepare(struct zygote *z, bool own_network)
 {
 	const struct host *host = z->slot.host;
 	struct slate *slate = z->slot.slate;
@@ -88,11 +125,15 @@ static int prepare(struct zygote *z)
 	syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
 	slate_at(slate, "userns", "user namespace of the slot");
 	r = choose_ids(z, &subids);
+	if (r == 0 && own_network && z->slot.once)
+		start_network(z);
 	/* So that the template shows groups from the slot's down. */
 	if (r == 0 && unshare(CLONE_NEWCGROUP) < 0)
 		r = -errno;
 	if (r == 0)
 		r = z->userns_fd = ns_make_user(&z->uids, &z->gids, subids == 0);
+	if (r >= 0)
+		r = z->host_fd = util_open(O_RDONLY, "/proc/self/ns/mnt");
 	if (r < 0)
 		return slate_fail(slate, r);
 	z->can_set_groups = subids > 0;
@@ -106,9 +147,6 @@ static int prepare(struct zygote *z)
 		.gid = ids_outside(&z->gids, host->gid),
 		.tty_gid = ids_outside(&z->gids, 5),
 	};
-	z->host_fd = util_open(O_RDONLY, "/proc/self/ns/mnt");
-	if (z->host_fd < 0)
-		return slate_fail(slate, z->host_fd);
 	/* From here on nothing writes our maps: neither we nor an init need to be readable through
 	 * /proc. */
 	prctl(PR_SET_DUMPABLE, 0);
@@ -133,13 +171,17 @@ static int make_template(struct zygote *z, unsigned devices)
 	util_close(&z->template_fd);
 	z->devices = devices;
 	z->template_fd = apply_template(devices, !z->slot.count_processes, z->apply.slate);
+	(void)waitpid(-1, NULL, __WCLONE); /* the one that ns_make_user left */
 	if (z->template_fd < 0)
 		return z->template_fd;
-	return setns(z->host_fd, CLONE_NEWNS) < 0 ? slate_fail(z->apply.slate, -errno) : 0;
+	return !z->slot.once && setns(z->host_fd, CLONE_NEWNS) < 0
+		       ? slate_fail(z->apply.slate, -errno)
+		       : 0;
 }
 
-/* A mount namespace with the base, in a copy of the template, where /proc is still the host's.
- * After a failure we may be in the wrong one and must end. */
+/* A mount namespace with the base, in a copy of the template, where /proc is still the host's; in
+ * the template itself when there is one run only. After a failure we may be in the wrong one and
+ * must end. */
 static int make_mounts(struct zygote *z)
 {
 	int r;
@@ -148,10 +190,14 @@ static int make_mounts(struct zygote *z)
 		return 0;
 	drop_mounts(z);
 	slate_at(z->apply.slate, "mount", "/");
-	if (setns(z->template_fd, CLONE_NEWNS) < 0 || unshare(CLONE_NEWNS) < 0)
+	if (!z->slot.once && (setns(z->template_fd, CLONE_NEWNS) < 0 || unshare(CLONE_NEWNS) < 0))
 		return slate_fail(z->apply.slate, -errno);
-	layout_plan_base(&z->slot.host->layout, z->network != SPARE_NONE, &z->apply.layout);
+	layout_plan_base(&z->slot.host->layout, &z->apply.layout);
 	r = apply_base(&z->apply);
+	if (r == 0 && z->network_maker > 0)
+		r = join_network(z);
+	if (r == 0 && z->network != SPARE_NONE)
+		r = apply_sys(&z->apply);
 	if (r < 0)
 		return r;
 	z->apply.mnt_fd = util_open(O_RDONLY, "/proc/self/ns/mnt");
@@ -171,20 +217,12 @@ static int make_network(struct zygote *z, bool reuse)
 		return 0;
 	/* The mounts have a /sys of the network they were made in. */
 	drop_mounts(z);
-	slate_at(z->apply.slate, "network", "network namespace");
-	if (unshare(CLONE_NEWNET) < 0)
-		return slate_fail(z->apply.slate, -errno);
-	slate_at(z->apply.slate, "network", "lo");
-	r = ns_loopback();
+	slate_at(z->apply.slate, "network", "network namespace with lo");
+	r = ns_network();
 	if (r < 0)
 		return slate_fail(z->apply.slate, r);
 	z->network = SPARE_FRESH;
 	return 0;
-}
-
-static bool has_loopback(enum box_network network)
-{
-	return network == BOX_NETWORK_LOOPBACK || network == BOX_NETWORK_REUSE;
 }
 
 /* Fresh mounts, with the devices and the network the spec asks for. 0 or -errno with the slate
@@ -193,7 +231,7 @@ static int make_spare(struct zygote *z, enum box_network network, unsigned devic
 {
 	int r = make_template(z, devices);
 
-	if (r == 0 && has_loopback(network))
+	if (r == 0 && has_loopback(network) && z->network_maker <= 0)
 		r = make_network(z, network == BOX_NETWORK_REUSE);
 	return r < 0 ? r : make_mounts(z);
 }
@@ -271,7 +309,8 @@ static bool run_spec(struct zygote *z, const struct box_spec *spec,
 		off_run(&payload, z->sock);
 		return true;
 	}
-	if (prepare(z) < 0 || make_spare(z, spec->network, spec->grants & BOX_GRANT_DEVICES) < 0) {
+	if (prepare(z, has_loopback(spec->network)) < 0 ||
+	    make_spare(z, spec->network, spec->grants & BOX_GRANT_DEVICES) < 0) {
 		z->slot.slate->refused = 1;
 		return true;
 	}
@@ -340,41 +379,39 @@ static void run(struct zygote *z)
  * Of the keeper's descriptors only /dev/null and our own socket stay: another slot's socket held
  * here would hide the keeper's death from that slot, the owner's would hide ours from the owner.
  */
-static void become(const struct zygote_slot *slot, int sock)
+static int become(void *argument)
 {
-	struct zygote z = { .slot = *slot,
-			    .sock = PROTO_KEEPER_FD,
-			    .host_fd = -1,
-			    .template_fd = -1,
-			    .userns_fd = -1 };
+	struct zygote *z = argument;
 
-	if (dup3(sock, PROTO_KEEPER_FD, O_CLOEXEC) < 0 ||
+	if (dup3(z->sock, PROTO_KEEPER_FD, O_CLOEXEC) < 0 ||
 	    dup3(PROTO_NULL_FD, PROTO_FD, O_CLOEXEC) < 0)
 		_exit(1);
+	z->sock = PROTO_KEEPER_FD;
 	close_range(PROTO_KEEPER_FD + 1, UINT_MAX, 0);
 	/* Orphans of bare payloads come to us. */
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
 		_exit(1);
-	run(&z);
+	run(z);
 	_exit(0);
 }
 
-pid_t zygote_start(const struct zygote_slot *slot, int *ret_sock)
+pid_t zygote_start(const struct zygote_slot *slot, const struct proto_packet *waits, int *ret_sock)
 {
-	int pair[2], error;
-	pid_t pid;
+	static char stack[STACK_BYTES] __attribute__((aligned(16)));
+	struct zygote z = { .slot = *slot, .host_fd = -1, .template_fd = -1, .userns_fd = -1 };
+	int pair[2], r;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
-	pid = fork();
-	error = errno;
-	if (pid == 0)
-		become(slot, pair[1]);
-	close(pair[1]);
-	if (pid < 0) {
-		close(pair[0]);
-		return -error;
-	}
+	z.sock = pair[1];
 	*ret_sock = pair[0];
-	return pid;
+	r = waits ? proto_send(pair[0], 0, waits) : 0;
+	if (r == 0)
+		r = clone(become, stack + sizeof(stack),
+			  SIGCHLD | (waits ? CLONE_VM | CLONE_VFORK : 0), &z);
+	r = r == -1 ? -errno : r;
+	close(pair[1]);
+	if (r < 0)
+		util_close(ret_sock);
+	return r;
 }

@@ -96,7 +96,8 @@ static void ask(struct box *box, enum box_network network, unsigned slot,
 	spec.network = network;
 	spec.slot = slot;
 	spec.envp = (const char *const *)environ;
-	spec.memory_bytes = 256 << 20;
+	if (!spec.memory_bytes)
+		spec.memory_bytes = 256 << 20;
 	if (!spec.wall_us)
 		spec.wall_us = 60000000;
 	r = box_spawn(box, slot + 1, &spec, stdio, 3);
@@ -285,6 +286,7 @@ static void crowd(struct box *box)
 	struct box_bind bind = { .path = path };
 	struct box_spec spec = { .binds = &bind,
 				 .n_binds = 1,
+				 .memory_bytes = 1 << 30, /* the deadline shall end it */
 				 .wall_us = DEADLINE_US,
 				 .grace_us = 1000,
 				 .leak_grace_us = 1000 };

@@ -77,10 +77,9 @@ static void the_base_hides_first(void **state)
 	int last_show = -1;
 
 	(void)state;
-	layout_plan_base(&root_host, true, &layout);
+	layout_plan_base(&root_host, &layout);
 	assert_int_equal(layout.ops[0].kind, LAYOUT_SCRATCH);
 	assert_int_equal(find(&layout, LAYOUT_BIND, NULL), -1);
-	assert_true(find(&layout, LAYOUT_SYS, NULL) > 0);
 	for (int i = 0; i < layout.n; i++)
 		if (layout.ops[i].kind == LAYOUT_SHOW)
 			last_show = i;
@@ -112,7 +111,7 @@ static void homes_are_found(void **state)
 
 		host.home = table[i].home;
 		host.home_is_dir = table[i].is_dir;
-		layout_plan_base(&host, false, &layout);
+		layout_plan_base(&host, &layout);
 		assert_string_equal(layout.home, table[i].expected);
 		assert_string_equal(layout.home_in_scratch, table[i].scratch);
 		assert_true(find(&layout, LAYOUT_DIR, table[i].scratch) >= 0);
@@ -163,7 +162,7 @@ static void what_the_host_has_not_is_left_out(void **state)
 	struct layout layout;
 
 	(void)state;
-	layout_plan_base(&host, false, &layout);
+	layout_plan_base(&host, &layout);
 	assert_int_equal(find(&layout, LAYOUT_SHOW, "/home"), -1);
 	assert_int_equal(find(&layout, LAYOUT_SHOW, "/root"), -1);
 	assert_int_equal(find(&layout, LAYOUT_SHOW, "/var"), -1);
