@@ -35,6 +35,7 @@ enum {
 	SWEEP_ENTRIES = 1000,  /* removed in one step */
 	DEPTH_MAX = LIMIT_TREE_DEPTH + 2,
 	STALE_S = 3600,
+	TMP_TRIES = 100,
 	FOLDER_FLAGS = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
 };
 
@@ -195,15 +196,33 @@ void pool_drop(struct replica_home *home, struct pool_file *file)
 
 /* ---- trees ---- */
 
+/* Open a folder of trees/ and lock it. It is still there then under that name: another worker's
+ * sweep may have come between. The fd or -errno. */
+static int hold(struct replica_home *home, const char *name, int lock)
+{
+	struct stat held, named;
+	FD_CLEANUP int fd = openat(home->trees_fd, name, FOLDER_FLAGS);
+	if (fd < 0 || flock(fd, lock | LOCK_NB) < 0 || fstat(fd, &held) < 0 ||
+	    fstatat(home->trees_fd, name, &named, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	return held.st_ino == named.st_ino ? fd_take(&fd) : -ENOENT;
+}
+
+int pool_hold_tree(struct replica_home *home, const char *name)
+{
+	return hold(home, name, LOCK_SH);
+}
+
 int pool_tmp_tree(struct replica_home *home, char ret_name[POOL_NAME_BYTES])
 {
-	fresh_name(home, "tmp", ret_name);
-	if (mkdirat(home->trees_fd, ret_name, 0700) < 0)
-		return -errno;
-	FD_CLEANUP int fd = openat(home->trees_fd, ret_name, FOLDER_FLAGS);
-	if (fd < 0 || flock(fd, LOCK_SH | LOCK_NB) < 0)
-		return -errno;
-	return fd_take(&fd);
+	int r = -ENOENT;
+	for (int i = 0; i < TMP_TRIES && (r == -ENOENT || r == -EWOULDBLOCK); i++) {
+		fresh_name(home, "tmp", ret_name);
+		if (mkdirat(home->trees_fd, ret_name, 0700) < 0)
+			return -errno;
+		r = hold(home, ret_name, LOCK_SH);
+	}
+	return r;
 }
 
 int pool_publish(struct replica_home *home, const char *tmp, const char *name)
@@ -280,20 +299,14 @@ static void rank(struct replica_home *home, struct ranking *ranking)
 		qsort(ranking->items, ranking->len, sizeof(*ranking->items), by_use);
 }
 
-/* Does nobody hold this folder of trees/? */
-static bool is_unused(struct replica_home *home, const char *name)
-{
-	FD_CLEANUP int fd = openat(home->trees_fd, name, FOLDER_FLAGS);
-	return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0;
-}
-
 static void sweep_trees(struct replica_home *home)
 {
 	struct ranking ranking = { 0 };
 	rank(home, &ranking);
 	for (size_t i = 0; i < ranking.len && ranking.bytes > home->quota_bytes; i++) {
 		const struct ranked *ranked = &ranking.items[i];
-		if (!is_unused(home, ranked->name))
+		FD_CLEANUP int unused = hold(home, ranked->name, LOCK_EX);
+		if (unused < 0)
 			continue;
 		LOG_DEBUG("tree_evicted", "tree=%.16s bytes=%" PRIu64, ranked->name, ranked->bytes);
 		pool_discard(home, ranked->name);
@@ -332,8 +345,10 @@ static bool sweep_remove(struct replica_home *home)
 	int budget = SWEEP_ENTRIES;
 	for (struct dirent *entry; dir && budget > 0 && (entry = readdir(dir));) {
 		const char *name = entry->d_name;
-		if ((strncmp(name, "gone-", 5) != 0 && strncmp(name, "tmp-", 4) != 0) ||
-		    !is_unused(home, name))
+		if (strncmp(name, "gone-", 5) != 0 && strncmp(name, "tmp-", 4) != 0)
+			continue;
+		FD_CLEANUP int unused = hold(home, name, LOCK_EX);
+		if (unused < 0)
 			continue;
 		bool may = fchmodat(home->trees_fd, name, 0700, AT_SYMLINK_NOFOLLOW) == 0;
 		FD_CLEANUP int fd = may ? openat(home->trees_fd, name, FOLDER_FLAGS) : -1;

@@ -38,6 +38,9 @@ int pool_trees(const struct replica_home *home);
 /* The absolute path of a tree; out has PATH_MAX bytes. */
 void pool_tree_path(const struct replica_home *home, const char *name, char *out);
 
+/* A whole tree that is there: an fd that keeps sweepers away; or -errno. */
+int pool_hold_tree(struct replica_home *home, const char *name);
+
 /* An empty folder for a tree to be built in: an fd that keeps sweepers away, and its name. Or
  * -errno. */
 int pool_tmp_tree(struct replica_home *home, char ret_name[POOL_NAME_BYTES]);

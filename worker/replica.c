@@ -36,7 +36,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -176,11 +175,11 @@ static void begin(struct replica *replica, enum phase phase)
 /* Open and lock the tree if it is there. */
 static bool find_tree(struct replica *replica)
 {
-	FD_CLEANUP int fd = openat(pool_trees(replica->home), replica->name, FOLDER_FLAGS);
-	if (fd < 0 || flock(fd, LOCK_SH | LOCK_NB) < 0)
+	int fd = pool_hold_tree(replica->home, replica->name);
+	if (fd < 0)
 		return false;
 	fd_close(&replica->top_fd);
-	replica->top_fd = fd_take(&fd);
+	replica->top_fd = fd;
 	return true;
 }
 

@@ -33,6 +33,7 @@ enum { FOLDER_FLAGS = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC };
 
 static const char *const parts[] = { "tmp", "artifacts" };
 enum { ARTIFACTS = 2, PARTS = sizeof(parts) / sizeof(parts[0]) }; /* 1 is the first part */
+enum { ROOT_TRIES = 100 };
 
 struct folder {
 	int fd; /* of slot-N */
@@ -137,9 +138,14 @@ static int make_slot(struct scratch *scratch, unsigned slot)
 	return folder->fd < 0 ? -errno : furnish(folder);
 }
 
-static int make_root(struct scratch *scratch, const char *parent)
+/*
+ * A root with its lock held. -EAGAIN: another worker's sweep took it for a dead one's before it was
+ * locked; it holds the lock until all of it is gone, or has removed it already.
+ */
+static int try_root(struct scratch *scratch, const char *parent)
 {
 	char lock[PATH_MAX + 8];
+	struct stat st;
 	if (snprintf(scratch->root, sizeof(scratch->root), "%s/" ROOT_PREFIX "XXXXXX", parent) >=
 	    PATH_MAX)
 		return -ENAMETOOLONG;
@@ -150,9 +156,20 @@ static int make_root(struct scratch *scratch, const char *parent)
 	}
 	snprintf(lock, sizeof(lock), "%s/lock", scratch->root);
 	scratch->lock_fd = open(lock, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (scratch->lock_fd < 0 || flock(scratch->lock_fd, LOCK_EX | LOCK_NB) < 0)
+	if (scratch->lock_fd < 0 || flock(scratch->lock_fd, LOCK_EX | LOCK_NB) < 0 ||
+	    fstat(scratch->lock_fd, &st) < 0)
 		return -errno;
-	return 0;
+	return st.st_nlink ? 0 : -EAGAIN;
+}
+
+static int make_root(struct scratch *scratch, const char *parent)
+{
+	int r = -EAGAIN;
+	for (int i = 0; i < ROOT_TRIES && r == -EAGAIN; i++) {
+		fd_close(&scratch->lock_fd);
+		r = try_root(scratch, parent);
+	}
+	return r;
 }
 
 static const char *choose_parent(const char *parent)

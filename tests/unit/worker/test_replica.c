@@ -8,17 +8,21 @@
 #include "protocol/wire/blob.h"
 #include "protocol/wire/tree.h"
 #include "tests/kit/temp.h"
+#include "worker/pool.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -231,6 +235,48 @@ static void a_damaged_chunk_is_asked_for_again(void **state)
 	replica_free(replica);
 }
 
+/* While another worker of the host sweeps the same cache, what one builds or uses stays. */
+static void sweepers_leave_what_is_held(void **state)
+{
+	enum { TIMES = 400 };
+	int trees = pool_trees(world.home);
+	(void)state;
+	pid_t sweeper = fork();
+	assert_true(sweeper >= 0);
+	if (sweeper == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		open_home();
+		for (;;) {
+			replica_home_soil(world.home);
+			while (replica_home_sweep(world.home))
+				;
+		}
+	}
+	for (int i = 0; i < TIMES; i++) {
+		char name[POOL_NAME_BYTES], whole[POOL_NAME_BYTES];
+		int tmp = pool_tmp_tree(world.home, name);
+		if (tmp < 0)
+			fail_msg("%s", strerror(-tmp));
+		assert_int_equal(mkdirat(tmp, "a", 0700), 0);
+		/* Its name says that it is larger than the cache may be: evicted whenever nobody
+		 * holds it. */
+		snprintf(whole, sizeof(whole), "%064d-%d", i, 1 << 30);
+		assert_int_equal(pool_publish(world.home, name, whole), 0);
+		int held = pool_hold_tree(world.home, whole);
+		assert_true(held >= 0); /* the one that built it still has its lock */
+		close(tmp);
+		assert_int_equal(faccessat(trees, whole, F_OK, 0), 0);
+		assert_int_equal(mkdirat(held, "b", 0700), 0);
+		close(held);
+		held = pool_hold_tree(world.home, whole);
+		assert_true(held < 0 || faccessat(trees, whole, F_OK, 0) == 0);
+		if (held >= 0)
+			close(held);
+	}
+	kill(sweeper, SIGKILL);
+	assert_int_equal(waitpid(sweeper, NULL, 0), sweeper);
+}
+
 /* Nothing is made: neither in the cache nor anywhere else. */
 static void refused(const struct tree_entry *entries, size_t n, uint64_t lie, const char *why)
 {
@@ -309,9 +355,13 @@ static void sizes_that_lie_are_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_tree_is_made_and_found),	  TEST(what_is_missing_is_asked_for),
-		TEST(damage_is_mended),		  TEST(a_damaged_chunk_is_asked_for_again),
-		TEST(hostile_trees_make_nothing), TEST(sizes_that_lie_are_refused),
+		TEST(a_tree_is_made_and_found),
+		TEST(what_is_missing_is_asked_for),
+		TEST(damage_is_mended),
+		TEST(sweepers_leave_what_is_held),
+		TEST(a_damaged_chunk_is_asked_for_again),
+		TEST(hostile_trees_make_nothing),
+		TEST(sizes_that_lie_are_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

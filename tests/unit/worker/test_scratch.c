@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -191,6 +192,32 @@ static void test_sweeps_what_a_dead_worker_left(void **state)
 	scratch_free(second);
 }
 
+/* Workers of one host start and end at once, each sweeping what it takes for a dead one's. */
+static void test_many_at_once(void **state)
+{
+	struct fixture *f = *state;
+	enum { WORKERS = 6, TIMES = 150 };
+	int status;
+	for (int i = 0; i < WORKERS; i++) {
+		pid_t pid = fork();
+		assert_true(pid >= 0);
+		for (int j = 0; pid == 0 && j < TIMES; j++) {
+			struct scratch *scratch;
+			if (scratch_new(f->parent, 1, &scratch, NULL) < 0 ||
+			    access(scratch_path(scratch, 0), F_OK) < 0)
+				_exit(1);
+			scratch_free(scratch);
+		}
+		if (pid == 0)
+			_exit(0);
+	}
+	for (int i = 0; i < WORKERS; i++) {
+		assert_true(wait(&status) > 0);
+		assert_int_equal(status, 0);
+	}
+	assert_int_equal(access(f->slot, F_OK), 0);
+}
+
 static void test_says_what_it_could_not_make(void **state)
 {
 	struct scratch *scratch;
@@ -212,6 +239,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_clear_a_deep_tree, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_sweeps_what_a_dead_worker_left, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(test_many_at_once, set_up, tear_down),
 		cmocka_unit_test(test_says_what_it_could_not_make),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
