@@ -17,13 +17,13 @@
 #include "sandbox/box.h"
 
 struct slate {
-	_Atomic int32_t init_pid;   /* set by the kernel when init is cloned; off: 0 */
-	_Atomic int32_t error;	    /* positive errno of that step; 0: none */
-	_Atomic int32_t network_fd; /* of the zygote, opened by the child that made it */
-	_Atomic uint32_t refused;   /* the failure is of this host, not of this request */
-	_Atomic uint64_t start_us;  /* exec of the payload succeeded */
-	_Atomic uint64_t end_us;    /* the payload was reaped: its status is valid */
-	int32_t status;		    /* wait status of the payload; of init, when that died first */
+	_Atomic int32_t init_pid;  /* set by the kernel when init is cloned; off: 0 */
+	_Atomic int32_t error;	   /* positive errno of that step; 0: none */
+	int32_t network_fd;	   /* of the zygote, opened by the child that made it */
+	_Atomic uint32_t refused;  /* the failure is of this host, not of this request */
+	_Atomic uint64_t start_us; /* exec of the payload succeeded */
+	_Atomic uint64_t end_us;   /* the payload was reaped: its status is valid */
+	int32_t status;		   /* wait status of the payload; of init, when that died first */
 	uint32_t leftovers;
 	uint64_t user_us; /* of every process reaped inside */
 	uint64_t system_us;
