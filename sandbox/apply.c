@@ -2,8 +2,8 @@
 /*
  * apply.c - mounts: the template, the base on it, and what a run adds.
  *
- * The template is built once per slot, in a child of the zygote, so that no start pays for a pivot
- * or the unmount of an old root. The base is added in the zygote, the rest in the future init, both
+ * The template is built once per zygote, so that no start but the first pays for a pivot or the
+ * unmount of an old root. The base is added in the zygote, the rest in the future init, both
  * single-threaded, with the rights of the keeper over its own namespaces; the payload does not
  * exist yet. Every privileged operation is safe because it acts on a private mount namespace
  * (nothing propagates: the template is MS_PRIVATE) and because host paths are opened once, in the
@@ -566,15 +566,13 @@ int apply_base(struct apply *apply)
 int apply_sys(struct apply *apply)
 {
 	AUTO_CLOSE int groups = open(GROUPS_AT, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int r = mount_new("sysfs", "/sys", READ_ONLY, NULL);
+	int r;
 
-	if (r == -EPERM)
-		return 0;
-	if (r == 0 && groups >= 0)
-		r = move(groups, GROUPS_AT);
 	slate_at(apply->slate, "mount", "/sys");
-	/* No mount, or one that is not ours to move. */
-	return r < 0 && r != -EINVAL ? slate_fail(apply->slate, r) : 0;
+	r = mount_new("sysfs", "/sys", READ_ONLY, NULL);
+	if (r == 0 && groups >= 0 && move(groups, GROUPS_AT) < 0 && errno != EINVAL)
+		r = -errno; /* EINVAL: no mount, or one that is not ours to move */
+	return r < 0 && r != -EPERM ? slate_fail(apply->slate, r) : 0;
 }
 
 int apply_run(struct apply *apply)

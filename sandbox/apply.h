@@ -32,7 +32,7 @@ struct apply {
  */
 int apply_template(unsigned grants, bool own_groups, struct slate *slate);
 
-/* Builds the base in the current, private mount namespace, a copy of the template; sets
+/* Builds the base in the current, private mount namespace, the template or a copy of it; sets
  * apply->scratch_fd, which the caller closes. 0 or -errno with the slate filled. */
 int apply_base(struct apply *apply);
 

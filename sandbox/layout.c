@@ -4,7 +4,8 @@
  *
  * Beneath is the slot's template: the host's tree, read-only, with a small /dev. The base puts one
  * tmpfs on it whose folders become /tmp, /var, /dev/shm, /home, /root and /run (so that one size
- * bounds them together), /sys and /dev/pts. A run adds its workspace, its binds and /proc.
+ * bounds them together), and /dev/pts; then comes /sys, once there is a network. A run adds its
+ * workspace, its binds and /proc.
  *
  * Invariants: nothing of the host's is attached before the folders that hide the host are in place,
  * so that a workspace below /home or /run reappears alone; /run is shown last of the scratch's

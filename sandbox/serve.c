@@ -129,6 +129,8 @@ static int open_signals(bool once)
 	for (size_t i = 0; i < (once ? ARRAY_LEN(numbers) : 1); i++)
 		sigaddset(&set, numbers[i]);
 	sigprocmask(SIG_SETMASK, &set, NULL);
+	/* Whoever ignores the end of its children cannot wait for them. */
+	sigaction(SIGCHLD, &(const struct sigaction){ .sa_handler = SIG_DFL }, NULL);
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return fd < 0 ? -errno : fd;
 }

@@ -152,8 +152,8 @@ static int hand_over(struct slot *slot, const struct proto_packet *packet,
 		.count_processes = !slot->cg || !cg_in(slot->shared->cg, CG_PIDS)->version,
 		.once = slot->shared->once,
 	};
-	/* One that needs a memory of its own for longer than a moment, an ordinary user's
-	 * namespace, or a group before it may begin, is forked. */
+	/* One that stays, enters an ordinary user's namespace, or must be in a group before it
+	 * begins, is forked. */
 	bool moment = config.once && config.host->root && !slot->cg && kind != SLOT_BARE;
 	int r = 0;
 
@@ -229,11 +229,10 @@ void slot_zygote_spoke(struct slot *slot)
 
 void slot_refresh(struct slot *slot)
 {
-	bool waits = slot->state == SLOT_CLEARING;
-
 	/* If it cannot be told it is about to die, and its death ends the state. */
 	if (slot->stale && slot->sock >= 0)
-		(void)proto_tell(slot->sock, MSG_DONTWAIT, PROTO_NEXT, slot->result.id, waits);
+		(void)proto_tell(slot->sock, MSG_DONTWAIT, PROTO_NEXT, slot->result.id,
+				 slot->state == SLOT_CLEARING);
 	slot->stale = false;
 }
 

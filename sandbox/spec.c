@@ -101,17 +101,12 @@ static uint64_t take_number(struct reader *r, uint64_t max)
 	return value;
 }
 
-static const char *take_optional(struct reader *r)
-{
-	const char *text = take_text(r);
-
-	return *text ? text : NULL;
-}
-
 static void take_scalars(struct reader *r, struct box_spec *spec)
 {
 #define SPEC_NUMBER(field, type, max) spec->field = (type)take_number(r, (uint64_t)(max));
-#define SPEC_TEXT(field, ok)	      spec->field = take_optional(r);
+#define SPEC_TEXT(field, ok)        \
+	spec->field = take_text(r); \
+	spec->field = *spec->field ? spec->field : NULL;
 #include "sandbox/spec.def"
 }
 

@@ -96,13 +96,12 @@ enum watch_action watch_tick(struct watch *watch, uint64_t now_us, uint64_t star
 static void record_status(const struct watch *watch, const struct slate *slate,
 			  struct box_result *result)
 {
-	if (WIFSIGNALED(slate->status))
-		result->term_signal = WTERMSIG(slate->status);
-	else
-		result->exit_code = WEXITSTATUS(slate->status);
+	/* Each is 0 in a status of the other kind. */
+	result->term_signal = WTERMSIG(slate->status);
+	result->exit_code = WEXITSTATUS(slate->status);
 	if (watch->stage != WATCH_RUNNING)
 		result->cause = watch->reason;
-	else if (WIFSIGNALED(slate->status))
+	else if (result->term_signal)
 		result->cause = result->oom ? BOX_CAUSE_OOM : BOX_CAUSE_SIGNAL;
 	else
 		result->cause = BOX_CAUSE_EXIT;

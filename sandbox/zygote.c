@@ -52,7 +52,7 @@ struct zygote {
 	enum spare mounts;
 	unsigned devices;	       /* granted ones, which the template has */
 	enum spare network;	       /* we are in it, and so is what we clone */
-	pid_t network_maker;	       /* a child that makes it; none: 0 or less */
+	pid_t network_maker;	       /* a child that makes it; 0: none */
 	enum box_network last_network; /* of the last boxed run */
 	bool can_set_groups;
 	struct ids_map uids; /* payload ids to ours */
@@ -86,7 +86,7 @@ static int choose_ids(struct zygote *z, uint32_t *ret_subids)
 
 /* A child makes the network of the only run while we make its mounts. It shares our descriptors:
  * what it opens is ours. */
-static void start_network(struct zygote *z)
+static int start_network(struct zygote *z)
 {
 	z->network_maker = (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL, NULL);
 	if (z->network_maker == 0) {
@@ -96,6 +96,7 @@ static void start_network(struct zygote *z)
 			r = z->slot.slate->network_fd = util_open(O_RDONLY, "/proc/self/ns/net");
 		_exit(r < 0 ? -r : 0);
 	}
+	return z->network_maker < 0 ? -errno : 0;
 }
 
 static int join_network(struct zygote *z)
@@ -123,10 +124,10 @@ static int prepare(struct zygote *z, bool own_network)
 		return 0;
 	/* The user's keys are not the payload's. */
 	syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL);
-	slate_at(slate, "userns", "user namespace of the slot");
+	slate_at(slate, "userns", "namespaces of the slot");
 	r = choose_ids(z, &subids);
 	if (r == 0 && own_network && z->slot.once)
-		start_network(z);
+		r = start_network(z);
 	/* So that the template shows groups from the slot's down. */
 	if (r == 0 && unshare(CLONE_NEWCGROUP) < 0)
 		r = -errno;
@@ -171,7 +172,8 @@ static int make_template(struct zygote *z, unsigned devices)
 	util_close(&z->template_fd);
 	z->devices = devices;
 	z->template_fd = apply_template(devices, !z->slot.count_processes, z->apply.slate);
-	(void)waitpid(-1, NULL, __WCLONE); /* the one that ns_make_user left */
+	while (waitpid(-1, NULL, __WCLONE) > 0)
+		; /* those that ns_make_user left */
 	if (z->template_fd < 0)
 		return z->template_fd;
 	return !z->slot.once && setns(z->host_fd, CLONE_NEWNS) < 0
@@ -194,7 +196,7 @@ static int make_mounts(struct zygote *z)
 		return slate_fail(z->apply.slate, -errno);
 	layout_plan_base(&z->slot.host->layout, &z->apply.layout);
 	r = apply_base(&z->apply);
-	if (r == 0 && z->network_maker > 0)
+	if (r == 0 && z->network_maker)
 		r = join_network(z);
 	if (r == 0 && z->network != SPARE_NONE)
 		r = apply_sys(&z->apply);
@@ -231,7 +233,7 @@ static int make_spare(struct zygote *z, enum box_network network, unsigned devic
 {
 	int r = make_template(z, devices);
 
-	if (r == 0 && has_loopback(network) && z->network_maker <= 0)
+	if (r == 0 && has_loopback(network) && !z->network_maker)
 		r = make_network(z, network == BOX_NETWORK_REUSE);
 	return r < 0 ? r : make_mounts(z);
 }
@@ -334,8 +336,12 @@ static void serve(struct zygote *z, struct proto_packet *packet)
 	spec_done(&store);
 	/* Half prepared is no state to serve from; the keeper reads the slate and starts another.
 	 */
-	if (slate->refused && z->mounts == SPARE_NONE)
+	if (slate->refused && z->mounts == SPARE_NONE) {
+		/* Nor may those who helped outlive us: they have the payload's descriptors. */
+		while (waitpid(-1, NULL, __WALL) > 0)
+			;
 		_exit(1);
+	}
 	/* The keeper reads whenever it runs; if it is gone, so are we at the next receive. */
 	if (tell)
 		(void)proto_tell(z->sock, 0, PROTO_RESULT, packet->head.id, 0);

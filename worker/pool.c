@@ -229,7 +229,7 @@ int pool_publish(struct replica_home *home, const char *tmp, const char *name)
 {
 	if (renameat2(home->trees_fd, tmp, home->trees_fd, name, RENAME_NOREPLACE) == 0)
 		return 0;
-	return errno == EEXIST ? 0 : -errno;
+	return errno == EEXIST ? 1 : -errno;
 }
 
 void pool_discard(struct replica_home *home, const char *name)

@@ -45,7 +45,7 @@ int pool_hold_tree(struct replica_home *home, const char *name);
  * -errno. */
 int pool_tmp_tree(struct replica_home *home, char ret_name[POOL_NAME_BYTES]);
 
-/* The built tree gets its name; when another worker was faster, theirs stays. 0 or -errno. */
+/* The built tree gets its name. 0, or 1 when another worker was faster: theirs stays; or -errno. */
 int pool_publish(struct replica_home *home, const char *tmp, const char *name);
 
 /* Take a tree out of sight; sweeping removes it. */

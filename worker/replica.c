@@ -433,17 +433,21 @@ static int end_build(struct replica *replica, struct err *err)
 	int r = 0;
 	while (r == 0 && replica->depth > 1)
 		r = close_level(replica);
+	/* Its lock outlives the level: sweepers remove what has no name of its own and nobody
+	 * holds. */
+	FD_CLEANUP int lock = fcntl(replica->levels[0].fd, F_DUPFD_CLOEXEC, 0);
+	r = r == 0 && lock < 0 ? -errno : r;
 	r = r ? r : close_level(replica);
 	if (r == 0)
 		r = pool_publish(replica->home, replica->tmp, replica->name);
 	if (r < 0)
 		return err_errno(err, r, "making a tree in this worker's cache");
 	replica->tmp[0] = '\0';
-	if (!find_tree(replica)) {
-		begin(replica, SCAN); /* evicted at once, by another worker */
-		return REPLICA_WORKS;
-	}
-	return become_ready(replica);
+	if (r == 0 && find_tree(replica))
+		return become_ready(replica);
+	/* Another worker's, which we have not seen made; or evicted at once. */
+	begin(replica, r > 0 && find_tree(replica) ? VERIFY : SCAN);
+	return REPLICA_WORKS;
 }
 
 static int step_build(struct replica *replica, struct err *err)

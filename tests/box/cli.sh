@@ -100,6 +100,25 @@ kill -TERM $pid
 wait $pid
 expect "a signal is passed on" "ready bye" "$(xargs <out)"
 
+# A caller that ignores the end of its children, as perl's $SIG{CHLD} = "IGNORE" does, hands that down.
+expect "an ignored SIGCHLD" hi "$(timeout 20 env --ignore-signal=CHLD "$box" -- /bin/echo hi)"
+
+# A start that is refused leaves nobody who helped: no child of ours, to whom strays come here.
+expect "a refusal leaves nobody" nobody "$(python3 - "$box" <<'PY'
+import ctypes, os, subprocess, sys
+ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+left = 0
+for _ in range(20):
+    subprocess.run([sys.argv[1], "--grant", "kvm,fuse,tun", "--", "true"], stderr=subprocess.DEVNULL)
+    try:
+        os.waitpid(-1, os.WNOHANG)
+        left += 1
+    except ChildProcessError:
+        pass
+print(left or "nobody")
+PY
+)"
+
 # Every option of the help is in the manual page, and the other way round.
 if [ -f "$PADDOCK_SOURCE/deploy/man/paddock-box.1" ]; then
 	"$box" --help | grep -o -E '^  --[a-z-]+' | tr -d ' ' | sort >help
