@@ -262,6 +262,8 @@ static void act(struct slot *slot, enum watch_action action, uint64_t now_us)
 	} else if (init && action == WATCH_TERM) {
 		term_boxed(init);
 	} else if (init) {
+		/* All end with it, once it has its turn among them. */
+		(void)setpriority(PRIO_PROCESS, (id_t)init, -20);
 		kill(init, SIGKILL);
 	} else if (action == WATCH_KILL) {
 		/* The zygote is still on its way to clone: once more in a moment. */
@@ -285,9 +287,8 @@ void slot_kill(struct slot *slot, uint64_t grace_us)
 {
 	uint64_t now_us = util_now_us();
 
-	if (slot->state != SLOT_RUNNING)
-		return;
-	watch_ask(&slot->watch, now_us, grace_us);
+	if (slot->state == SLOT_RUNNING)
+		watch_ask(&slot->watch, now_us, grace_us);
 	slot_tick(slot, now_us);
 }
 

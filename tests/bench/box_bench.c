@@ -287,7 +287,6 @@ static void crowd(struct box *box)
 	struct box_spec spec = { .binds = &bind,
 				 .n_binds = 1,
 				 .memory_bytes = 1 << 30, /* the deadline shall end it */
-				 .pids = 2 * CROWD,	  /* as many again by forking */
 				 .wall_us = DEADLINE_US,
 				 .grace_us = 1000,
 				 .leak_grace_us = 1000 };
