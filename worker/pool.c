@@ -350,9 +350,8 @@ static bool sweep_remove(struct replica_home *home)
 		FD_CLEANUP int unused = hold(home, name, LOCK_EX);
 		if (unused < 0)
 			continue;
-		bool may = fchmodat(home->trees_fd, name, 0700, AT_SYMLINK_NOFOLLOW) == 0;
-		FD_CLEANUP int fd = may ? openat(home->trees_fd, name, FOLDER_FLAGS) : -1;
-		if (fd >= 0 && empty(fd, 0, &budget))
+		/* Entering it needs its mode. */
+		if (fchmod(unused, 0700) == 0 && empty(unused, 0, &budget))
 			(void)unlinkat(home->trees_fd, name, AT_REMOVEDIR);
 	}
 	if (dir)

@@ -170,11 +170,7 @@ expect_exit 2 "$paddock" run --keep-workspace --workspace shared "$suite/w.list"
 
 # ---- through a coordinator ----
 forget
-url=ipc://$work/socket
-"$paddock" serve --listen "$url" --insecure --state "$work/serve" >"$work/serve.log" 2>&1 &
-wait_for 10 grep -q listening "$work/serve.log"
-XDG_STATE_HOME=$work/far "$PADDOCK_BIN/paddock-worker" --coordinator "$url" --insecure --slots 2 --name far >"$work/far.log" 2>&1 &
-wait_for 10 grep -q joined "$work/far.log"
+serve_from_far
 expect_exit 100 "$paddock" run --coordinator "$url" --insecure --retries 1 --progress none --events "$work/events" "$suite/t.list"
 artifacts "$work/events" | diff -u "$work/want" - || fail "artifacts through a coordinator"
 here=$(kept artifacts)/suite/t.list

@@ -155,11 +155,7 @@ if unshare -m mount --bind "$work/pattern" /proc/sys/kernel/core_pattern 2>/dev/
 fi
 
 # ---- through a coordinator ----
-url=ipc://$work/socket
-"$paddock" serve --listen "$url" --insecure --state "$work/serve" >"$work/serve.log" 2>&1 &
-wait_for 10 grep -q listening "$work/serve.log"
-XDG_STATE_HOME=$work/far "$PADDOCK_BIN/paddock-worker" --coordinator "$url" --insecure --slots 2 --name far >"$work/far.log" 2>&1 &
-wait_for 10 grep -q joined "$work/far.log"
+serve_from_far
 rm -rf "$came"
 expect_exit 100 "$paddock" run --coordinator "$url" --insecure --cores 64M --progress none --events "$work/events" --artifacts-dir "$came" \
 	"$suite/t.list" -- abort sparse

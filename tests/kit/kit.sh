@@ -119,6 +119,15 @@ fill() { # FOLDER
 	cat /dev/zero >>"$1/filler" 2>/dev/null || :
 }
 
+# A coordinator without keys at $url, and its worker "far", whose state is in $work/far.
+serve_from_far() {
+	url=ipc://$work/socket
+	"$paddock" serve --listen "$url" --insecure --state "$work/serve" >"$work/serve.log" 2>&1 &
+	wait_for 10 grep -q listening "$work/serve.log"
+	XDG_STATE_HOME=$work/far "$PADDOCK_BIN/paddock-worker" --coordinator "$url" --insecure --slots 2 --name far >"$work/far.log" 2>&1 &
+	wait_for 10 grep -q joined "$work/far.log"
+}
+
 # The verdicts of an events file, one "case outcome" a line, sorted.
 verdicts() { # EVENTS
 	python3 -c 'import json, sys
