@@ -3,7 +3,7 @@
  * apply.c - mounts: the template, the base on it, and what a run adds.
  *
  * The template is built once per zygote, so that no start but the first pays for a pivot or the
- * unmount of an old root. The base is added in the zygote, the rest in the future init, both
+ * unmount of an old root. All else is added in the future init, but for the base of a single run,
  * single-threaded, with the rights of the keeper over its own namespaces; the payload does not
  * exist yet. Every privileged operation is safe because it acts on a private mount namespace
  * (nothing propagates: the template is MS_PRIVATE) and because host paths are opened once, in the
@@ -20,6 +20,7 @@
 #include "sandbox/apply.h"
 
 #include <ftw.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <sched.h>
 #include <stdio.h>
@@ -248,9 +249,7 @@ int apply_template(unsigned grants, bool own_groups, struct slate *slate)
 	tells_all = access(TELLS_ALL, F_OK) == 0;
 	slate_at(slate, "template", "mount namespace");
 	r = unshare(CLONE_NEWNS) < 0 ? -errno : build(grants, own_groups, slate);
-	if (r == 0)
-		r = util_open(O_RDONLY, "/proc/self/ns/mnt");
-	return r < 0 ? slate_fail(slate, r) : r;
+	return r < 0 ? slate_fail(slate, r) : 0;
 }
 
 /* The host's tree at `path` as a detached mount; submounts come along only where the kernel
@@ -299,6 +298,7 @@ static int open_source(struct apply *apply, int i)
 	AUTO_CLOSE int at = -1;
 	int fd;
 
+	apply->fds[i] = -1;
 	if (!overlay && op->kind != LAYOUT_BIND && op->kind != LAYOUT_KEEP)
 		return 0;
 	slate_at(apply->slate, overlay ? "workspace" : "bind", op->source ?: op->path);
@@ -335,14 +335,16 @@ static int size_scratch(struct apply *apply, const struct layout_op *op)
 	util_print(options, sizeof(options), "mode=0755,size=%llu,nr_inodes=%llu",
 		   (unsigned long long)op->bytes, (unsigned long long)inodes);
 	r = mount_new("tmpfs", op->path, MS_NOSUID | MS_NODEV | (made ? MS_REMOUNT : 0), options);
-	if (r == 0 && !made)
-		r = apply->scratch_fd = util_open(O_PATH | O_DIRECTORY, "%s", op->path);
-	return r < 0 ? r : 0;
+	if (r < 0 || made)
+		return r;
+	/* For whoever needs its folders once they are covered; the base is made from within it. */
+	apply->scratch_fd = open(op->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return fchdir(apply->scratch_fd) < 0 ? -errno : 0;
 }
 
-/* Every missing folder on the way to `place`, as seen from `dir`; new ones belong to the payload,
- * so that it can work around its own workspace. */
-static int make_parents(const struct apply *apply, int dir, const char *place)
+/* Every missing folder on the way to `place`; new ones belong to the payload, so that it can work
+ * around its own workspace. */
+static int make_parents(const struct apply *apply, const char *place)
 {
 	char path[PATH_MAX];
 
@@ -351,9 +353,9 @@ static int make_parents(const struct apply *apply, int dir, const char *place)
 		int r;
 
 		*slash = '\0';
-		r = mkdirat(dir, path, 0755);
+		r = mkdir(path, 0755);
 		if (r == 0)
-			r = fchownat(dir, path, apply->uid, apply->gid, 0);
+			r = chown(path, apply->uid, apply->gid);
 		/* A read-only host folder answers EROFS also for what exists. */
 		if (r < 0 && errno != EEXIST && errno != EROFS)
 			return -errno;
@@ -364,24 +366,16 @@ static int make_parents(const struct apply *apply, int dir, const char *place)
 
 static int make_dir(const struct apply *apply, const struct layout_op *op)
 {
-	int dir = apply->scratch_fd, r = mkdirat(dir, op->path, op->mode);
+	int r = mkdir(op->path, op->mode);
 
 	if (r < 0 && errno == ENOENT) {
-		r = make_parents(apply, dir, op->path);
+		r = make_parents(apply, op->path);
 		if (r == 0)
-			r = mkdirat(dir, op->path, op->mode);
+			r = mkdir(op->path, op->mode);
 	}
 	if ((r == 0 || errno == EEXIST) && op->own)
-		r = fchownat(dir, op->path, apply->uid, apply->gid, 0);
+		r = chown(op->path, apply->uid, apply->gid);
 	return r < 0 && errno != EEXIST ? -errno : 0;
-}
-
-static int show(const struct apply *apply, const struct layout_op *op)
-{
-	AUTO_CLOSE int fd = open_tree(apply->scratch_fd, op->source,
-				      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-
-	return fd < 0 ? -errno : move(fd, op->path);
 }
 
 /* The upper folder becomes the root of the overlay: it needs the owner and mode of the folder
@@ -458,12 +452,14 @@ static int make_overlay(const struct apply *apply, int lower, int keep, const ch
 static int make_point(const struct apply *apply, const char *path, int source)
 {
 	AUTO_CLOSE int fd = -1;
+	struct statfs fs;
 	struct stat st;
 	int r;
 
-	if (access(path, F_OK) == 0)
-		return 0;
-	r = make_parents(apply, AT_FDCWD, path);
+	/* By a link it might lead over what /proc shows. */
+	if (statfs(path, &fs) == 0)
+		return fs.f_type == PROC_SUPER_MAGIC ? -EINVAL : 0;
+	r = make_parents(apply, path);
 	if (r < 0)
 		return r;
 	if (fstat(source, &st) < 0)
@@ -514,9 +510,9 @@ static int mount_pts(const struct apply *apply, const char *path)
 
 /* Before Linux 5.13 everybody may read there what every process of the host is called: covered by a
  * file that is for root alone. A kernel without it costs no call: this one is asked once. */
-static int mount_proc(const char *path)
+static int mount_proc(void)
 {
-	int r = mount_new("proc", path, MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+	int r = mount_new("proc", "/proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
 
 	if (r < 0)
 		return r;
@@ -532,13 +528,11 @@ static int run_op(struct apply *apply, int i)
 	case LAYOUT_SCRATCH:
 	case LAYOUT_RESIZE: return size_scratch(apply, op);
 	case LAYOUT_DIR: return make_dir(apply, op);
-	case LAYOUT_SHOW: return show(apply, op);
+	case LAYOUT_SHOW: return mount(op->source, op->path, NULL, MS_BIND, NULL) < 0 ? -errno : 0;
 	case LAYOUT_KEEP: return 0; /* see OVERLAY */
 	case LAYOUT_OVERLAY: return attach_overlay(apply, i);
 	case LAYOUT_BIND: return attach_bind(apply, i);
-	case LAYOUT_PROC: return mount_proc(op->path);
-	case LAYOUT_LINK:
-		return symlinkat(op->source, apply->scratch_fd, op->path) < 0 ? -errno : 0;
+	case LAYOUT_LINK: return symlink(op->source, op->path) < 0 ? -errno : 0;
 	case LAYOUT_PTS: return mount_pts(apply, op->path);
 	}
 	return -EINVAL;
@@ -557,36 +551,53 @@ static int run_ops(struct apply *apply)
 
 int apply_base(struct apply *apply)
 {
-	apply->scratch_fd = -1;
+	apply->has_base = true;
 	return run_ops(apply);
 }
 
-/* Within a container that covers part of its own the kernel refuses another /sys: there it stays.
- * The control groups move over from the one below. */
-int apply_sys(struct apply *apply)
+int apply_own(struct apply *apply)
 {
-	AUTO_CLOSE int groups = open(GROUPS_AT, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int r;
+	AUTO_CLOSE int groups = -1;
+	int r = apply->has_base ? 0 : apply_base(apply);
 
+	if (r < 0)
+		return r;
 	slate_at(apply->slate, "mount", "/sys");
-	r = mount_new("sysfs", "/sys", READ_ONLY, NULL);
+	if (apply->own_sys) {
+		groups = open(GROUPS_AT, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		/* Within a container that covers part of its own the kernel refuses another: there
+		 * it stays. */
+		r = mount_new("sysfs", "/sys", READ_ONLY, NULL);
+	}
+	/* From the one below. EINVAL: no mount, or one that is not ours to move. */
 	if (r == 0 && groups >= 0 && move(groups, GROUPS_AT) < 0 && errno != EINVAL)
-		r = -errno; /* EINVAL: no mount, or one that is not ours to move */
-	return r < 0 && r != -EPERM ? slate_fail(apply->slate, r) : 0;
+		r = -errno;
+	if (r == 0 || r == -EPERM) {
+		slate_at(apply->slate, "mount", "/proc");
+		r = mount_proc();
+	}
+	return r < 0 ? slate_fail(apply->slate, r) : 0;
+}
+
+/* Back in the host's view for as long as that takes. */
+static int open_sources(struct apply *apply)
+{
+	AUTO_CLOSE int here = util_open(O_RDONLY, "/proc/self/ns/mnt");
+	int r = 0;
+
+	slate_at(apply->slate, "mount", "/");
+	if (here < 0 || setns(apply->host_fd, CLONE_NEWNS) < 0)
+		return here < 0 ? here : -errno;
+	for (int i = 0; i < apply->layout.n && r == 0; i++)
+		r = open_source(apply, i);
+	return r == 0 && setns(here, CLONE_NEWNS) < 0 ? -errno : r;
 }
 
 int apply_run(struct apply *apply)
 {
-	for (int i = 0; i < apply->layout.n; i++) {
-		int r;
+	const struct layout *layout = &apply->layout;
+	bool sources = layout->n && layout->ops[layout->n - 1].kind != LAYOUT_RESIZE;
+	int r = sources ? open_sources(apply) : 0;
 
-		apply->fds[i] = -1;
-		r = open_source(apply, i);
-		if (r < 0)
-			return slate_fail(apply->slate, r);
-	}
-	slate_at(apply->slate, "mount", "/");
-	if (setns(apply->mnt_fd, CLONE_NEWNS) < 0)
-		return slate_fail(apply->slate, -errno);
-	return run_ops(apply);
+	return r < 0 ? slate_fail(apply->slate, r) : run_ops(apply);
 }

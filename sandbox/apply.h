@@ -11,7 +11,9 @@
 struct apply {
 	struct layout layout;
 	struct slate *slate;
-	int mnt_fd;	 /* the mount namespace to enter: it has the base */
+	int host_fd;	 /* the mount namespace where the host is seen */
+	bool own_sys;	 /* of a network of its own */
+	bool has_base;	 /* it is there already */
 	int scratch_fd;	 /* the scratch itself, whose places the base covers */
 	int idmap_fd;	 /* user namespace for id-mapped mounts; -1: not possible here */
 	bool user_xattr; /* overlayfs must keep its marks in user.* (no CAP_SYS_ADMIN in the first
@@ -27,21 +29,21 @@ struct apply {
  * Builds the template, a mount namespace every run of a slot starts from, and leaves this process
  * in it: the host's tree, all of it read-only and nosuid, nodev, with a small /dev of its own that
  * has the devices of `grants`, and the control groups below our own, when we are in a namespace of
- * them; the old root is already gone. Returns an fd of it, or -errno with the slate filled. Blocks
+ * them; the old root is already gone. 0 or -errno with the slate filled. Blocks
  * for about a millisecond. Call with CAP_SYS_ADMIN over the current namespaces.
  */
 int apply_template(unsigned grants, bool own_groups, struct slate *slate);
 
-/* Builds the base in the current, private mount namespace, the template or a copy of it; sets
- * apply->scratch_fd, which the caller closes. 0 or -errno with the slate filled. */
+/* Builds the base that apply->layout plans, in the template; sets apply->scratch_fd. 0 or -errno
+ * with the slate filled. */
 int apply_base(struct apply *apply);
 
-/* Adds to the base, in place of the host's /sys, one with the devices of the network namespace we
- * are in, and the control groups of the template. 0 or -errno with the slate filled. */
-int apply_sys(struct apply *apply);
+/* Makes what is an init's own, in its copy of the template, whatever its request will be: the base,
+ * unless it is there, /sys of its network, /proc of its processes. As apply_base. */
+int apply_own(struct apply *apply);
 
-/* Opens every workspace and bind in the host's view, enters apply->mnt_fd and adds the run's own. 0
- * or -errno with the slate filled. */
+/* Opens every workspace and bind in the host's view, and adds them and what else is the run's own
+ * to the current mount namespace, which has the base. 0 or -errno with the slate filled. */
 int apply_run(struct apply *apply);
 
 #endif

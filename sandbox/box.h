@@ -86,7 +86,7 @@ enum {
 
 /* A host folder or file shown inside at the same path. */
 struct box_bind {
-	const char *path; /* absolute; must exist */
+	const char *path; /* absolute; must exist; not within /proc */
 	bool writable;	  /* what the payload writes belongs to the owner of the keeper */
 };
 

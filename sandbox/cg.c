@@ -27,8 +27,10 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <sys/wait.h>
 
 #include "sandbox/util.h"
 
@@ -335,28 +337,46 @@ static void make_keeper_group(struct cg *cg, enum cg_controller controller)
 		   strerror(-r));
 }
 
-int cg_open(bool cpuset, struct cg **ret_cg)
+/* libcgroup's part, in a child: it fills a megabyte of tables, which every clone of a zygote would
+ * copy. */
+static int find_all(struct cg *cg, bool cpuset)
 {
 	char own_text[8192];
-	uint64_t start, parent;
-	struct cg *cg = calloc(1, sizeof(*cg));
+	pid_t pid = fork();
+	int status = -1;
 
-	if (!cg)
+	if (pid > 0)
+		(void)waitpid(pid, &status, 0);
+	if (pid != 0)
+		return pid < 0 ? -errno : status ? -ECHILD : 0;
+	if (util_read_file(own_text, sizeof(own_text), "/proc/self/cgroup") >= 0 &&
+	    cgroup_init() == 0)
+		for (int i = 0; i < CG_CONTROLLERS - !cpuset; i++) {
+			find_hierarchy(cg, (enum cg_controller)i, own_text);
+			make_keeper_group(cg, (enum cg_controller)i);
+		}
+	_exit(0);
+}
+
+int cg_open(bool cpuset, struct cg **ret_cg)
+{
+	uint64_t start, parent;
+	struct cg *cg = mmap(NULL, sizeof(*cg), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			     -1, 0);
+	int r;
+
+	if (cg == MAP_FAILED)
 		return -ENOMEM;
 	start = process_start((uint64_t)getpid(), &parent);
 	print_name(cg->name, sizeof(cg->name), pid_namespace(), (uint64_t)getpid(), start);
 	for (int i = 0; i < CG_CONTROLLERS; i++)
 		util_copy(cg->in[i].why, sizeof(cg->in[i].why),
 			  "there are no control groups here; mount cgroup2");
-	*ret_cg = cg;
-	if (util_read_file(own_text, sizeof(own_text), "/proc/self/cgroup") < 0 ||
-	    cgroup_init() != 0)
-		return 0;
-	for (int i = 0; i < CG_CONTROLLERS - !cpuset; i++) {
-		find_hierarchy(cg, (enum cg_controller)i, own_text);
-		make_keeper_group(cg, (enum cg_controller)i);
-	}
-	return 0;
+	r = find_all(cg, cpuset);
+	*ret_cg = r < 0 ? NULL : cg;
+	if (r < 0)
+		cg_close(cg);
+	return r;
 }
 
 void cg_close(struct cg *cg)
@@ -366,7 +386,7 @@ void cg_close(struct cg *cg)
 	for (int i = 0; i < CG_CONTROLLERS; i++)
 		if (cg->in[i].version)
 			remove_keeper_group(cg->in[i].dir);
-	free(cg);
+	munmap(cg, sizeof(*cg));
 }
 
 const struct cg_hierarchy *cg_in(const struct cg *cg, enum cg_controller controller)

@@ -30,8 +30,9 @@ struct cg_hierarchy {
 
 /*
  * Finds the hierarchies with libcgroup, sweeps what dead keepers left, makes this keeper's groups
- * below its own cgroup, those of cpuset only when asked to: few runs need it. Always gives a
- * handle, possibly one that can do nothing. -ENOMEM only. Takes milliseconds.
+ * below its own cgroup, those of cpuset only when asked to: few runs need it. Gives a handle,
+ * possibly one that can do nothing, or -errno where there is no memory or process for it: the next
+ * time may be better. Takes milliseconds.
  */
 int cg_open(bool cpuset, struct cg **ret_cg);
 

@@ -52,10 +52,13 @@ const char **env_make(const char *const *envp, const struct layout *layout)
 		return NULL;
 	at = (char *)(env + n + MADE_MAX + 1);
 	for (int i = 0; i < MADE_MAX; i++) {
-		made[i] = at;
-		util_print(at, MADE_BYTES / MADE_MAX, "%s=%s%s", variables[i].name,
-			   places[i] ? places[i] : layout->home, variables[i].tail);
-		at += strlen(at) + 1; /* close to each other: on as few pages as may be */
+		const char *parts[] = { variables[i].name, "=", places[i] ?: layout->home,
+					variables[i].tail };
+
+		made[i] = at; /* close to each other: on as few pages as may be */
+		for (size_t j = 0; j < ARRAY_LEN(parts); at += strlen(at), j++)
+			util_copy(at, PATH_MAX, parts[j]);
+		at++;
 	}
 	for (size_t j = 0; j < n; j++) {
 		int i = find(envp[j]);

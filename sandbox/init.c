@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * init.c - pid 1 of a sandbox: sets up, starts the payload, answers the calls its filter refuses,
- * reaps, reports on the slate.
+ * init.c - pid 1 of a sandbox: waits for a request, sets up, starts the payload, answers the calls
+ * its filter refuses, reaps, reports on the slate.
  *
  * Invariants: not dumpable and without any right from the payload's first instruction on, so that
  * the payload can neither trace it nor read its memory; it holds no descriptor of the payload, so
@@ -19,9 +19,9 @@
 #include <sys/prctl.h>
 #include <sys/vfs.h>
 
+#include "sandbox/env.h"
 #include "sandbox/fence.h"
 #include "sandbox/priv.h"
-#include "sandbox/proto.h"
 #include "sandbox/util.h"
 
 enum { LISTENER_FD = 3 };
@@ -88,6 +88,25 @@ static void watch(const struct payload *payload)
 	slate_usage(slate, NULL);
 }
 
+/* The request, which may be there already or come much later, and what follows from it. */
+static int take(struct apply *apply, struct payload *payload)
+{
+	static struct proto_packet packet;
+	static struct spec_store store;
+
+	slate_at(apply->slate, "request", NULL);
+	if (proto_receive(PROTO_REQUESTS_FD, 0, &packet) != 1)
+		return -EPIPE;
+	apply->slate = payload->slate;
+	if (payload_take(payload, &packet, &store) < 0)
+		return -EPROTO;
+	layout_plan_run(payload->spec, &apply->layout);
+	payload->cwd = apply->layout.cwd;
+	payload->envp = env_make(payload->spec->envp, &apply->layout);
+	payload->filter = filter_get(payload->spec->level, payload->spec->grants);
+	return payload->envp ? 0 : slate_fail(payload->slate, -ENOMEM);
+}
+
 void init_run(struct apply *apply, struct payload *payload, uint32_t uid, uint32_t gid)
 {
 	struct slate *slate = payload->slate;
@@ -96,7 +115,7 @@ void init_run(struct apply *apply, struct payload *payload, uint32_t uid, uint32
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ||
 	    poll(&(struct pollfd){ .fd = PROTO_KEEPER_FD }, 1, 0) != 0)
 		_exit(1);
-	if (apply_run(apply) < 0)
+	if (apply_own(apply) < 0 || take(apply, payload) < 0 || apply_run(apply) < 0)
 		_exit(1);
 	slate_at(slate, "filter", "Landlock");
 	payload->fence = fence_make(payload->spec, &apply->layout);

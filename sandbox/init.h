@@ -7,10 +7,10 @@
 #include "sandbox/payload.h"
 
 /*
- * The whole life of pid 1, in the freshly cloned child, with SIGCHLD blocked: build the tree,
- * start the payload, give up all rights, reap, note on the slate what happened, exit. What still
- * lives then dies with the pid namespace. `uid` and `gid` are what init itself becomes, in the
- * zygote's numbers; IDS_NONE: it stays. Never returns.
+ * The whole life of pid 1, in the freshly cloned child, with SIGCHLD blocked: wait for a request,
+ * build the tree, start the payload, give up all rights, reap, note on the slate what happened,
+ * exit. What still lives then dies with the pid namespace. `uid` and `gid` are what init itself
+ * becomes, in the zygote's numbers; IDS_NONE: it stays. Never returns.
  */
 void init_run(struct apply *apply, struct payload *payload, uint32_t uid, uint32_t gid)
 	__attribute__((noreturn));

@@ -4,8 +4,8 @@
  *
  * Beneath is the slot's template: the host's tree, read-only, with a small /dev. The base puts one
  * tmpfs on it whose folders become /tmp, /var, /dev/shm, /home, /root and /run (so that one size
- * bounds them together), and /dev/pts; then comes /sys, once there is a network. A run adds its
- * workspace, its binds and /proc.
+ * bounds them together), and /dev/pts; then come /sys, once there is a network, and /proc, once
+ * there is an init. A run adds its workspace and its binds.
  *
  * Invariants: nothing of the host's is attached before the folders that hide the host are in place,
  * so that a workspace below /home or /run reappears alone; /run is shown last of the scratch's
@@ -32,7 +32,7 @@ static void add_show(struct layout *layout, const char *source, const char *path
 	add(layout, (struct layout_op){ .kind = LAYOUT_SHOW, .source = source, .path = path });
 }
 
-static uint64_t scratch_bytes(const struct box_spec *spec)
+uint64_t layout_scratch_bytes(const struct box_spec *spec)
 {
 	if (spec->tmp_bytes)
 		return spec->tmp_bytes;
@@ -80,15 +80,15 @@ static void plan_home(const struct layout_host *host, struct layout *layout)
 	util_copy(buf, PATH_MAX, "run/home");
 }
 
-static void begin(const struct layout_host *host, struct layout *layout)
+void layout_plan_base(const struct layout_host *host, uint64_t scratch_bytes, struct layout *layout)
 {
 	layout->n = 0;
+	layout->scratch_bytes = scratch_bytes;
 	plan_home(host, layout);
 	util_print(layout->runtime_dir, sizeof(layout->runtime_dir), "/run/user/%u", host->uid);
-}
-
-static void plan_dirs(const struct layout_host *host, struct layout *layout)
-{
+	add(layout, (struct layout_op){ .kind = LAYOUT_SCRATCH,
+					.path = LAYOUT_SCRATCH_AT,
+					.bytes = scratch_bytes });
 	for (size_t i = 0; i < ARRAY_LEN(dirs); i++)
 		add_dir(layout, dirs[i].path, dirs[i].mode, dirs[i].root_owns && host->uid == 0);
 	add(layout, (struct layout_op){ .kind = LAYOUT_LINK, .source = "/run", .path = "var/run" });
@@ -97,56 +97,40 @@ static void plan_dirs(const struct layout_host *host, struct layout *layout)
 	add_dir(layout, layout->runtime_dir + 1, 0700, true);
 	if (strchr(layout->home_in_scratch, '/') || strcmp(layout->home_in_scratch, "ownhome") == 0)
 		add_dir(layout, layout->home_in_scratch, 0755, true);
-}
-
-static void plan_shows(const struct layout_host *host, struct layout *layout)
-{
 	if (strcmp(layout->home_in_scratch, "ownhome") == 0)
 		add_show(layout, "ownhome", layout->home);
 	for (size_t i = 0; i < LAYOUT_PLACES; i++)
 		if (host->has[i])
 			add_show(layout, layout_places[i].scratch, layout_places[i].path);
+	add(layout, (struct layout_op){ .kind = LAYOUT_PTS, .path = "/dev/pts" });
 }
 
-void layout_plan_base(const struct layout_host *host, struct layout *ret_layout)
+void layout_plan_run(const struct box_spec *spec, struct layout *layout)
 {
-	begin(host, ret_layout);
-	add(ret_layout, (struct layout_op){ .kind = LAYOUT_SCRATCH,
-					    .path = LAYOUT_SCRATCH_AT,
-					    .bytes = LAYOUT_SCRATCH_BYTES });
-	plan_dirs(host, ret_layout);
-	plan_shows(host, ret_layout);
-	add(ret_layout, (struct layout_op){ .kind = LAYOUT_PTS, .path = "/dev/pts" });
-}
-
-void layout_plan_run(const struct box_spec *spec, const struct layout_host *host,
-		     struct layout *ret_layout)
-{
+	uint64_t bytes = layout_scratch_bytes(spec);
 	bool overlay = spec->workspace == BOX_WORKSPACE_OVERLAY;
 
 	BOX_ASSERT(spec->level != BOX_LEVEL_OFF);
-	begin(host, ret_layout);
+	layout->n = 0;
 	if (spec->home)
-		ret_layout->home = "";
-	ret_layout->cwd = spec->cwd ?: spec->workspace_path ?: "/tmp";
-	if (spec->tmp_inodes || scratch_bytes(spec) != LAYOUT_SCRATCH_BYTES)
-		add(ret_layout, (struct layout_op){ .kind = LAYOUT_RESIZE,
-						    .path = "/tmp",
-						    .bytes = scratch_bytes(spec),
-						    .inodes = spec->tmp_inodes });
+		layout->home = "";
+	layout->cwd = spec->cwd ?: spec->workspace_path ?: "/tmp";
+	if (spec->tmp_inodes || bytes != layout->scratch_bytes)
+		add(layout, (struct layout_op){ .kind = LAYOUT_RESIZE,
+						.path = "/tmp",
+						.bytes = bytes,
+						.inodes = spec->tmp_inodes });
 	if (spec->keep)
-		add(ret_layout, (struct layout_op){ .kind = LAYOUT_KEEP,
-						    .path = spec->keep,
-						    .writable = true });
+		add(layout, (struct layout_op){
+				    .kind = LAYOUT_KEEP, .path = spec->keep, .writable = true });
 	if (spec->workspace_path)
-		add(ret_layout,
+		add(layout,
 		    (struct layout_op){ .kind = overlay ? LAYOUT_OVERLAY : LAYOUT_BIND,
 					.source = spec->workspace_source,
 					.path = spec->workspace_path,
 					.writable = spec->workspace != BOX_WORKSPACE_READONLY });
 	for (size_t i = 0; i < spec->n_binds; i++)
-		add(ret_layout, (struct layout_op){ .kind = LAYOUT_BIND,
-						    .path = spec->binds[i].path,
-						    .writable = spec->binds[i].writable });
-	add(ret_layout, (struct layout_op){ .kind = LAYOUT_PROC, .path = "/proc" });
+		add(layout, (struct layout_op){ .kind = LAYOUT_BIND,
+						.path = spec->binds[i].path,
+						.writable = spec->binds[i].writable });
 }

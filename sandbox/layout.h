@@ -18,7 +18,6 @@ enum layout_kind {
 	LAYOUT_OVERLAY, /* a copy-on-write view of host folder `path` appears there */
 	LAYOUT_KEEP,	/* right before an OVERLAY: host folder `path` is what holds its changes */
 	LAYOUT_BIND, /* host file or folder `path`, or `source`, appears there, writable or not */
-	LAYOUT_PROC,
 	LAYOUT_PTS,
 };
 
@@ -59,20 +58,23 @@ struct layout_host {
 struct layout {
 	struct layout_op ops[LAYOUT_OPS_MAX];
 	int n;
-	const char *home; /* HOME of the payload; "" when the spec brought its own */
-	const char *cwd;  /* of the payload */
+	uint64_t scratch_bytes; /* the base has */
+	const char *home;	/* HOME of the payload; "" when the spec brought its own */
+	const char *cwd;	/* of the payload */
 	char home_in_scratch[PATH_MAX];
 	char runtime_dir[64]; /* XDG_RUNTIME_DIR; in the scratch without its first slash */
 };
 
-/* Plans what every run on this host starts from. Strings are
- * borrowed from host. */
-void layout_plan_base(const struct layout_host *host, struct layout *ret_layout);
+/* How large the scratch of a valid spec's run is. */
+uint64_t layout_scratch_bytes(const struct box_spec *spec);
 
-/* Plans what a valid spec that is not OFF adds to the base. Strings are borrowed from spec and
- * host.
- */
-void layout_plan_run(const struct box_spec *spec, const struct layout_host *host,
-		     struct layout *ret_layout);
+/* Plans what every run on this host starts from, with a scratch of so many bytes. Strings are
+ * borrowed from host. */
+void layout_plan_base(const struct layout_host *host, uint64_t scratch_bytes,
+		      struct layout *layout);
+
+/* Plans what a valid spec that is not OFF adds to the base that `layout` was planned as. Strings
+ * are borrowed from spec. */
+void layout_plan_run(const struct box_spec *spec, struct layout *layout);
 
 #endif

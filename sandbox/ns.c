@@ -201,7 +201,7 @@ static int add_address(int fd)
 	return ioctl(fd, SIOCSIFADDR, &request) < 0 ? -errno : 0;
 }
 
-int ns_network(void)
+int ns_network(int proc_fd)
 {
 	static const char *const pingers[] = { "0 2147483647", "0 65535", "0 0" };
 	struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
@@ -216,10 +216,12 @@ int ns_network(void)
 	r = add_address(fd);
 	if (r < 0)
 		return r;
-	r = util_write_file("0", "/proc/sys/net/ipv4/ip_unprivileged_port_start");
+	r = util_write_file("0", "/proc/self/fd/%d/sys/net/ipv4/ip_unprivileged_port_start",
+			    proc_fd);
 	/* Pings are a courtesy: a range of groups that is not mapped here is refused. */
 	for (size_t i = 0; i < ARRAY_LEN(pingers); i++)
-		if (util_write_file(pingers[i], "/proc/sys/net/ipv4/ping_group_range") == 0)
+		if (util_write_file(pingers[i], "/proc/self/fd/%d/sys/net/ipv4/ping_group_range",
+				    proc_fd) == 0)
 			break;
 	return r == -ENOENT ? 0 : r;
 }

@@ -34,7 +34,7 @@ int ns_enter_outer(const char *name, uint32_t *ret_subids);
 uint32_t ns_find_subids(const char *file, const char *name, uint32_t *ret_start);
 
 /* Moves us into a new network namespace with lo up, in which any user may bind low ports and send
- * pings. 0 or -errno. */
-int ns_network(void);
+ * pings; proc_fd is a /proc that can be written to. 0 or -errno. */
+int ns_network(int proc_fd);
 
 #endif

@@ -24,7 +24,6 @@
 
 #include "sandbox/fence.h"
 #include "sandbox/priv.h"
-#include "sandbox/proto.h"
 #include "sandbox/util.h"
 
 enum {
@@ -154,6 +153,24 @@ static int child(void *argument)
 
 	slate_fail(payload->slate, become(payload));
 	_exit(127);
+}
+
+int payload_take(struct payload *payload, const struct proto_packet *packet,
+		 struct spec_store *store)
+{
+	bool comes_with = !payload->spec;
+	int r;
+
+	slate_at(payload->slate, "spec", NULL);
+	r = comes_with ? proto_decode(packet, store) : 0;
+	if (r < 0)
+		return slate_fail(payload->slate, r);
+	payload->spec = payload->spec ?: &store->spec;
+	payload->cwd = payload->spec->cwd ?: payload->spec->workspace_path;
+	payload->envp = payload->spec->envp;
+	payload->fds = packet->fds;
+	payload->n_fds = packet->n_fds - comes_with; /* the last one is the spec */
+	return 0;
 }
 
 int payload_start(struct payload *payload)

@@ -5,6 +5,7 @@
 
 #include "sandbox/filter.h"
 #include "sandbox/host.h"
+#include "sandbox/proto.h"
 #include "sandbox/slate.h"
 
 struct payload {
@@ -24,6 +25,13 @@ struct payload {
 	pid_t pid;
 	int listener; /* where refused calls wait, or -EBADF: nowhere */
 };
+
+/*
+ * Fills in what a SPAWN packet says: descriptors, which stay the packet's, and the spec, unless
+ * that is there already. 0, or -errno with the slate filled. The caller calls spec_done.
+ */
+int payload_take(struct payload *payload, const struct proto_packet *packet,
+		 struct spec_store *store);
 
 /*
  * Starts the payload as a child of the caller, sharing its memory until exec (no page tables are

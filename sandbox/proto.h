@@ -5,7 +5,8 @@
  *
  *   keeper -> owner   HELLO, then one RESULT (head + struct box_result) per accepted SPAWN
  *   owner -> keeper   SPAWN (head, the payload's fds, the spec), KILL (argument: grace_us)
- *   keeper -> zygote  SPAWN as it came, KILL (argument: a signal), NEXT; what they mean: zygote.h
+ *   keeper -> zygote  KILL (argument: a signal), NEXT and CLEAR (bytes of private files)
+ *   keeper -> init    SPAWN as it came; for bare runs to the zygote; what all mean: zygote.h
  *
  * The spec is in a memfd, the last of the fds.
  */
@@ -20,7 +21,8 @@ enum {
 	/* /dev/null. Zygotes hold all below, too, so that a received fd is never one of a payload's
 	 * numbers. */
 	PROTO_NULL_FD = 10,
-	PROTO_KEEPER_FD = 11, /* a zygote's socket to its keeper */
+	PROTO_KEEPER_FD = 11,	/* a zygote's socket to its keeper */
+	PROTO_REQUESTS_FD = 12, /* where its inits get their request */
 	PROTO_BUILD_MAX = 64,
 };
 
@@ -30,13 +32,14 @@ enum proto_kind {
 	PROTO_KILL,
 	PROTO_RESULT,
 	PROTO_NEXT,
+	PROTO_CLEAR,
 };
 
 struct proto_head {
 	uint32_t magic;
 	uint32_t kind;
 	uint64_t id;
-	uint64_t argument; /* KILL: grace_us; SPAWN: size of the spec */
+	uint64_t argument; /* KILL: grace_us; SPAWN: size of the spec; NEXT, CLEAR: see above */
 };
 
 struct proto_hello {

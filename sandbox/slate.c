@@ -15,6 +15,12 @@ struct slate *slate_new(void)
 	return page == MAP_FAILED ? NULL : page;
 }
 
+void slate_free(struct slate *slate)
+{
+	if (slate)
+		munmap(slate, sizeof(*slate));
+}
+
 void slate_at(struct slate *slate, const char *step, const char *object)
 {
 	util_copy(slate->step, sizeof(slate->step), step);

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * slate.h - one page per slot shared by keeper, zygote and init: where they write what happened.
+ * slate.h - pages of a slot shared by keeper, zygote and init: where they write what happened.
  *
- * It replaces a report pipe: a start costs no message but the request. The payload never sees it,
+ * It replaces a report pipe: a start costs no message but the request. Another page is for what
+ * happens before a request is there. The payload never sees it,
  * because exec drops the mapping and init is not dumpable. Each field has one writer at a time: the
- * keeper before a start and after the end; the zygote until it cloned init; then init (and the
- * payload's child until exec, in init's memory).
+ * keeper before a start and after the end; then init (and the payload's child until exec, in init's
+ * memory); on the other page the zygote until it cloned init, then init until it has a request.
  */
 #ifndef PADDOCK_SANDBOX_SLATE_H
 #define PADDOCK_SANDBOX_SLATE_H
@@ -17,7 +18,7 @@
 #include "sandbox/box.h"
 
 struct slate {
-	_Atomic int32_t init_pid;  /* set by the kernel when init is cloned; off: 0 */
+	_Atomic int32_t init_pid;  /* before a request: set by the kernel at the clone */
 	_Atomic int32_t error;	   /* positive errno of that step; 0: none */
 	int32_t network_fd;	   /* of the zygote, opened by the child that made it */
 	_Atomic uint32_t refused;  /* the failure is of this host, not of this request */
@@ -39,9 +40,10 @@ struct slate {
 	} calls[BOX_REFUSALS_MAX]; /* in order of first sight; count 0 ends them */
 };
 
-/* A new page shared with every process cloned from now on; NULL when there is no memory. Never
- * freed: one per slot. */
+/* A new page shared with every process cloned from now on; NULL when there is no memory. Freed with
+ * slate_free, which takes NULL. */
 struct slate *slate_new(void);
+void slate_free(struct slate *slate);
 
 /* Notes that `step` now works on `object` (NULL: nothing to name). */
 void slate_at(struct slate *slate, const char *step, const char *object);

@@ -3,18 +3,20 @@
  * slot.c - the keeper's side of one slot.
  *
  * A sandboxed run is over when its init, our child, was reaped: then nothing of it lives. A bare
- * run is over when its zygote says so, or died. A run that failed before it had an init is told by
- * the zygote too.
+ * run is over when its zygote says so, or died. Of a run that failed before it had an init the
+ * zygote's death tells.
  *
  * Invariants: one run at a time; every accepted run becomes OVER exactly once; signals go only to
  * children that were not reaped yet, so no pid is ever stale.
  */
 #include "sandbox/slot.h"
 
+#include <limits.h>
 #include <signal.h>
 #include <sys/socket.h>
 
 #include "sandbox/filter.h"
+#include "sandbox/layout.h"
 #include "sandbox/util.h"
 
 enum {
@@ -24,7 +26,7 @@ enum {
 
 int slot_init(struct slot *slot, unsigned number, struct slot_shared *shared)
 {
-	*slot = (struct slot){ .state = SLOT_IDLE, .number = number, .shared = shared, .sock = -1 };
+	*slot = (struct slot){ .number = number, .shared = shared, .sock = -1, .requests = -1 };
 	slot->slate = slate_new();
 	return slot->slate ? 0 : -ENOMEM;
 }
@@ -36,6 +38,11 @@ static void finish(struct slot *slot, int init_status)
 	struct cg_slot_usage usage = { 0 };
 
 	BOX_ASSERT(slot->state == SLOT_RUNNING);
+	/* Nobody had the request. What stood in the way is this host's, unless it passes. */
+	if (!slate->step[0] && slot->birth) {
+		*slate = *slot->birth;
+		slate->refused = slate->error && slate->error != EAGAIN && slate->error != ENOMEM;
+	}
 	if (slot->armed)
 		cg_slot_read(slot->cg, &usage);
 	if (!slate->end_us) {
@@ -46,7 +53,6 @@ static void finish(struct slot *slot, int init_status)
 	for (size_t i = 0; i < BOX_REFUSALS_MAX && slate->calls[i].count; i++)
 		filter_describe(slate->calls[i].rule, slate->calls[i].count,
 				&slot->result.refusals[i]);
-	slot->stale = !slot->off && slot->sock >= 0 && !slot->shared->once;
 	slot->state = slot->stale && slate->scratch_bytes > CLEAR_BYTES ? SLOT_CLEARING : SLOT_OVER;
 }
 
@@ -69,7 +75,8 @@ static int open_cg(struct slot *slot, const struct box_spec *spec)
 		r = cg_open(!slot->shared->once || spec->cpuset, &slot->shared->cg);
 	if (r == 0)
 		r = cg_slot_new(slot->shared->cg, slot->number, slot->shared->once, &slot->cg);
-	return r == 0 && slot->zygote ? cg_slot_attach(slot->cg, slot->zygote) : r;
+	slot->kind = UINT_MAX; /* a zygote from before, and its init, are outside */
+	return r;
 }
 
 /* Limits and accounting. A limit that cannot be promised is dropped and named, or the run is
@@ -130,44 +137,82 @@ static bool arm(struct slot *slot, const struct box_spec *spec)
 	return true;
 }
 
-/* Lets the zygote go; it ends with its socket, and is reaped whenever it does. */
+/* Lets the zygote go; it and an init without a request end with their sockets, and are reaped
+ * whenever they do. */
 static void drop_zygote(struct slot *slot)
 {
 	util_close(&slot->sock);
+	util_close(&slot->requests);
+	slate_free(slot->birth);
+	slot->birth = NULL;
 	slot->zygote = 0;
+	if (slot->state == SLOT_CLEARING)
+		slot->state = SLOT_OVER;
 }
 
-/* Hands a request to the zygote for this kind of run, which is started when there is none. 0 or
- * -errno. */
-static int hand_over(struct slot *slot, const struct proto_packet *packet,
-		     const struct box_spec *spec)
+/* A request to who serves it; a new zygote first makes that one. 0 or -errno. */
+static int give(struct slot *slot, const struct proto_packet *packet, bool new)
 {
-	enum slot_kind kind = slot->off				  ? SLOT_BARE
-			      : spec->network == BOX_NETWORK_HOST ? SLOT_BOXED_HOSTNET
-								  : SLOT_BOXED;
+	int r = proto_send(slot->off ? slot->sock : slot->requests, 0, packet);
+
+	/* Last: who fails at once takes no more. */
+	if (r == 0 && new && !slot->off)
+		r = proto_tell(slot->sock, 0, PROTO_NEXT, packet->head.id, slot->scratch_bytes);
+	return r;
+}
+
+static int start_zygote(struct slot *slot, const struct proto_packet *packet,
+			const struct box_spec *spec)
+{
 	struct zygote_slot config = {
 		.host = &slot->shared->host,
 		.slate = slot->slate,
 		.slot = slot->number,
+		.like = spec,
 		.count_processes = !slot->cg || !cg_in(slot->shared->cg, CG_PIDS)->version,
 		.once = slot->shared->once,
 	};
 	/* One that stays, enters an ordinary user's namespace, or must be in a group before it
 	 * begins, is forked. */
-	bool moment = config.once && config.host->root && !slot->cg && kind != SLOT_BARE;
-	int r = 0;
+	bool moment = config.once && config.host->root && !slot->cg && !slot->off;
+	int control[2] = { -1, -1 }, requests[2] = { -1, -1 }, r = 0;
 
-	if (slot->zygote && slot->kind != kind)
+	config.birth = slot->birth = slate_new();
+	if (!slot->birth)
+		return -ENOMEM;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) < 0 ||
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, requests) < 0)
+		r = -errno;
+	slot->sock = control[0];
+	slot->requests = requests[0];
+	if (r == 0 && moment)
+		r = give(slot, packet, true);
+	if (r == 0)
+		r = slot->zygote = zygote_start(&config, moment, control[1], requests[1]);
+	util_close(&control[1]);
+	util_close(&requests[1]);
+	if (r > 0 && slot->cg)
+		r = cg_slot_attach(slot->cg, slot->zygote);
+	return r < 0 || moment ? r : give(slot, packet, true);
+}
+
+/* Hands a request to the init that waits for one of this kind; without a zygote that makes such
+ * ones it is started. 0 or -errno. */
+static int hand_over(struct slot *slot, const struct proto_packet *packet,
+		     const struct box_spec *spec)
+{
+	unsigned kind = slot->off ? 0 : (spec->grants & BOX_GRANT_DEVICES) | (1 + spec->network);
+	int r = slot->zygote && slot->kind == kind ? give(slot, packet, false) : -EPIPE;
+
+	/* There is none of this kind, or it has just died. */
+	if (r < 0) {
 		drop_zygote(slot);
-	if (!slot->zygote) {
-		r = zygote_start(&config, moment ? packet : NULL, &slot->sock);
-		if (r < 0)
-			return r;
-		slot->zygote = r;
 		slot->kind = kind;
-		r = slot->cg ? cg_slot_attach(slot->cg, slot->zygote) : 0;
+		r = start_zygote(slot, packet, spec);
 	}
-	return r < 0 || moment ? r : proto_send(slot->sock, 0, packet);
+	if (r < 0)
+		drop_zygote(slot);
+	return r;
 }
 
 void slot_start(struct slot *slot, const struct proto_packet *packet, const struct box_spec *spec)
@@ -178,6 +223,7 @@ void slot_start(struct slot *slot, const struct proto_packet *packet, const stru
 	slot->state = SLOT_RUNNING;
 	slot->result = (struct box_result){ .id = packet->head.id, .slot = slot->number };
 	slot->off = spec->level == BOX_LEVEL_OFF;
+	slot->scratch_bytes = layout_scratch_bytes(spec);
 	*slot->slate = (struct slate){ 0 };
 	watch_start(&slot->watch, spec, util_now_us());
 	if (!arm(slot, spec))
@@ -189,25 +235,35 @@ void slot_start(struct slot *slot, const struct proto_packet *packet, const stru
 
 bool slot_child_died(struct slot *slot, pid_t pid, int status)
 {
-	if (slot->state == SLOT_RUNNING && !slot->off && slot->slate->init_pid == pid) {
-		finish(slot, status);
+	bool running = slot->state == SLOT_RUNNING;
+
+	if (slot->birth && slot->birth->init_pid == pid) {
+		bool taken = running && slot->slate->step[0];
+
+		slot->birth->init_pid = 0;
+		slot->stale = taken && slot->zygote && !slot->shared->once;
+		if (running)
+			finish(slot, status);
+		/* Nor shall another have the request it never had. */
+		if (!taken)
+			drop_zygote(slot);
 		return true;
 	}
 	if (slot->zygote != pid)
 		return false;
 	/* Its last word may still be in the socket. */
 	slot_zygote_spoke(slot);
-	/* Until it has its own life, an init takes the end of this socket for ours. */
-	if (slot->shared->once)
+	running = slot->state == SLOT_RUNNING && (slot->off || !slot->birth->init_pid);
+	if (running && slot->birth->error)
+		finish(slot, 0);
+	else if (running)
+		fail(slot, "zygote", "died", -ECHILD, false);
+	/* An init that lives needs its slate, and until it has its own life, it takes the end of
+	 * these sockets for ours. */
+	if (slot->shared->once || slot->state == SLOT_RUNNING)
 		slot->zygote = 0;
 	else
 		drop_zygote(slot);
-	if (slot->state == SLOT_CLEARING)
-		slot->state = SLOT_OVER;
-	if (slot->state == SLOT_RUNNING && slot->slate->refused)
-		finish(slot, 0);
-	else if (slot->state == SLOT_RUNNING && (slot->off || !slot->slate->init_pid))
-		fail(slot, "zygote", "died", -ECHILD, false);
 	return true;
 }
 
@@ -231,8 +287,9 @@ void slot_refresh(struct slot *slot)
 {
 	/* If it cannot be told it is about to die, and its death ends the state. */
 	if (slot->stale && slot->sock >= 0)
-		(void)proto_tell(slot->sock, MSG_DONTWAIT, PROTO_NEXT, slot->result.id,
-				 slot->state == SLOT_CLEARING);
+		(void)proto_tell(slot->sock, MSG_DONTWAIT,
+				 slot->state == SLOT_CLEARING ? PROTO_CLEAR : PROTO_NEXT,
+				 slot->result.id, slot->scratch_bytes);
 	slot->stale = false;
 }
 
@@ -251,7 +308,7 @@ static void term_boxed(pid_t init)
 
 static void act(struct slot *slot, enum watch_action action, uint64_t now_us)
 {
-	pid_t init = slot->slate->init_pid;
+	pid_t init = slot->birth ? slot->birth->init_pid : 0;
 
 	if (action == WATCH_WAIT)
 		return;
@@ -294,7 +351,8 @@ void slot_kill(struct slot *slot, uint64_t grace_us)
 
 void slot_shutdown(struct slot *slot)
 {
-	if (slot->state == SLOT_RUNNING && !slot->off && slot->slate->init_pid)
-		kill(slot->slate->init_pid, SIGKILL);
+	if (slot->state == SLOT_RUNNING && slot->birth && slot->birth->init_pid)
+		kill(slot->birth->init_pid, SIGKILL);
 	util_close(&slot->sock);
+	util_close(&slot->requests);
 }

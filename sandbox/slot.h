@@ -20,13 +20,6 @@ enum slot_state {
 	SLOT_OVER,     /* `result` waits to be sent */
 };
 
-/* What a zygote is for; one of another kind is let go. */
-enum slot_kind {
-	SLOT_BARE,
-	SLOT_BOXED,
-	SLOT_BOXED_HOSTNET, /* its network stays the host's */
-};
-
 /* What all slots share. */
 struct slot_shared {
 	struct host host;
@@ -44,10 +37,13 @@ struct slot {
 	bool off;
 	struct slot_shared *shared;
 	struct slate *slate;
-	pid_t zygote; /* 0: none */
-	int sock;     /* to the zygote; -1: none */
-	enum slot_kind kind;
-	bool stale; /* the zygote shall make ready for the next run */
+	struct slate *birth;	/* of the zygote, while there is one */
+	pid_t zygote;		/* 0: none */
+	int sock;		/* to the zygote; -1: none */
+	int requests;		/* to its inits */
+	unsigned kind;		/* of runs it is for; for one of another kind it is let go */
+	bool stale;		/* the zygote shall make ready for the next run */
+	uint64_t scratch_bytes; /* of the last run */
 	struct cg_slot *cg;
 	bool armed;		      /* the cgroup counts this run */
 	uint64_t limits[SLOT_LIMITS]; /* as last set */
@@ -59,12 +55,14 @@ struct slot {
 int slot_init(struct slot *slot, unsigned number, struct slot_shared *shared);
 
 /*
- * Starts a run: `packet` is the request as it came, which is handed on to the zygote, `spec` what
- * was decoded from it. The state is RUNNING afterwards, or OVER when it could not be.
+ * Starts a run: `packet` is the request as it came, which is handed on to an init (a bare one to
+ * the zygote), `spec` what was decoded from it. The state is RUNNING afterwards, or OVER when it
+ * could not be.
  */
 void slot_start(struct slot *slot, const struct proto_packet *packet, const struct box_spec *spec);
 
-/* A child of the keeper died. Returns whether it was one of this slot's. */
+/* A child of the keeper died. Returns whether it was one of this slot's, which those of a zygote
+ * that was let go no longer are. */
 bool slot_child_died(struct slot *slot, pid_t pid, int status);
 
 /* The zygote's socket is readable. */

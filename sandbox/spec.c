@@ -126,10 +126,12 @@ static const char **take_args(struct reader *r, const char ***array)
 /* The three tables behind the scalars, into one allocation the store owns. */
 static int take_tables(struct reader *r, struct spec_store *store)
 {
-	size_t strings_max = (size_t)(r->end - r->at) + 2;
+	size_t strings_max = 2;
 	struct box_bind *binds;
 	const char **strings;
 
+	for (const char *at = r->at; at < r->end; at += strlen(at) + 1)
+		strings_max++;
 	if (strings_max > 2 * (BOX_ARGS_MAX + 1))
 		strings_max = 2 * (BOX_ARGS_MAX + 1);
 	binds = calloc(1, BOX_BINDS_MAX * sizeof(*binds) + strings_max * sizeof(char *));

@@ -111,7 +111,6 @@ static void record_status(const struct watch *watch, const struct slate *slate,
 static void record_failure(const struct watch *watch, const struct slate *slate,
 			   struct box_result *result)
 {
-	result->setup_errno = slate->error;
 	util_copy(result->setup_step, sizeof(result->setup_step), slate->step);
 	util_copy(result->setup_object, sizeof(result->setup_object), slate->object);
 	if (slate->refused)
@@ -122,6 +121,9 @@ static void record_failure(const struct watch *watch, const struct slate *slate,
 		result->cause = BOX_CAUSE_OOM;
 	else
 		result->cause = BOX_CAUSE_SETUP;
+	/* An init may die without a word. */
+	if (result->cause == BOX_CAUSE_SETUP || slate->refused)
+		result->setup_errno = slate->error ?: ECHILD;
 }
 
 /* Processor time of the cgroup, split as the reaped processes' own was. */

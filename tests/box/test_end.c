@@ -226,6 +226,99 @@ static void a_dead_keeper_takes_all_along(void **state)
 	}
 }
 
+/* Every child of the keeper that waits for something to do is killed; returns how many. */
+static int kill_those_who_wait(void)
+{
+	char command[64];
+	FILE *list;
+	int pid, n = 0;
+
+	snprintf(command, sizeof(command), "pgrep -P %d", (int)find_keeper());
+	list = popen(command, "re");
+	assert_non_null(list);
+	while (fscanf(list, "%d", &pid) == 1) {
+		assert_int_equal(kill(pid, SIGKILL), 0);
+		n++;
+	}
+	pclose(list);
+	return n;
+}
+
+/* The zygote and the next run's init are there before anybody asks: without them all is as before.
+ */
+static void those_who_wait_may_die(void **state)
+{
+	const char *argv[] = { "/bin/true", NULL };
+	struct box_spec spec = boxkit_spec(argv);
+
+	(void)state;
+	for (int i = 0; i < 5; i++) {
+		boxkit_run(&kit, &spec);
+		assert_int_equal(kit.result.cause, BOX_CAUSE_EXIT);
+		for (int n = 0; kill_those_who_wait() < 2; n++) {
+			assert_in_range(n, 0, 2000);
+			poll(NULL, 0, 10); /* they are being made */
+		}
+		/* The keeper may hear of it after it has handed over the next request. */
+		boxkit_run(&kit, &spec);
+		if (kit.result.cause != BOX_CAUSE_EXIT) {
+			assert_int_equal(kit.result.cause, BOX_CAUSE_SETUP);
+			assert_int_equal(kit.result.setup_errno, ECHILD);
+		}
+	}
+	boxkit_run(&kit, &spec);
+	assert_int_equal(kit.result.cause, BOX_CAUSE_EXIT);
+}
+
+/* Whether or not somebody has the request by then, nobody gets it later. */
+static void a_run_may_be_killed_at_once(void **state)
+{
+	const char *argv[] = { "/bin/sh", "-c", "echo first; exec sleep 60", NULL };
+	struct box_spec spec = boxkit_spec(argv);
+
+	(void)state;
+	for (int i = 0; i < 60; i++) {
+		struct pollfd pfd = { .fd = box_fd(kit.box), .events = POLLIN };
+
+		spec.level = levels[i % 2];
+		assert_int_equal(box_spawn(kit.box, 7, &spec, NULL, 0), 0);
+		poll(NULL, 0, i % 6); /* in all stages of its start */
+		assert_int_equal(box_kill(kit.box, 7, 0), 0);
+		assert_int_equal(poll(&pfd, 1, 10000), 1);
+		assert_int_equal(box_receive(kit.box, &kit.result), 1);
+		assert_int_equal(kit.result.cause, BOX_CAUSE_KILLED);
+		boxkit_sh(&kit, "echo second");
+		boxkit_expect(&kit, "second\n");
+	}
+}
+
+/* Each kind of run has its own zygote, one after the other. */
+static void kinds_of_runs_alternate(void **state)
+{
+	static const struct {
+		enum box_network network;
+		const char *addresses;
+	} kinds[] = {
+		{ BOX_NETWORK_LOOPBACK, "1\n" }, { BOX_NETWORK_NONE, "0\n" },
+		{ BOX_NETWORK_REUSE, "1\n" },	 { BOX_NETWORK_REUSE, "1\n" },
+		{ BOX_NETWORK_NONE, "0\n" },	 { BOX_NETWORK_LOOPBACK, "1\n" },
+	};
+	const char *argv[] = { "/bin/sh", "-c", "grep -c 0001 /proc/net/if_inet6", NULL };
+	struct box_spec spec = boxkit_spec(argv);
+
+	(void)state;
+	for (size_t i = 0; i < 4 * sizeof(kinds) / sizeof(kinds[0]); i++) {
+		const char *expected = kinds[i % 6].addresses;
+
+		spec.network = kinds[i % 6].network;
+		boxkit_run(&kit, &spec);
+		assert_int_equal(kit.result.cause, BOX_CAUSE_EXIT);
+		assert_string_equal(kit.out, expected);
+		if (i % 3 == 0)
+			boxkit_sh(&kit, "true");
+	}
+}
+
 static void closing_ends_what_runs(void **state)
 {
 	(void)state;
@@ -255,6 +348,9 @@ int main(void)
 		cmocka_unit_test(kill_is_obeyed),
 		cmocka_unit_test(causes_are_told_apart),
 		cmocka_unit_test(a_dead_keeper_takes_all_along),
+		cmocka_unit_test(those_who_wait_may_die),
+		cmocka_unit_test(a_run_may_be_killed_at_once),
+		cmocka_unit_test(kinds_of_runs_alternate),
 		cmocka_unit_test(closing_ends_what_runs),
 	};
 

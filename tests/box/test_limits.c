@@ -85,6 +85,26 @@ static void memory_is_limited(void **state)
 	boxkit_expect(&kit, "ok\n");
 }
 
+/* Too little for what makes a sandbox: whoever the kernel kills, there is one result, and the next
+ * run of the slot is none the worse. */
+static void a_limit_below_all_ends_with_a_result(void **state)
+{
+	const char *argv[] = { "/bin/true", NULL };
+	struct box_spec spec = boxkit_spec(argv);
+
+	(void)state;
+	if (!has_memory)
+		skip();
+	for (uint64_t bytes = 100000; bytes < 3000000; bytes += bytes / 4) {
+		spec.memory_bytes = bytes;
+		boxkit_run(&kit, &spec);
+		assert_int_not_equal(kit.result.cause, BOX_CAUSE_TIMEOUT);
+	}
+	spec.memory_bytes = 64 << 20;
+	boxkit_run(&kit, &spec);
+	assert_int_equal(kit.result.cause, BOX_CAUSE_EXIT);
+}
+
 static void a_child_out_of_memory_is_not_the_payload(void **state)
 {
 	char script[5000];
@@ -352,6 +372,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(memory_is_limited),
+		cmocka_unit_test(a_limit_below_all_ends_with_a_result),
 		cmocka_unit_test(a_child_out_of_memory_is_not_the_payload),
 		cmocka_unit_test(processes_are_limited),
 		cmocka_unit_test(processor_is_limited),

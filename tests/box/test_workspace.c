@@ -270,6 +270,31 @@ static void binds_show_files_and_folders(void **state)
 	assert_int_equal(unlink(file), 0);
 }
 
+/* Not even by a link that an earlier payload may have left. */
+static void nothing_covers_proc(void **state)
+{
+	struct box_bind bind = { .path = NULL };
+	const char *argv[] = { "/bin/true", NULL };
+	struct box_spec spec = boxkit_spec(argv);
+	char link[270], path[280];
+
+	(void)state;
+	snprintf(link, sizeof(link), "%s/link", folder);
+	assert_int_equal(symlink("/proc", link), 0);
+	snprintf(path, sizeof(path), "%s/1", link);
+	spec.workspace_path = folder;
+	spec.binds = &bind;
+	spec.n_binds = 1;
+	for (int i = 0; i < 2; i++) {
+		bind.path = i ? path : "/proc/1";
+		boxkit_run(&kit, &spec);
+		assert_int_equal(kit.result.cause, BOX_CAUSE_SETUP);
+		assert_string_equal(kit.result.setup_object, bind.path);
+		assert_int_equal(kit.result.setup_errno, 22);
+	}
+	assert_int_equal(unlink(link), 0);
+}
+
 static void what_is_missing_is_named(void **state)
 {
 	const char *argv[] = { "/bin/true", NULL };
@@ -317,6 +342,7 @@ int main(void)
 		cmocka_unit_test(readonly_refuses),
 		cmocka_unit_test(neighbours_stay_hidden),
 		cmocka_unit_test(binds_show_files_and_folders),
+		cmocka_unit_test(nothing_covers_proc),
 		cmocka_unit_test(what_is_missing_is_named),
 		cmocka_unit_test(a_system_folder_can_be_the_workspace),
 	};

@@ -40,7 +40,8 @@ static void everything_asked_for_is_attached_once(void **state)
 	(void)state;
 	for (int mode = 0; mode < BOX_WORKSPACE_MAX; mode++) {
 		spec.workspace = (enum box_workspace)mode;
-		layout_plan_run(&spec, &root_host, &layout);
+		layout_plan_base(&root_host, LAYOUT_SCRATCH_BYTES, &layout);
+		layout_plan_run(&spec, &layout);
 		/* The workspace first: a bind may lie within it. */
 		assert_int_equal(find(&layout, kinds[mode], "/root/project"), 0);
 		assert_int_equal(layout.ops[0].writable, mode != BOX_WORKSPACE_READONLY);
@@ -48,8 +49,7 @@ static void everything_asked_for_is_attached_once(void **state)
 		assert_true(layout.ops[1].writable);
 		assert_int_equal(find(&layout, LAYOUT_BIND, "/srv/data"), 2);
 		assert_false(layout.ops[2].writable);
-		assert_int_equal(find(&layout, LAYOUT_PROC, "/proc"), 3);
-		assert_int_equal(layout.n, 4);
+		assert_int_equal(layout.n, 3);
 	}
 }
 
@@ -65,7 +65,8 @@ static void what_is_kept_stands_before_its_overlay(void **state)
 
 	(void)state;
 	spec.tmp_inodes = 1;
-	layout_plan_run(&spec, &root_host, &layout);
+	layout_plan_base(&root_host, LAYOUT_SCRATCH_BYTES, &layout);
+	layout_plan_run(&spec, &layout);
 	assert_int_equal(find(&layout, LAYOUT_OVERLAY, "/w"),
 			 find(&layout, LAYOUT_KEEP, "/kept") + 1);
 	assert_true(find(&layout, LAYOUT_KEEP, "/kept") > 0);
@@ -77,7 +78,7 @@ static void the_base_hides_first(void **state)
 	int last_show = -1;
 
 	(void)state;
-	layout_plan_base(&root_host, &layout);
+	layout_plan_base(&root_host, LAYOUT_SCRATCH_BYTES, &layout);
 	assert_int_equal(layout.ops[0].kind, LAYOUT_SCRATCH);
 	assert_int_equal(find(&layout, LAYOUT_BIND, NULL), -1);
 	for (int i = 0; i < layout.n; i++)
@@ -111,18 +112,19 @@ static void homes_are_found(void **state)
 
 		host.home = table[i].home;
 		host.home_is_dir = table[i].is_dir;
-		layout_plan_base(&host, &layout);
+		layout_plan_base(&host, LAYOUT_SCRATCH_BYTES, &layout);
 		assert_string_equal(layout.home, table[i].expected);
 		assert_string_equal(layout.home_in_scratch, table[i].scratch);
 		assert_true(find(&layout, LAYOUT_DIR, table[i].scratch) >= 0);
-		layout_plan_run(&spec, &host, &layout);
+		layout_plan_run(&spec, &layout);
 		assert_string_equal(layout.home, table[i].expected);
 	}
 	spec.home = "/somewhere";
 	{
 		struct layout layout;
 
-		layout_plan_run(&spec, &root_host, &layout);
+		layout_plan_base(&root_host, LAYOUT_SCRATCH_BYTES, &layout);
+		layout_plan_run(&spec, &layout);
 		assert_string_equal(layout.home, "");
 	}
 }
@@ -133,24 +135,30 @@ static void sizes_and_start_follow_the_spec(void **state)
 	struct layout layout;
 
 	(void)state;
-	layout_plan_run(&spec, &root_host, &layout);
+	layout_plan_base(&root_host, LAYOUT_SCRATCH_BYTES, &layout);
+	layout_plan_run(&spec, &layout);
 	assert_int_equal(find(&layout, LAYOUT_RESIZE, NULL), -1);
 	assert_string_equal(layout.cwd, "/tmp");
 	spec.memory_bytes = 100;
 	spec.workspace_path = "/w";
-	layout_plan_run(&spec, &root_host, &layout);
+	layout_plan_run(&spec, &layout);
 	assert_int_equal(layout.ops[0].kind, LAYOUT_RESIZE);
 	assert_int_equal(layout.ops[0].bytes, 50);
 	assert_string_equal(layout.cwd, "/w");
 	spec.tmp_bytes = 7;
 	spec.cwd = "/w/sub";
-	layout_plan_run(&spec, &root_host, &layout);
+	layout_plan_run(&spec, &layout);
 	assert_int_equal(layout.ops[0].kind, LAYOUT_RESIZE);
 	assert_int_equal(layout.ops[0].bytes, 7);
 	assert_int_equal(layout.ops[0].inodes, 0);
 	assert_string_equal(layout.cwd, "/w/sub");
+	/* A base that is as large as the run wants it stays. */
+	layout_plan_base(&root_host, 7, &layout);
+	assert_int_equal(layout.ops[0].bytes, 7);
+	layout_plan_run(&spec, &layout);
+	assert_int_equal(find(&layout, LAYOUT_RESIZE, NULL), -1);
 	spec = (struct box_spec){ .level = BOX_LEVEL_DEFAULT, .tmp_inodes = 9 };
-	layout_plan_run(&spec, &root_host, &layout);
+	layout_plan_run(&spec, &layout);
 	assert_int_equal(layout.ops[0].kind, LAYOUT_RESIZE);
 	assert_int_equal(layout.ops[0].bytes, LAYOUT_SCRATCH_BYTES);
 	assert_int_equal(layout.ops[0].inodes, 9);
@@ -162,7 +170,7 @@ static void what_the_host_has_not_is_left_out(void **state)
 	struct layout layout;
 
 	(void)state;
-	layout_plan_base(&host, &layout);
+	layout_plan_base(&host, LAYOUT_SCRATCH_BYTES, &layout);
 	assert_int_equal(find(&layout, LAYOUT_SHOW, "/home"), -1);
 	assert_int_equal(find(&layout, LAYOUT_SHOW, "/root"), -1);
 	assert_int_equal(find(&layout, LAYOUT_SHOW, "/var"), -1);
