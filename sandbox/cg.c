@@ -343,12 +343,10 @@ static int find_all(struct cg *cg, bool cpuset)
 {
 	char own_text[8192];
 	pid_t pid = fork();
-	int status = -1;
+	int status;
 
-	if (pid > 0)
-		(void)waitpid(pid, &status, 0);
 	if (pid != 0)
-		return pid < 0 ? -errno : status ? -ECHILD : 0;
+		return pid < 0 ? -errno : waitpid(pid, &status, 0) == pid && !status ? 0 : -ECHILD;
 	if (util_read_file(own_text, sizeof(own_text), "/proc/self/cgroup") >= 0 &&
 	    cgroup_init() == 0)
 		for (int i = 0; i < CG_CONTROLLERS - !cpuset; i++) {

@@ -220,9 +220,10 @@ int cg_slot_cpuset(struct cg_slot *slot, const struct box_spec *spec)
 	char wanted[4096], given[4096];
 	int r;
 
-	/* The keeper's group has the keeper's. */
-	if (!spec->cpuset && util_read_file(wanted, sizeof(wanted), "%s/cpuset.cpus",
-					    cg_in(slot->cg, CG_CPUSET)->dir) < 0)
+	/* All of the keeper's, by name: in a group with processes v2 takes no empty list. */
+	if (!spec->cpuset &&
+	    util_read_file(wanted, sizeof(wanted), "%s/%s", cg_in(slot->cg, CG_CPUSET)->dir,
+			   files[CPUSET_GIVEN].name[version_of(slot, CPUSET_GIVEN)]) < 0)
 		return -EIO;
 	r = write_text(slot, CPUSET_WANTED, spec->cpuset ? spec->cpuset : wanted);
 	if (r < 0 || !spec->cpuset)

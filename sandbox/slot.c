@@ -118,8 +118,10 @@ static bool arm(struct slot *slot, const struct box_spec *spec)
 			r = limits[i].set(slot->cg, spec);
 			slot->limits[i] = r < 0 ? UINT64_MAX : limits[i].value;
 		}
-		/* Without a group the payload's user namespace limits its processes. */
-		if (r == 0 || !limits[i].value || (limits[i].controller == CG_PIDS && !in->version))
+		/* Without a group the payload's user namespace limits its processes. What was set
+		 * must go. */
+		if (r == 0 || (!limits[i].value && !slot->limits[i]) ||
+		    (limits[i].controller == CG_PIDS && !in->version))
 			continue;
 		if (!spec->best_effort && !slot->off) {
 			fail(slot, "cgroup", in->why[0] ? in->why : limits[i].name, r, true);

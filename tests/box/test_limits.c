@@ -196,14 +196,20 @@ static void only_these_processors_are_used(void **state)
 {
 	static const char *const beyond[] = { "1023", "0-1023", "3-1" };
 	struct box_spec spec = probe_spec("widen", NULL);
-	long all;
+	char command[4200];
+	int all = 0;
+	FILE *outside;
 
 	(void)state;
 	if (!has_cpus)
 		skip();
+	snprintf(command, sizeof(command), "%s widen", boxkit_probe());
+	outside = popen(command, "re");
+	assert_non_null(outside);
+	assert_int_equal(fscanf(outside, "%d", &all), 1);
+	pclose(outside);
 	boxkit_run(&kit, &spec);
-	all = strtol(kit.out, NULL, 10);
-	assert_in_range(all, 1, 1023);
+	assert_int_equal(strtol(kit.out, NULL, 10), all);
 	spec.cpuset = one_cpu;
 	boxkit_run(&kit, &spec);
 	boxkit_expect(&kit, "1\n");
