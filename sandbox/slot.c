@@ -152,7 +152,7 @@ static void drop_zygote(struct slot *slot)
 		slot->state = SLOT_OVER;
 }
 
-/* A request to who serves it; a new zygote first makes that one. 0 or -errno. */
+/* A request to who serves it, whom a new zygote has to make first. 0 or -errno. */
 static int give(struct slot *slot, const struct proto_packet *packet, bool new)
 {
 	int r = proto_send(slot->off ? slot->sock : slot->requests, 0, packet);
@@ -163,6 +163,7 @@ static int give(struct slot *slot, const struct proto_packet *packet, bool new)
 	return r;
 }
 
+/* A zygote for runs like this first one. Negative: -errno. */
 static int start_zygote(struct slot *slot, const struct proto_packet *packet,
 			const struct box_spec *spec)
 {
@@ -199,7 +200,7 @@ static int start_zygote(struct slot *slot, const struct proto_packet *packet,
 }
 
 /* Hands a request to the init that waits for one of this kind; without a zygote that makes such
- * ones it is started. 0 or -errno. */
+ * ones it is started. Negative: -errno. */
 static int hand_over(struct slot *slot, const struct proto_packet *packet,
 		     const struct box_spec *spec)
 {

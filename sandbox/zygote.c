@@ -9,8 +9,7 @@
  * from wait4). Each is born before its request is there and waits for it, so that a start costs no
  * more than what depends on the request. Bare payloads are its own children, see off.c.
  *
- *     new --first NEXT--> user namespace, template --> network, mounts, init --NEXT--> the same
- * anew
+ *     first NEXT --> user namespace, template --> network, init --NEXT--> network, init ...
  *
  * Invariants: it never runs anything of the payload and never sees its descriptors; what one run
  * had, no other gets, but for the network of the named mode `reuse`; an ordinary user's zygote
@@ -29,7 +28,6 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "sandbox/env.h"
 #include "sandbox/init.h"
 #include "sandbox/ns.h"
 #include "sandbox/off.h"
