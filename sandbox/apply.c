@@ -458,7 +458,7 @@ static int make_point(const struct apply *apply, const char *path, int source)
 
 	/* By a link it might lead over what /proc shows. */
 	if (statfs(path, &fs) == 0)
-		return fs.f_type == PROC_SUPER_MAGIC ? -EINVAL : 0;
+		return fs.f_type == PROC_SUPER_MAGIC ? -EOPNOTSUPP : 0;
 	r = make_parents(apply, path);
 	if (r < 0)
 		return r;
@@ -551,27 +551,24 @@ static int run_ops(struct apply *apply)
 
 int apply_base(struct apply *apply)
 {
-	apply->has_base = true;
 	return run_ops(apply);
 }
 
 int apply_own(struct apply *apply)
 {
-	AUTO_CLOSE int groups = -1;
-	int r = apply->has_base ? 0 : apply_base(apply);
+	int r = 0;
 
-	if (r < 0)
-		return r;
-	slate_at(apply->slate, "mount", "/sys");
 	if (apply->own_sys) {
-		groups = open(GROUPS_AT, O_PATH | O_DIRECTORY | O_CLOEXEC);
-		/* Within a container that covers part of its own the kernel refuses another: there
-		 * it stays. */
+		AUTO_CLOSE int groups = open(GROUPS_AT, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+		slate_at(apply->slate, "mount", "/sys");
 		r = mount_new("sysfs", "/sys", READ_ONLY, NULL);
+		/* From the one below. EINVAL: no mount, or one that is not ours to move. */
+		if (r == 0 && groups >= 0 && move(groups, GROUPS_AT) < 0 && errno != EINVAL)
+			r = -errno;
 	}
-	/* From the one below. EINVAL: no mount, or one that is not ours to move. */
-	if (r == 0 && groups >= 0 && move(groups, GROUPS_AT) < 0 && errno != EINVAL)
-		r = -errno;
+	/* Within a container that covers part of its own /sys the kernel refuses another: there it
+	 * stays. */
 	if (r == 0 || r == -EPERM) {
 		slate_at(apply->slate, "mount", "/proc");
 		r = mount_proc();

@@ -337,7 +337,7 @@ static void make_keeper_group(struct cg *cg, enum cg_controller controller)
 		   strerror(-r));
 }
 
-/* libcgroup's part, in a child: it fills a megabyte of tables, which every clone of a zygote would
+/* libcgroup's part, in a child: it fills 800 KiB of tables, which every clone of a zygote would
  * copy. */
 static int find_all(struct cg *cg, bool cpuset)
 {

@@ -115,7 +115,9 @@ void init_run(struct apply *apply, struct payload *payload, uint32_t uid, uint32
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ||
 	    poll(&(struct pollfd){ .fd = PROTO_KEEPER_FD }, 1, 0) != 0)
 		_exit(1);
-	if (apply_own(apply) < 0 || take(apply, payload) < 0 || apply_run(apply) < 0)
+	/* The base of a single run, whose spec is known, was made beside its network. */
+	if ((!payload->spec && apply_base(apply) < 0) || apply_own(apply) < 0 ||
+	    take(apply, payload) < 0 || apply_run(apply) < 0)
 		_exit(1);
 	slate_at(slate, "filter", "Landlock");
 	payload->fence = fence_make(payload->spec, &apply->layout);

@@ -70,6 +70,8 @@ static const char *advice(const struct box_result *result)
 		return "check the path; /run, /home, /root, /var and /tmp are hidden unless bound";
 	if (strcmp(result->setup_step, "chdir") == 0)
 		return "bind the folder, or choose another --cwd";
+	if (result->setup_errno == EOPNOTSUPP)
+		return "nothing can be bound within /proc";
 	if (result->setup_errno == ELOOP)
 		return "give the path without symbolic links";
 	return "check that the path exists and that you may read it";

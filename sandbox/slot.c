@@ -238,7 +238,7 @@ void slot_start(struct slot *slot, const struct proto_packet *packet, const stru
 
 bool slot_child_died(struct slot *slot, pid_t pid, int status)
 {
-	bool running = slot->state == SLOT_RUNNING;
+	bool running = slot->state == SLOT_RUNNING, lost;
 
 	if (slot->birth && slot->birth->init_pid == pid) {
 		bool taken = running && slot->slate->step[0];
@@ -256,10 +256,11 @@ bool slot_child_died(struct slot *slot, pid_t pid, int status)
 		return false;
 	/* Its last word may still be in the socket. */
 	slot_zygote_spoke(slot);
-	running = slot->state == SLOT_RUNNING && (slot->off || !slot->birth->init_pid);
-	if (running && slot->birth->error)
+	/* That may have been the end of the run. */
+	lost = slot->state == SLOT_RUNNING && (slot->off || !slot->birth->init_pid);
+	if (lost && slot->birth->error)
 		finish(slot, 0);
-	else if (running)
+	else if (lost)
 		fail(slot, "zygote", "died", -ECHILD, false);
 	/* An init that lives needs its slate, and until it has its own life, it takes the end of
 	 * these sockets for ours. */

@@ -156,8 +156,10 @@ static int make_network(struct zygote *z)
 {
 	int r;
 
-	if (z->network_maker || !z->apply.own_sys)
-		return z->network_maker ? join_network(z) : 0;
+	if (z->network_maker)
+		return join_network(z);
+	if (!z->apply.own_sys)
+		return 0;
 	slate_at(z->slot.birth, "network", "network namespace with lo");
 	r = ns_network(z->proc_fd);
 	return r < 0 ? slate_fail(z->slot.birth, r) : 0;

@@ -32,7 +32,7 @@ ctl() { # FOLDER ARG...
 
 start() { # PID
 	local folder
-	folder=$(mktemp -d -t paddock-postgres.XXXXXX)
+	folder=$(mktemp -d --suffix=.paddock-postgres)
 	[ "$(id -u)" != 0 ] || chown nobody:nogroup "$folder"
 	as_nobody "$bin/initdb" -D "$folder/data" -U paddock -A trust -E UTF8 --locale=C --no-sync >/dev/null 2>&1 ||
 		{ rm -rf "$folder" && echo "initdb failed" >&2 && exit 1; }
